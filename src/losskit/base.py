@@ -1,0 +1,439 @@
+"""Loss and its tiers: a frozen value whose formula is traced once; value, derivatives and kernels follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, dataclass_transform, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from losskit.border import as_arrays, is_plain, same_shape, weights_like
+from losskit.calculus.derive import derivative
+from losskit.calculus.graph import Node, as_node, substitute, symbol
+from losskit.calculus.tex import latex
+from losskit.domains import REAL, SIGNS, Domain
+from losskit.errors import CapabilityError, ParameterError, ShapeError
+from losskit.evaluate import evaluate
+from losskit.links import IDENTITY, Link
+
+Array = Any
+Reduction = Literal["mean", "sum", "none", "mean_over_rows"]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is known of a loss as a function of the prediction. None means unknown, which is not False.
+
+    Attributes
+    ----------
+    convex, strictly_convex, symmetric, differentiable, bounded : bool or None
+        Symmetric: L(y, y + r) = L(y, y - r), or for margins unknown. Differentiable everywhere, that is without kinks.
+    lipschitz, curvature : float or None
+        The least upper bounds of |L'| and of L'' (for Quantile and kin 0, kinks aside); inf where there is none.
+    strong : float or None
+        The largest lower bound of L''; positive for a strongly convex loss.
+    elicits : str or None
+        The functional of y given x that the best prediction is: "mean", "median", "quantile", "expectile" ...
+    proper, calibrated : bool or None
+        A proper scoring rule; consistent for classification.
+    """
+
+    convex: bool | None = None
+    strictly_convex: bool | None = None
+    symmetric: bool | None = None
+    differentiable: bool | None = None
+    bounded: bool | None = None
+    lipschitz: Any = None
+    curvature: Any = None
+    strong: Any = None
+    elicits: str | None = None
+    proper: bool | None = None
+    calibrated: bool | None = None
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A weighted sum of losses and the sum of its weights; partials of parts add up to the partial of the whole."""
+
+    sum: float
+    weight: float
+
+    def __add__(self, other: Partial) -> Partial:
+        return Partial(self.sum + other.sum, self.weight + other.weight)
+
+    @property
+    def mean(self) -> float:
+        """sum / weight; nan if nothing was counted."""
+        return self.sum / self.weight if self.weight else math.nan
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A loss as graphs in y, the predictions and the parameters."""
+
+    value: Node
+    gradient: tuple[Node, ...]
+    hessian: tuple[Node, ...]
+
+
+@dataclass_transform(frozen_default=True)
+class Loss:
+    """Base of every loss: parameters, printing, validation.
+
+    A subclass annotates its parameters with domains and writes `formula`; it becomes a frozen dataclass by itself.
+    """
+
+    domain: ClassVar[Domain] = REAL  # of y
+    prediction_domain: ClassVar[Domain] = REAL  # of f; checked only where bounded
+    link: ClassVar[Link] = IDENTITY
+    source: ClassVar[str] = ""
+    use: ClassVar[str] = ""
+    avoid: ClassVar[str] = ""
+    tuning: ClassVar[dict[str, float]] = {}  # parameters that may be "auto": their multiple of the residuals' scale
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclass(frozen=True, repr=False)(cls)
+
+    def __post_init__(self) -> None:
+        domains = parameter_domains(type(self))
+        for name, domain in domains.items():
+            object.__setattr__(self, name, _checked(self, name, getattr(self, name), domain))
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{type(self).__name__}({listed})"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name, in the order of the signature."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def traits(self) -> Traits:
+        """What is known of this loss; numbers where they depend on parameters."""
+        return Traits()
+
+
+class Pointwise(Loss):
+    """A loss of one row: y and one prediction f, or several (then `outputs` names them and f is (..., k)).
+
+    Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs. A subclass
+    may state `derivative(self, y, f)` and `second_derivative(self, y, f)` where a spelling is better conditioned than
+    the derived one; the tests prove them equal.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("f",)
+    variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; y and the outputs if empty
+
+    def formula(self, y: Any, f: Any) -> Any:
+        """The loss of one row, in symbols."""
+        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, y, f)")
+
+    def __call__(
+        self,
+        y: Array,
+        f: Array,
+        sample_weight: Array | None = None,
+        reduction: Reduction = "mean",
+        *,
+        out: Array | None = None,
+        empty: str = "nan",
+    ) -> Any:
+        """The loss of predictions `f` for targets `y`.
+
+        Parameters
+        ----------
+        y, f : array_like of one shape, each element a row
+            Targets, in `domain`, and raw predictions. With several outputs `f` has one more axis.
+        sample_weight : array_like, optional
+            Nonnegative, of y's shape or 1-D along its first axis. A row of weight 0 contributes nothing, whatever it holds.
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            sum(w L) / sum(w), sum(w L), each w L, or sum(w L) / number of rows.
+        out : ndarray, optional
+            Filled with the rows' losses and returned, for reduction "none".
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all.
+
+        Returns
+        -------
+        float, or ndarray of y's shape for reduction "none"
+
+        Raises
+        ------
+        DomainError, ShapeError, ParameterError, CapabilityError
+        """
+        return self._evaluate(y, f, sample_weight, reduction, ("value",), out, empty)[0]
+
+    def gradient(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """The derivative by each element of `f` of exactly what the call returns; parameters as there.
+
+        For "mean" w_i L'_i / sum(w), for "none" w_i L'_i. Has f's shape; `out` is filled if given.
+        """
+        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty)[0]
+
+    def hessian(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """The second derivative of exactly what the call returns: one number a row, or (k, k) for k outputs."""
+        return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty)[0]
+
+    def value_and_gradient(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Any = None, empty: str = "nan",
+    ) -> tuple[Any, Any]:
+        """The call's value and its gradient, in one pass; `out` is the gradient's, or (values, gradient) for "none"."""
+        return self._evaluate(y, f, sample_weight, reduction, ("value", "gradient"), out, empty)
+
+    def gradient_and_hessian(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Any = None, empty: str = "nan",
+    ) -> tuple[Any, Any]:
+        """Gradient and Hessian in one pass; `out` is a pair of arrays."""
+        return self._evaluate(y, f, sample_weight, reduction, ("gradient", "hessian"), out, empty)
+
+    def value_gradient_and_hessian(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Any = None, empty: str = "nan",
+    ) -> tuple[Any, Any, Any]:
+        """Value, gradient and Hessian in one pass; `out` as for the parts, in that order."""
+        return self._evaluate(y, f, sample_weight, reduction, ("value", "gradient", "hessian"), out, empty)
+
+    def hessian_diagonal(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean", *, empty: str = "nan"
+    ) -> Any:
+        """The diagonal of the Hessian, of f's shape."""
+        hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
+        return hessian if len(self.outputs) == 1 else np.diagonal(hessian, axis1=-2, axis2=-1).copy()
+
+    def hvp(
+        self, y: Array, f: Array, v: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, empty: str = "nan",
+    ) -> Any:
+        """The Hessian times `v`, of f's shape."""
+        hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
+        v = as_arrays(v=v)[0]
+        if np.shape(v) != np.shape(f):
+            raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
+        return hessian * v if len(self.outputs) == 1 else np.einsum("...ij,...j->...i", hessian, v)
+
+    def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
+        """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
+        y, f, w = self._border(y, f, sample_weight)
+        value = self._evaluate(y, f, w, "sum", ("value",), None, "nan")[0]
+        return Partial(value, float(y.size) if w is None else float(np.sum(w, dtype=np.float64)))
+
+    def constant(self, y: Array, sample_weight: Array | None = None) -> float:
+        """The best constant raw score for `y`: the f that minimises the weighted mean loss.
+
+        Closed where the loss elicits mean, median or quantile; else solved. Where every f between two ends is as good,
+        the middle. May be infinite (the logit of 0, say).
+        """
+        from losskit.constants import best_constant
+
+        return best_constant(self, y, sample_weight)
+
+    def predict(self, f: Array) -> Any:
+        """What the raw scores `f` mean: a mean, probability, quantile or label, through `link`."""
+        return self.link.to_prediction(as_arrays(f=f)[0])
+
+    def resolve(self, residuals: Array, sample_weight: Array | None = None) -> Pointwise:
+        """This loss with every parameter "auto" set from the residuals: tuning constant times MAD / 0.6745.
+
+        Raises
+        ------
+        ParameterError
+            If the scale of the residuals is 0 or not finite.
+        """
+        from losskit.constants import robust_scale
+
+        open_names = self._open()
+        if not open_names:
+            return self
+        scale = robust_scale(residuals, sample_weight)
+        return dataclasses.replace(self, **{name: self.tuning[name] * scale for name in open_names})  # type: ignore[type-var]
+
+    def latex(self, of: Literal["value", "gradient", "hessian"] = "value") -> str:
+        """LaTeX of the formula, or of its derivative by the prediction."""
+        if of == "value":
+            return latex(self.written())
+        twin = _twin(type(self), self._absent())
+        parts = _in_one_variable(twin, symbol(self.variables[0])) if self.variables else self.trace()
+        return latex(getattr(parts, of)[0])
+
+    def plot(self, y: float | None = None, path: Any = None) -> Any:
+        """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
+        from losskit.report.plots import plot_loss
+
+        return plot_loss(self, y=y, path=path)
+
+    # -- below: how the above is done
+
+    def _open(self) -> list[str]:
+        return [name for name, value in self.parameters.items() if value == "auto"]
+
+    def _kernel(self, order: int) -> tuple[Any, tuple[float, ...]]:
+        """The compiled kernel up to the `order`-th derivative, and the numbers it takes as parameters."""
+        ready = self.__dict__.get("_ready")
+        if ready is None:
+            ready = {}
+            object.__setattr__(self, "_ready", ready)
+        if order not in ready:
+            if unset := self._open():
+                raise ParameterError(
+                    f'{self!r} is open: {unset[0]} is still "auto". Close it with loss.resolve(residuals, sample_weight), '
+                    "give a number, or pass the loss to an estimator, which resolves it on the training rows"
+                )
+            # None is part of the formula; only numbers are parameters of the kernel
+            numbers = tuple(v for v in self.parameters.values() if v is not None)
+            ready[order] = (_compiled(type(self), self._absent(), self.domain, self.prediction_domain, order), numbers)
+        return ready[order]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self.parameters.values())
+
+    def _absent(self) -> tuple[str, ...]:
+        return tuple(name for name, value in self.parameters.items() if value is None)
+
+    def trace(self) -> Trace:
+        """The graphs of this loss: value, gradient and Hessian in the symbols y, the outputs and the parameters."""
+        return _trace(type(self), self._absent())
+
+    def written(self) -> Node:
+        """The formula as written, in its own variables (`r`, `m`, or y and the outputs)."""
+        twin = _twin(type(self), self._absent())
+        return as_node(twin.formula(*map(symbol, self.variables or ("y", *self.outputs))))
+
+    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+        """Value, gradient and Hessian in y and f; a family with a variable of its own overrides this."""
+        value = as_node(self.formula(y, *f))
+        stated, second = getattr(self, "derivative", None), getattr(self, "second_derivative", None)
+        gradient = (as_node(stated(y, *f)),) if stated else tuple(derivative(value, each) for each in f)
+        hessian = (as_node(second(y, *f)),) if second else tuple(derivative(g, each) for g in gradient for each in f)
+        return Trace(value, gradient, hessian)
+
+    def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
+        if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):
+            y, f, sample_weight = as_arrays(y=y, f=f, sample_weight=sample_weight)
+        if y.shape != f.shape or len(self.outputs) != 1:
+            same_shape(y, f, len(self.outputs))
+        return y, f, None if sample_weight is None else weights_like(sample_weight, y)
+
+    def _evaluate(
+        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str
+    ) -> Any:
+        y, f, w = self._border(y, f, sample_weight)
+        return evaluate(self, y, f, w, reduction, want, out, empty)
+
+
+class Residual(Pointwise):
+    """A loss of the residual r = f - y: write `formula(self, r)`."""
+
+    variables = ("r",)
+
+    def formula(self, r: Any) -> Any:  # type: ignore[override]
+        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, r)")
+
+    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+        r = symbol("r")
+        trace = _in_one_variable(self, r)
+        return Trace(*(_substituted(part, {r: f[0] - y}) for part in (trace.value, trace.gradient, trace.hessian)))
+
+
+class Margin(Pointwise):
+    """A loss of the margin m = y f, y being -1 or +1: write `formula(self, m)`."""
+
+    variables = ("m",)
+    domain = SIGNS
+
+    def formula(self, m: Any) -> Any:  # type: ignore[override]
+        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, m)")
+
+    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+        m = symbol("m")
+        trace = _in_one_variable(self, m)
+        value, (slope,), hessian = (
+            _substituted(part, {m: y * f[0]}) for part in (trace.value, trace.gradient, trace.hessian)
+        )
+        return Trace(value, (y * slope,), hessian)  # y * y is 1
+
+
+def _in_one_variable(loss: Any, x: Node) -> Trace:
+    value = as_node(loss.formula(x))
+    stated, second = getattr(loss, "derivative", None), getattr(loss, "second_derivative", None)
+    slope = as_node(stated(x)) if stated else derivative(value, x)
+    return Trace(value, (slope,), (as_node(second(x)) if second else derivative(slope, x),))
+
+
+def _substituted(part: Any, replacements: dict[Node, Node]) -> Any:
+    if isinstance(part, tuple):
+        return tuple(substitute(node, replacements) for node in part)
+    return substitute(part, replacements)
+
+
+@cache
+def parameter_domains(cls: type[Loss]) -> dict[str, tuple[Domain, tuple[Any, ...]]]:
+    """Each parameter's domain, and the other values its annotation allows (None, "auto")."""
+    hints = get_type_hints(cls, include_extras=True)
+    found = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        hint = hints[field.name]
+        domains = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Domain)]
+        if get_origin(hint) is not Annotated or not domains:
+            raise ParameterError(
+                f"{cls.__name__}.{field.name} needs a domain as its annotation, such as Positive; it is {hint!r}"
+            )
+        others: list[Any] = []
+        for choice in get_args(get_args(hint)[0]):
+            others += [None] if choice is type(None) else [a for a in get_args(choice) if isinstance(a, str)]
+        found[field.name] = (domains[0], tuple(others))
+    return found
+
+
+def _checked(loss: Loss, name: str, value: Any, rule: tuple[Domain, tuple[Any, ...]]) -> Any:
+    domain, others = rule
+    if value is None or isinstance(value, str):
+        if value in others:
+            return value
+    elif isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_)):
+        number = float(value)
+        if domain.contains(number):
+            return number
+    also = "".join(f' or {"None" if o is None else repr(o)}' for o in others)
+    raise ParameterError(f"{type(loss).__name__} needs {domain.describe(name)}{also}; got {name}={value!r}")
+
+
+@cache
+def _twin(cls: type[Pointwise], absent: tuple[str, ...]) -> Pointwise:
+    """A loss of `cls` with its parameters as symbols, but for those that are None."""
+    twin = object.__new__(cls)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        object.__setattr__(twin, field.name, None if field.name in absent else symbol(field.name))
+    return twin
+
+
+@cache
+def _trace(cls: type[Pointwise], absent: tuple[str, ...]) -> Trace:
+    return _twin(cls, absent)._graphs(symbol("y"), tuple(map(symbol, cls.outputs)))
+
+
+@cache
+def _compiled(cls: type[Pointwise], absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int) -> Any:
+    from losskit.kernels.compile import Program, compiled
+
+    trace = _trace(cls, absent)
+    inside = domain.condition(symbol("y"))
+    if of_f.bounded:
+        for name in cls.outputs:
+            # nan is a prediction's own affair: it passes through
+            inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
+    parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)  # type: ignore[arg-type]
+    return compiled(Program(
+        trace.value, trace.gradient if order else (), trace.hessian if order > 1 else (), cls.outputs, parameters, inside
+    ))

@@ -1,0 +1,114 @@
+"""The border: what a caller passes becomes NumPy arrays of one kind and shape, or a clear error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from losskit.errors import CapabilityError, ShapeError
+
+Array = np.ndarray
+_TENSORS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow", "cupy": "cupy", "keras": "keras"}
+_REAL_KINDS = "biuf"
+_FLOAT64 = np.dtype(np.float64)
+
+
+def kind_of(x: Any) -> str:
+    """The library an array belongs to: "torch", "jax", "tensorflow", "cupy", or "numpy" for everything else."""
+    if type(x) is np.ndarray:
+        return "numpy"
+    return _TENSORS.get(type(x).__module__.partition(".")[0], "numpy")
+
+
+def is_plain(x: Any) -> bool:
+    """Whether `x` is a NumPy array of floats that needs no further look."""
+    return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype == np.float32)
+
+
+def as_arrays(**named: Any) -> list[Array | None]:
+    """Each named argument as a NumPy array of real numbers (None stays None).
+
+    Raises
+    ------
+    CapabilityError
+        Mixed array kinds, a kind this build has no adapter for, masked arrays, or values that are not real numbers.
+    """
+    kinds = {name: kind_of(x) for name, x in named.items() if x is not None}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
+        raise CapabilityError(f"the arrays of one call must be of one kind; {listed}. Convert them to one library first")
+    kind = next(iter(kinds.values()), "numpy")
+    if kind != "numpy":
+        raise CapabilityError(
+            f"{', '.join(kinds)} came as {kind} arrays, which this version does not take; pass NumPy arrays "
+            f"({'x.detach().cpu().numpy()' if kind == 'torch' else 'numpy.asarray(x)'})"
+        )
+    return [None if x is None else as_real(name, x) for name, x in named.items()]
+
+
+def as_real(name: str, x: Any) -> Array:
+    """`x` as a NumPy array of booleans, integers or floats; other types raise CapabilityError."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise CapabilityError(f"{name} is a masked array, whose mask would be lost; pass sample_weight=0 for masked rows")
+    if type(x) is not np.ndarray:
+        try:
+            x = np.asarray(x)
+        except ValueError as error:
+            raise ShapeError(f"{name} is not a rectangular array of numbers: {error}") from None
+    if x.dtype.kind == "O":
+        try:
+            x = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise CapabilityError(
+                f"{name} holds Python objects ({_first_odd(x)}), not real numbers; "
+                "convert it to floats, with missing values removed or of weight 0"
+            ) from None
+    if x.dtype.kind not in _REAL_KINDS or x.dtype.itemsize > 8:
+        raise CapabilityError(f"{name} has dtype {x.dtype}; losses take real numbers of up to 64 bits: convert it first")
+    if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and x.size and max(int(x.max()), -int(x.min())) > 2**53:
+        raise CapabilityError(
+            f"{name} holds integers beyond 2**53, which float64 cannot tell apart; scale them, or convert to float "
+            "yourself if the rounding is meant"
+        )
+    return x
+
+
+def _first_odd(x: Array) -> str:
+    for position, item in enumerate(x.ravel()):
+        if not isinstance(item, (int, float)):
+            return f"{name_of(item)} at position {position}"
+    return "objects"
+
+
+def name_of(item: Any) -> str:
+    text = repr(item)
+    return f"{text if len(text) <= 40 else text[:37] + '...'} of type {type(item).__name__}"
+
+
+def same_shape(y: Array, f: Array, outputs: int) -> None:
+    """Raise ShapeError unless `f` has the shape of `y`, with one more axis of length `outputs` if that is not 1."""
+    if outputs == 1:
+        if y.shape == f.shape:
+            return
+        hint = "nothing is broadcast: reshape one of them"
+        if y.size == f.size:
+            hint = f"nothing is broadcast: use f.reshape({y.shape}) if its rows are those of y"
+        raise ShapeError(f"y has shape {y.shape} and f has shape {f.shape}; they must be equal, {hint}")
+    if f.shape != (*y.shape, outputs):
+        raise ShapeError(
+            f"y has shape {y.shape} and f has shape {f.shape}; this loss predicts {outputs} numbers a row, so f must "
+            f"have shape {(*y.shape, outputs)}"
+        )
+
+
+def weights_like(w: Array, y: Array) -> Array:
+    """Weights in the shape of `y`; 1-D weights count along its first axis."""
+    if w.shape == y.shape:
+        return w
+    if w.ndim == 1 and y.ndim > 1 and w.shape[0] == y.shape[0]:
+        return np.broadcast_to(w.reshape(-1, *[1] * (y.ndim - 1)), y.shape)
+    raise ShapeError(
+        f"sample_weight has shape {w.shape} and y has shape {y.shape}; it must have that shape"
+        + (f" or be 1-D of length {y.shape[0]}" if y.ndim > 1 else "")
+    )

@@ -1,0 +1,158 @@
+"""Array bodies of the stable primitives: `xp` is NumPy or a namespace with its names; no branches on data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Array = Any
+
+
+def where(xp: Any, condition: Array, a: Array, b: Array) -> Array:
+    return xp.where(condition, a, b)
+
+
+def maximum(xp: Any, a: Array, b: Array) -> Array:
+    return xp.where(a >= b, a, b)
+
+
+def minimum(xp: Any, a: Array, b: Array) -> Array:
+    return xp.where(a <= b, a, b)
+
+
+def _decay(xp: Any, x: Array) -> Array:
+    return xp.exp(-xp.abs(x))
+
+
+def sigmoid(xp: Any, x: Array) -> Array:
+    e = _decay(xp, x)
+    return xp.where(x > 0, 1.0, e) / (1.0 + e)
+
+
+def sigmoid_slope(xp: Any, x: Array) -> Array:
+    e = _decay(xp, x)
+    return e / (1.0 + e) / (1.0 + e)
+
+
+def softplus(xp: Any, x: Array) -> Array:
+    return xp.where(x > 0, x, 0.0) + xp.log1p(_decay(xp, x))
+
+
+def softplus_minus(xp: Any, z: Array, y: Array) -> Array:
+    share = xp.where(z > 0, 1.0 - y, y)
+    return xp.where(share == 0, 0.0, share * xp.abs(z)) + xp.log1p(_decay(xp, z))
+
+
+def sigmoid_minus(xp: Any, z: Array, y: Array) -> Array:
+    e = _decay(xp, z)
+    tail = e / (1.0 + e)
+    return xp.where(z > 0, (1.0 - y) - tail, tail - y)
+
+
+def sigmoid_power(xp: Any, x: Array, a: Array) -> Array:
+    return xp.exp(-a * softplus(xp, -x))
+
+
+def sech2(xp: Any, x: Array) -> Array:
+    e = xp.exp(-2.0 * xp.abs(x))
+    return 4.0 * e / (1.0 + e) / (1.0 + e)
+
+
+def logcosh(xp: Any, x: Array) -> Array:
+    a = xp.abs(x)
+    near = xp.where(a < 1.0, a, 0.0)
+    half = xp.expm1(near / 2.0)
+    sinh = half * (half + 2.0) / (half + 1.0) / 2.0
+    return xp.where(a < 1.0, xp.log1p(2.0 * sinh * sinh), a + (xp.log1p(xp.exp(-2.0 * a)) - 0.6931471805599453))
+
+
+def hypot1(xp: Any, x: Array) -> Array:
+    a = xp.abs(x)
+    large = a > 1e150
+    inside = xp.where(large, 0.0, a)
+    return xp.where(large, a, xp.sqrt(1.0 + inside * inside))
+
+
+def hypot1m1(xp: Any, x: Array) -> Array:
+    a = xp.abs(x)
+    finite = xp.where(a < 1e300, a, 0.0)
+    return xp.where(a < 1e300, finite * (finite / (hypot1(xp, finite) + 1.0)), a)
+
+
+def hypot1_slope(xp: Any, x: Array) -> Array:
+    large = xp.abs(x) > 1e150
+    inside = xp.where(large, 1.0, x)
+    return xp.where(large, xp.where(x > 0, 1.0, -1.0), inside / hypot1(xp, inside))
+
+
+def _series(x: Array, coefficients: list[float]) -> Array:
+    total = coefficients[-1] + 0.0 * x
+    for c in reversed(coefficients[:-1]):
+        total = total * x + c
+    return total
+
+
+def expm1mx(xp: Any, x: Array) -> Array:
+    near = xp.abs(x) < 0.5
+    inside = xp.where(near, x, 0.0)
+    coefficients, factorial = [], 1.0
+    for k in range(2, 18):
+        factorial *= k
+        coefficients.append(1.0 / factorial)
+    far = xp.where(x < 700.0, xp.expm1(xp.where(x < 700.0, x, 0.0)) - x, xp.exp(x))
+    return xp.where(near, inside * inside * _series(inside, coefficients), far)
+
+
+def log1pmx(xp: Any, x: Array) -> Array:
+    # log1p(x) = 2 atanh(u) with u = x/(2+x)
+    near = xp.abs(x) < 0.5
+    inside = xp.where(near, x, 0.0)
+    u = inside / (2.0 + inside)
+    tail = u * u * _series(u * u, [2.0 / (2 * k + 3) for k in range(20)])
+    return xp.where(near, u * tail - inside * u, xp.log1p(xp.where(near, 0.0, x)) - x)
+
+
+def xlogy(xp: Any, a: Array, x: Array) -> Array:
+    return xp.where(a == 0, 0.0, a * xp.log(xp.where(a == 0, 1.0, x)))
+
+
+def xlog1py(xp: Any, a: Array, x: Array) -> Array:
+    return xp.where(a == 0, 0.0, a * xp.log1p(xp.where(a == 0, 0.0, x)))
+
+
+def xdivy(xp: Any, a: Array, x: Array) -> Array:
+    return xp.where(a == 0, 0.0, a / xp.where(a == 0, 1.0, x))
+
+
+def exp_minus(xp: Any, x: Array, y: Array) -> Array:
+    near = xp.abs(x) < 0.5
+    return xp.where(near, xp.expm1(xp.where(near, x, 0.0)) - (y - 1.0), xp.exp(x) - y)
+
+
+def mul_exp(xp: Any, c: Array, a: Array, x: Array) -> Array:
+    exponent = xp.where(a == 0, 0.0, a) * xp.where(a == 0, 0.0, x)
+    half = xp.exp(exponent / 2.0)
+    return xp.where(c == 0, 0.0, xp.where(c == 0, 1.0, c) * half * half)
+
+
+def poisson_deviance(xp: Any, y: Array, f: Array) -> Array:
+    some = y > 0
+    inside = xp.where(some, y, 1.0)
+    d = f - xp.log(inside)
+    near = xp.abs(d) < 1.5
+    far = exp_minus(xp, f, y) - inside * xp.where(near, 0.0, d)
+    return xp.where(some, xp.where(near, inside * expm1mx(xp, xp.where(near, d, 0.0)), far), xp.exp(f))
+
+
+def tweedie_deviance(xp: Any, y: Array, f: Array, p: Array) -> Array:
+    zero, one, two = p == 0, p == 1, p == 2
+    normal = (mul_exp(xp, 1.0, 1.0, f) - y) ** 2 / 2.0
+    some = y > 0
+    inside = xp.where(some, y, 1.0)
+    d = f - xp.log(inside)
+    a, b = xp.where(one, 0.5, p - 1.0), xp.where(two, 0.5, 2.0 - p)
+    # both sums have terms of one sign: no cancellation on either side of p = 2
+    below = xp.exp(b * xp.log(inside)) * (expm1mx(xp, b * d) / b + expm1mx(xp, -a * d) / a)
+    above = xp.exp(b * f) * (expm1mx(xp, -b * d) / -b + expm1mx(xp, -d)) / a
+    general = xp.where(some, xp.where(p < 2.0, below, above), xp.exp(b * f) / b)
+    general = xp.where(one, poisson_deviance(xp, y, f), xp.where(two, expm1mx(xp, -d), general))
+    return xp.where(zero, normal, general)

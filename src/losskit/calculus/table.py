@@ -1,0 +1,178 @@
+"""The primitives: one row each, and the functions a formula calls.
+
+A row gives a primitive's textbook face (`face` in simpler primitives, or `exact` in mpmath), its derivative, its
+LaTeX, and its code: `scalar` for the compiled kernels and `array` for NumPy-like namespaces. A row without `scalar`
+names a function of `losskit.kernels.primitives`, one without `array` a function of `losskit.calculus.arrays`: the
+stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from losskit.calculus.graph import Node, build, constant, is_constant, where
+
+Tangent = Callable[..., Node]
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One row of the table; see the module's text for the fields.
+
+    `latex` is a template; `{0:p}` puts argument 0 in parentheses unless it binds tighter than `p`
+    (0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
+    `partials` has one derivative an argument; `tangent`, where stated, takes arguments and their derivatives at once.
+    """
+
+    name: str
+    latex: str
+    binds: int = 2
+    partials: tuple[Callable[..., Any], ...] | None = None
+    tangent: Tangent | None = None
+    face: Callable[..., Any] | None = None
+    exact: Callable[..., Any] | None = None
+    scalar: str | None = None
+    array: str | None = None
+
+
+TABLE: dict[str, Primitive] = {}
+
+
+def _row(name: str, latex: str, **fields: Any) -> Callable[..., Any]:
+    TABLE[name] = Primitive(name, latex, **fields)
+
+    def apply(*args: Any) -> Any:
+        return build(name, *args)
+
+    apply.__name__ = apply.__qualname__ = name
+    apply.__doc__ = f"The primitive `{name}`; see its row in the table."
+    return apply
+
+
+def median_with_zero(a: Any, b: Any) -> Any:
+    """The element of least norm between `a` and `b`: the derivative where two branches tie."""
+    if is_constant(a, 0.0) or is_constant(b, 0.0):
+        return constant(0.0)
+    return maximum(minimum(a, b), minimum(maximum(a, b), 0.0))
+
+
+def _where_tangent(args: tuple[Node, ...], tangents: tuple[Node, ...]) -> Node:
+    return where(args[0], tangents[1], tangents[2])
+
+
+def _maximum_tangent(args: tuple[Node, ...], tangents: tuple[Node, ...]) -> Node:
+    (a, b), (da, db) = args, tangents
+    return where(a > b, da, where(b > a, db, median_with_zero(da, db)))
+
+
+def _minimum_tangent(args: tuple[Node, ...], tangents: tuple[Node, ...]) -> Node:
+    (a, b), (da, db) = args, tangents
+    return where(a < b, da, where(b < a, db, median_with_zero(da, db)))
+
+
+add = _row("add", "{0:0} + {1:0}", binds=0, partials=(lambda a, b: 1.0, lambda a, b: 1.0),
+           exact=lambda mp, a, b: a + b, scalar="({0} + {1})", array="({0} + {1})")
+sub = _row("sub", "{0:0} - {1:1}", binds=0, partials=(lambda a, b: 1.0, lambda a, b: -1.0),
+           exact=lambda mp, a, b: a - b, scalar="({0} - {1})", array="({0} - {1})")
+mul = _row("mul", r"{0:1} \, {1:1}", binds=1, partials=(lambda a, b: b, lambda a, b: a),
+           exact=lambda mp, a, b: a * b, scalar="({0} * {1})", array="({0} * {1})")
+div = _row("div", r"\frac{{{0:-1}}}{{{1:-1}}}", binds=3, partials=(lambda a, b: 1.0 / b, lambda a, b: -(a / b) / b),
+           exact=lambda mp, a, b: a / b if b else mp.inf * mp.sign(a), scalar="({0} / {1})", array="({0} / {1})")
+neg = _row("neg", "-{0:1}", binds=0, partials=(lambda a: -1.0,),
+           exact=lambda mp, a: -a, scalar="(-{0})", array="(-{0})")
+power = _row("power", "{{{0:4}}}^{{{1:-1}}}", binds=3,
+             partials=(lambda a, b: b * a ** (b - 1.0), lambda a, b: xlogy(a**b, a)),
+             exact=lambda mp, a, b: mp.power(a, b), array="({0} ** {1})")
+lt = _row("lt", "{0:0} < {1:0}", binds=-1, exact=lambda mp, a, b: a < b, scalar="({0} < {1})", array="({0} < {1})")
+le = _row("le", r"{0:0} \le {1:0}", binds=-1, exact=lambda mp, a, b: a <= b,
+          scalar="({0} <= {1})", array="({0} <= {1})")
+equal = _row("eq", "{0:0} = {1:0}", binds=-1, exact=lambda mp, a, b: a == b,
+             scalar="({0} == {1})", array="({0} == {1})")
+and_ = _row("and", r"{0:-1} \wedge {1:-1}", binds=-1, exact=lambda mp, a, b: a and b,
+            scalar="({0} & {1})", array="({0} & {1})")
+or_ = _row("or", r"{0:-1} \vee {1:-1}", binds=-1, exact=lambda mp, a, b: a or b,
+           scalar="({0} | {1})", array="({0} | {1})")
+not_ = _row("not", r"\neg\left({0:-1}\right)", binds=-1, exact=lambda mp, a: not a,
+            scalar="(not {0})", array="xp.logical_not({0})")
+_row("where", "", binds=4, tangent=_where_tangent, scalar="select({0}, {1}, {2})")  # tex.py sets the cases
+abs_ = _row("abs", r"\left|{0:-1}\right|", binds=4,
+            partials=(lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0)),),
+            exact=lambda mp, x: abs(x), scalar="abs({0})", array="xp.abs({0})")
+maximum = _row("maximum", r"\max\left({0:-1}, {1:-1}\right)", binds=4, tangent=_maximum_tangent,
+               exact=lambda mp, a, b: max(a, b), scalar="select({0} >= {1}, {0}, {1})")
+minimum = _row("minimum", r"\min\left({0:-1}, {1:-1}\right)", binds=4, tangent=_minimum_tangent,
+               exact=lambda mp, a, b: min(a, b), scalar="select({0} <= {1}, {0}, {1})")
+sqrt = _row("sqrt", r"\sqrt{{{0:-1}}}", binds=4, partials=(lambda x: 0.5 / sqrt(x),),
+            exact=lambda mp, x: mp.sqrt(x), scalar="math.sqrt({0})", array="xp.sqrt({0})")
+exp = _row("exp", "e^{{{0:-1}}}", binds=3, partials=(lambda x: exp(x),),
+           exact=lambda mp, x: mp.exp(x), array="xp.exp({0})")
+log = _row("log", r"\log\left({0:-1}\right)", partials=(lambda x: 1.0 / x,),
+           exact=lambda mp, x: mp.log(x) if x else -mp.inf, array="xp.log({0})")
+log1p = _row("log1p", r"\log\left(1 + {0:0}\right)", partials=(lambda x: 1.0 / (1.0 + x),),
+             face=lambda x: log(1.0 + x), array="xp.log1p({0})")
+expm1 = _row("expm1", r"e^{{{0:-1}}} - 1", binds=0, partials=(lambda x: exp(x),),
+             face=lambda x: exp(x) - 1.0, array="xp.expm1({0})")
+tanh = _row("tanh", r"\tanh\left({0:-1}\right)", partials=(lambda x: sech2(x),),
+            exact=lambda mp, x: mp.tanh(x), array="xp.tanh({0})")
+sech2 = _row("sech2", r"\operatorname{{sech}}^{{2}}\left({0:-1}\right)",
+             partials=(lambda x: -2.0 * tanh(x) * sech2(x),), exact=lambda mp, x: mp.sech(x) ** 2)
+logcosh = _row("logcosh", r"\log\cosh\left({0:-1}\right)", partials=(lambda x: tanh(x),),
+               exact=lambda mp, x: mp.log(mp.cosh(x)))
+sigmoid = _row("sigmoid", r"\sigma\left({0:-1}\right)", partials=(lambda x: sigmoid_slope(x),),
+               face=lambda x: 1.0 / (1.0 + exp(-x)))
+sigmoid_slope = _row("sigmoid_slope", r"\sigma'\left({0:-1}\right)",
+                     partials=(lambda x: -tanh(x / 2.0) * sigmoid_slope(x),),
+                     face=lambda x: 1.0 / ((1.0 + exp(-x)) * (1.0 + exp(x))))
+sigmoid_power = _row("sigmoid_power", r"\sigma\left({0:-1}\right)^{{{1:-1}}}", binds=3,
+                     partials=(lambda x, a: a * sigmoid_power(x, a) * sigmoid(-x),
+                               lambda x, a: -softplus(-x) * sigmoid_power(x, a)),
+                     face=lambda x, a: (1.0 + exp(-x)) ** (-a))
+softplus = _row("softplus", r"\log\left(1 + e^{{{0:-1}}}\right)", partials=(lambda x: sigmoid(x),),
+                face=lambda x: log(1.0 + exp(x)))
+softplus_minus = _row("softplus_minus", r"\log\left(1 + e^{{{0:-1}}}\right) - {1:1} \, {0:1}", binds=0,
+                      partials=(lambda z, y: sigmoid_minus(z, y), lambda z, y: -z),
+                      face=lambda z, y: log(1.0 + exp(z)) - y * z)
+sigmoid_minus = _row("sigmoid_minus", r"\sigma\left({0:-1}\right) - {1:1}", binds=0,
+                     partials=(lambda z, y: sigmoid_slope(z), lambda z, y: -1.0),
+                     face=lambda z, y: 1.0 / (1.0 + exp(-z)) - y)
+hypot1 = _row("hypot1", r"\sqrt{{1 + {{{0:4}}}^{{2}}}}", binds=4, partials=(lambda x: hypot1_slope(x),),
+              face=lambda x: sqrt(1.0 + x**2))
+hypot1m1 = _row("hypot1m1", r"\sqrt{{1 + {{{0:4}}}^{{2}}}} - 1", binds=0, partials=(lambda x: hypot1_slope(x),),
+                face=lambda x: sqrt(1.0 + x**2) - 1.0)
+hypot1_slope = _row("hypot1_slope", r"\frac{{{0:-1}}}{{\sqrt{{1 + {{{0:4}}}^{{2}}}}}}", binds=3,
+                    partials=(lambda x: (1.0 / hypot1(x)) ** 3.0,), face=lambda x: x / sqrt(1.0 + x**2))
+log1pmx = _row("log1pmx", r"\log\left(1 + {0:0}\right) - {0:1}", binds=0, partials=(lambda x: -x / (1.0 + x),),
+               face=lambda x: log(1.0 + x) - x)
+expm1mx = _row("expm1mx", r"e^{{{0:-1}}} - 1 - {0:1}", binds=0, partials=(lambda x: expm1(x),),
+               face=lambda x: exp(x) - 1.0 - x)
+xlogy = _row("xlogy", r"{0:1} \, \log\left({1:-1}\right)", binds=1,
+             partials=(lambda a, x: log(x), lambda a, x: xdivy(a, x)),
+             face=lambda a, x: where(a == 0.0, 0.0, a * log(x)))
+xlog1py = _row("xlog1py", r"{0:1} \, \log\left(1 + {1:0}\right)", binds=1,
+               partials=(lambda a, x: log1p(x), lambda a, x: xdivy(a, 1.0 + x)),
+               face=lambda a, x: where(a == 0.0, 0.0, a * log(1.0 + x)))
+xdivy = _row("xdivy", r"\frac{{{0:-1}}}{{{1:-1}}}", binds=3,
+             partials=(lambda a, x: 1.0 / x, lambda a, x: -xdivy(xdivy(a, x), x)),
+             face=lambda a, x: where(a == 0.0, 0.0, a / x))
+exp_minus = _row("exp_minus", r"e^{{{0:-1}}} - {1:1}", binds=0, partials=(lambda x, y: exp(x), lambda x, y: -1.0),
+                 face=lambda x, y: exp(x) - y)
+mul_exp = _row("mul_exp", r"{0:1} \, e^{{{1:1} \, {2:1}}}", binds=1,
+               partials=(lambda c, a, x: mul_exp(1.0, a, x), lambda c, a, x: mul_exp(c * x, a, x),
+                         lambda c, a, x: mul_exp(a * c, a, x)),
+               face=lambda c, a, x: where(c == 0.0, 0.0, c * exp(a * x)))
+poisson_deviance = _row(
+    "poisson_deviance", r"{0:1} \, \log\left({0:-1}\right) - {0:1} - {0:1} \, {1:1} + e^{{{1:-1}}}", binds=0,
+    partials=(lambda y, f: where(y == 0.0, -f, log(y) - f), lambda y, f: exp_minus(f, y)),
+    face=lambda y, f: xlogy(y, y) - y - y * f + exp(f))
+tweedie_deviance = _row(
+    "tweedie_deviance", r"d_{{{2:-1}}}\left({0:-1}, e^{{{1:-1}}}\right) / 2", binds=1,
+    partials=(None, lambda y, f, p: mul_exp(exp_minus(f, y), 1.0 - p, f), None),
+    face=lambda y, f, p: where(
+        p == 1.0, poisson_deviance(y, f),
+        where(p == 2.0, f - log(y) + y * exp(-f) - 1.0,
+              where(y == 0.0, exp((2.0 - p) * f) / (2.0 - p),
+                    where(p == 0.0, (exp(f) - y) ** 2.0 / 2.0,
+                          y ** (2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * exp((1.0 - p) * f) / (1.0 - p)
+                          + exp((2.0 - p) * f) / (2.0 - p))))))

@@ -1,0 +1,65 @@
+"""LaTeX of a graph, with parentheses where precedence asks for them and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from losskit.calculus.graph import Node, nodes_of
+from losskit.calculus.table import TABLE
+
+ATOM = 4
+_MIRRORED = {"lt": "{1:0} > {0:0}", "le": r"{1:0} \ge {0:0}"}  # 0 < x reads better as x > 0
+_GREEK = frozenset("alpha beta gamma delta epsilon kappa lambda mu nu rho sigma tau phi psi theta eta".split())
+
+
+class _Typeset:
+    """Text and how tightly it binds; a format specification says how tight its place needs it."""
+
+    def __init__(self, text: str, binds: int):
+        self.text, self.binds = text, binds
+
+    def __format__(self, needed: str) -> str:
+        return self.text if self.binds >= int(needed) else rf"\left({self.text}\right)"
+
+
+def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
+    """LaTeX of `root`; `names` gives the typeset form of symbols (a lone Greek name is typeset as the letter)."""
+    names = names or {}
+    done: dict[int, _Typeset] = {}
+    for node in nodes_of([root]):
+        if node.op == "constant":
+            done[id(node)] = _number(float(node.value))  # type: ignore[arg-type]
+        elif node.op == "symbol":
+            done[id(node)] = _Typeset(names.get(str(node.value)) or symbol_name(str(node.value)), ATOM)
+        elif node.op == "where":
+            done[id(node)] = _Typeset(_cases(node, done), ATOM)
+        elif node.op in _MIRRORED and node.args[0].op == "constant":
+            done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
+        else:
+            row = TABLE[node.op]
+            done[id(node)] = _Typeset(row.latex.format(*(done[id(a)] for a in node.args)), row.binds)
+    return done[id(root)].text
+
+
+def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:
+    rows = []
+    while node.op == "where":
+        rows.append(rf"{done[id(node.args[1])]:-1} & \text{{if }} {done[id(node.args[0])]:-1}")
+        node = node.args[2]
+    rows.append(rf"{done[id(node)]:-1} & \text{{otherwise}}")
+    return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+
+def symbol_name(name: str) -> str:
+    """A symbol's letter: Greek names as the letter, single letters as they are, words upright."""
+    if name in _GREEK:
+        return rf"\{name}"
+    return name if len(name) == 1 else rf"\mathrm{{{name.replace('_', ' ')}}}"
+
+
+def _number(value: float) -> _Typeset:
+    text = repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if "e" in text:
+        mantissa, _, exponent = text.partition("e")
+        return _Typeset(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", 1)
+    return _Typeset(text, 0 if value < 0 else ATOM)

@@ -1,0 +1,125 @@
+"""Constants of a sample: weighted quantiles, robust scale, and the best constant prediction of any loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from losskit.border import as_arrays, weights_like
+from losskit.errors import DomainError, ParameterError
+from losskit.evaluate import weight_sum
+
+if TYPE_CHECKING:
+    from losskit.base import Pointwise
+
+Array = np.ndarray
+_REACH = 1e3  # a score beyond which a loss that still falls is taken to fall for ever
+
+
+def weighted_quantile(y: Array, level: float, w: Array | None = None) -> float:
+    """The quantile that minimises the pinball loss; the middle where an interval does."""
+    order = np.argsort(y, kind="stable")
+    y = y[order]
+    cumulative = np.arange(1, y.size + 1) if w is None else np.cumsum(w[order], dtype=np.float64)
+    target = level * cumulative[-1]
+    slack = 4 * y.size * np.finfo(float).eps * cumulative[-1]
+    low = y[min(int(np.searchsorted(cumulative, target - slack)), y.size - 1)]
+    high = y[min(int(np.searchsorted(cumulative, target + slack, side="right")), y.size - 1)]
+    return float(low + (high - low) / 2)
+
+
+def robust_scale(residuals: Any, sample_weight: Any = None) -> float:
+    """The median absolute deviation from the median, over 0.6745: a standard deviation that outliers leave alone.
+
+    Raises
+    ------
+    ParameterError
+        If it is 0 (more than half of the residuals are equal) or not finite, or there are no rows.
+    """
+    r, w = as_arrays(residuals=residuals, sample_weight=sample_weight)
+    r, w = _flat_rows(r, w)
+    if r.size == 0:
+        raise ParameterError("the scale of no residuals is unknown; pass at least one row of weight above 0")
+    if not np.isfinite(r).all():
+        raise ParameterError(f"the residuals hold {int((~np.isfinite(r)).sum())} nan or infinite values; mend those first")
+    mad = weighted_quantile(np.abs(r - weighted_quantile(r, 0.5, w)), 0.5, w)
+    if mad == 0:
+        raise ParameterError(
+            "the residuals' scale (MAD) is 0: half of them or more are equal; give the parameter a number instead of \"auto\""
+        )
+    return mad / 0.6745
+
+
+def _flat_rows(y: Any, w: Any) -> tuple[Array, Array | None]:
+    """Rows of positive weight, flat, as float64."""
+    flat = np.asarray(y, dtype=np.float64).ravel()
+    if w is None:
+        return flat, None
+    weight_sum(w)
+    weights = np.asarray(weights_like(w, y), dtype=np.float64).ravel()
+    return flat[weights > 0], weights[weights > 0]
+
+
+def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
+    """See `Pointwise.constant`."""
+    y, w = as_arrays(y=y, sample_weight=sample_weight)
+    y, w = _flat_rows(y, w)
+    if y.size == 0:
+        raise DomainError(f"{type(loss).__name__}: the best constant of no rows is unknown; pass a row of weight above 0")
+    start = loss.link.to_score(float(np.average(y, weights=w)))
+    loss(y, np.full_like(y, 0.5), w)  # checks y against the domain
+    elicits = loss.traits().elicits
+    if elicits == "mean":
+        return float(start)
+    if elicits in ("median", "quantile"):
+        return weighted_quantile(y, loss.parameters.get("level", 0.5), w)
+    return _solved(loss, y, w)
+
+
+def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
+    def value(c: float) -> float:
+        return float(loss(y, np.full_like(y, c), w))
+
+    def slope(c: float) -> float:
+        return float(np.sum(loss.gradient(y, np.full_like(y, c), w)))
+
+    low, high = (float(y.min()), float(y.max())) if loss.variables == ("r",) else (-1.0, 1.0)
+    if loss.traits().convex:
+        while slope(low) > 0 and low > -_REACH:
+            low = 2 * low - (low == 0)
+        while slope(high) < 0 and high < _REACH:
+            high = 2 * high + (high == 0)
+        if slope(low) > 0 or slope(high) < 0:
+            return -math.inf if slope(low) > 0 else math.inf
+        return (_crossing(slope, low, high, False) + _crossing(slope, low, high, True)) / 2
+    if loss.variables != ("r",):
+        low, high = -30.0, 30.0
+    return _lowest(value, np.unique(np.quantile(y, np.linspace(0, 1, 65))) if loss.variables == ("r",)
+                   else np.linspace(low, high, 241))
+
+
+def _crossing(slope: Any, low: float, high: float, past: bool) -> float:
+    """Where a nondecreasing slope reaches 0 (or, if `past`, leaves it), by bisection to the last bit."""
+    while True:
+        middle = low + (high - low) / 2
+        if not low < middle < high:
+            return high if not past else low
+        s = slope(middle)
+        if s > 0 or (s == 0 and not past):
+            high = middle
+        else:
+            low = middle
+
+
+def _lowest(value: Any, grid: Array) -> float:
+    from scipy.optimize import minimize_scalar
+
+    values = [value(c) for c in grid]
+    best = int(np.argmin(values))
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    if not low < high:
+        return float(grid[best])
+    found = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
+    return float(found.x if found.fun < values[best] else grid[best])

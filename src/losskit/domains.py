@@ -1,0 +1,110 @@
+"""Domains of parameters, targets and predictions: each checks, samples test values and prints itself.
+
+A parameter's domain is its annotation, `delta: Positive = 1.0`; `Scale` also takes "auto".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from losskit.calculus.graph import Node, constant
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Numbers from `low` to `high`; the flags say whether the ends belong. Infinite ends never do, for data."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed_low: bool = True
+    closed_high: bool = True
+    only: tuple[float, ...] = ()  # if given: just these numbers, and from low to high
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything but nan and the infinities lies outside."""
+        return math.isfinite(self.low) or math.isfinite(self.high) or bool(self.only)
+
+    def condition(self, x: Node) -> Node:
+        """The boolean node "x is a finite number of this domain"; false for nan."""
+        inside: Node | None = None
+        if self.low <= self.high:
+            above = (x >= self.low) if self.closed_low and math.isfinite(self.low) else (x > self.low)
+            below = (x <= self.high) if self.closed_high and math.isfinite(self.high) else (x < self.high)
+            symmetric = math.isinf(self.low) and math.isinf(self.high)
+            inside = abs(x) < math.inf if symmetric else above & below
+        for value in self.only:
+            inside = x == value if inside is None else inside | (x == value)
+        return constant(1.0) < 0.0 if inside is None else inside
+
+    def contains(self, x: Any) -> Any:
+        """Elementwise "x is a finite number of this domain", for NumPy arrays and numbers."""
+        x = np.asarray(x, dtype=float)
+        inside = np.isfinite(x)
+        inside &= (x >= self.low) if self.closed_low else (x > self.low)
+        inside &= (x <= self.high) if self.closed_high else (x < self.high)
+        for value in self.only:
+            inside |= x == value
+        return inside
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Log-uniform draws that reach towards both ends; for tests and searches."""
+        if self.only and self.low > self.high:
+            return rng.choice(self.only, size)
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            near = 10.0 ** rng.uniform(-9, 0, size) / 2
+            width = self.high - self.low
+            draws = np.where(rng.random(size) < 0.5, self.low + width * near, self.high - width * near)
+        elif math.isfinite(self.low):
+            draws = self.low + 10.0 ** rng.uniform(-6, 3, size)
+        else:
+            draws = rng.choice([-1.0, 1.0], size) * 10.0 ** rng.uniform(-9, 4, size)
+        if self.only:
+            draws = np.where(rng.random(size) < 0.2, rng.choice(self.only, size), draws)
+        return draws
+
+    def describe(self, name: str) -> str:
+        """The domain as an inequality in `name`: "delta > 0"."""
+        return _describe(self, name)
+
+    def __str__(self) -> str:
+        return self.describe("x")
+
+
+def _describe(domain: Domain, name: str) -> str:
+    low, high = (f"{domain.low:g}", f"{domain.high:g}")
+    parts = []
+    if domain.only:
+        parts.append(f"{name} in {{{', '.join(f'{v:+g}' if v else '0' for v in domain.only)}}}")
+    if domain.low <= domain.high:
+        left, right = "<=" if domain.closed_low else "<", "<=" if domain.closed_high else "<"
+        if math.isfinite(domain.low) and math.isfinite(domain.high):
+            parts.append(f"{low} {left} {name} {right} {high}")
+        elif math.isfinite(domain.low):
+            parts.append(f"{name} {'>=' if domain.closed_low else '>'} {low}")
+        elif math.isfinite(domain.high):
+            parts.append(f"{name} {right} {high}")
+        else:
+            parts.append(f"{name} a finite number")
+    return " or ".join(parts)
+
+
+REAL = Domain()
+POSITIVE = Domain(low=0.0, closed_low=False)
+NONNEGATIVE = Domain(low=0.0)
+UNIT = Domain(0.0, 1.0)
+OPEN_UNIT = Domain(0.0, 1.0, closed_low=False, closed_high=False)
+SIGNS = Domain(math.inf, -math.inf, only=(-1.0, 1.0))
+TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
+
+# what a parameter is annotated with
+Positive = Annotated[float, POSITIVE]
+Nonnegative = Annotated[float, NONNEGATIVE]
+Probability = Annotated[float, OPEN_UNIT]
+TweediePower = Annotated[float, TWEEDIE_POWER]
+OptionalProbability = Annotated[float | None, OPEN_UNIT]
+Scale = Annotated[float | Literal["auto"], POSITIVE]

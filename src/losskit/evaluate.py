@@ -1,0 +1,183 @@
+"""One public call: options checked, weights summed, the kernel run, a row outside the domain named."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from losskit.domains import Domain
+from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    from losskit.base import Pointwise
+
+Array = np.ndarray
+REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
+EMPTY = ("nan", "zero", "raise")
+_ORDER = {"value": 0, "gradient": 1, "hessian": 2}
+
+
+def evaluate(
+    loss: Pointwise, y: Array, f: Array, w: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str
+) -> tuple[Any, ...]:
+    """The parts of `want` ("value", "gradient", "hessian") at rows that have passed the border, in one pass."""
+    if reduction not in REDUCTIONS or empty not in EMPTY:
+        _refuse_options(reduction, empty)
+    kernel, numbers = loss._kernel(_ORDER[want[-1]])
+    by_row = reduction == "none"
+    weight = float(y.size) if w is None else weight_sum(w)
+    divisor = weight if reduction == "mean" else float(y.size) if reduction == "mean_over_rows" else 1.0
+    results = _targets(loss, f, y, want, by_row, out)
+    outputs = (results.get("value"), results.get("gradient"), results.get("hessian"))
+    scale = 1.0 / divisor if divisor else 1.0
+    summed = not by_row and want[0] == "value"
+    outside, total = loss_run(kernel, (y, f, w), scale, outputs, numbers, summed)
+    if outside:
+        raise_outside(loss, y, f, w)
+    if summed:
+        results["value"] = total / divisor if divisor else _empty_mean(loss, empty)
+    if out is not None:
+        _give_back(results, out, want, by_row)
+    return tuple([results[name] for name in want])
+
+
+def loss_run(*args: Any) -> tuple[int, float]:
+    """`kernels.run.run`, imported at the first call: it is the door to Numba."""
+    global loss_run
+    from losskit.kernels.run import run
+
+    loss_run = run
+    return run(*args)
+
+
+def weight_sum(w: Array) -> float:
+    """The sum of the weights in float64.
+
+    Raises
+    ------
+    DomainError
+        If a weight is negative, nan or infinite.
+    """
+    total = float(np.add.reduce(w, axis=None, dtype=np.float64))
+    if not math.isfinite(total) or (w.size and not np.minimum.reduce(w, axis=None) >= 0):
+        bad = ~(np.isfinite(w) & (w >= 0))
+        if not bad.any():
+            raise DomainError(f"the sum of {w.size} sample weights overflows float64; divide them by their largest")
+        index, first, count = first_bad(w, bad)
+        raise DomainError(
+            f"sample_weight{index} = {first!r} ({count} of {w.size} weights {_are(count)} negative, nan or infinite); "
+            "weights must be finite and >= 0. Use 0 to leave a row out"
+        )
+    return total
+
+
+def _refuse_options(reduction: str, empty: str) -> None:
+    if reduction not in REDUCTIONS:
+        raise ParameterError(f"reduction={reduction!r} is not known; use one of {', '.join(map(repr, REDUCTIONS))}")
+    raise ParameterError(f"empty={empty!r} is not known; use one of {', '.join(map(repr, EMPTY))}")
+
+
+def _empty_mean(loss: Pointwise, empty: str) -> float:
+    if empty == "raise":
+        raise DomainError(
+            f"{type(loss).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
+            'or ask for empty="zero" or reduction="sum"'
+        )
+    return 0.0 if empty == "zero" else math.nan
+
+
+def _targets(
+    loss: Pointwise, f: Array, y: Array, want: tuple[str, ...], by_row: bool, out: Any
+) -> dict[str, Array | None]:
+    """Where the rows' parts go: fresh arrays, or the caller's where a kernel can write to them."""
+    k = len(loss.outputs)
+    dtype = f.dtype if f.dtype.kind == "f" else np.dtype(np.float64)
+    shapes = {"value": y.shape, "gradient": f.shape, "hessian": f.shape if k == 1 else (*f.shape, k)}
+    rows = [name for name in want if name != "value" or by_row]
+    given = _given(out, rows)
+    targets: dict[str, Array | None] = {}
+    for name in rows:
+        target = given.get(name)
+        if target is not None:
+            _check_out(name, target, shapes[name], dtype)
+            if not target.flags.c_contiguous or not target.flags.behaved or _overlaps(target, (y, f)):
+                target = None
+        targets[name] = np.empty(shapes[name], dtype) if target is None else target
+    return targets
+
+
+def _given(out: Any, rows: list[str]) -> dict[str, Array]:
+    if out is None:
+        return {}
+    arrays = (out,) if isinstance(out, np.ndarray) else tuple(out)
+    if len(arrays) != len(rows):
+        raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(rows)}: {', '.join(rows) or 'none'}")
+    return dict(zip(rows, arrays, strict=True))
+
+
+def _check_out(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if not isinstance(target, np.ndarray) or not target.flags.writeable:
+        raise CapabilityError(f"out for the {name} must be a writable NumPy array; got {type(target).__name__}")
+    if target.shape != shape:
+        raise ShapeError(f"out for the {name} has shape {target.shape}; it must have shape {shape}")
+    if target.dtype != dtype:
+        raise CapabilityError(f"out for the {name} has dtype {target.dtype}; it must be {dtype}, as f has it")
+
+
+def _overlaps(target: Array, inputs: tuple[Array, ...]) -> bool:
+    """Whether writing to `target` may spoil rows of an input not yet read; the very same memory is safe."""
+    return any(
+        np.may_share_memory(target, x)
+        and not (x.dtype == target.dtype and x.strides == target.strides and x.ctypes.data == target.ctypes.data)
+        for x in inputs
+    )
+
+
+def _give_back(results: dict[str, Any], out: Any, want: tuple[str, ...], by_row: bool) -> None:
+    for name, target in _given(out, [n for n in want if n != "value" or by_row]).items():
+        if results[name] is not target:
+            target[...] = results[name]
+            results[name] = target
+
+
+def raise_outside(loss: Pointwise, y: Array, f: Array, w: Array | None) -> None:
+    """Raise DomainError naming the first row outside the loss's domain and how many there are."""
+    counts = np.ones(y.shape, bool) if w is None else w != 0
+    for name, values, domain in (("y", y, loss.domain), ("f", f, loss.prediction_domain)):
+        if name == "f" and not domain.bounded:
+            continue
+        mask = counts if values.shape == counts.shape else counts[..., None]
+        bad = mask & ~domain.contains(values)
+        if bad.any():
+            index, first, count = first_bad(values, bad)
+            raise DomainError(
+                f"{type(loss).__name__} needs {domain.describe(name)}; {name}{index} = {first!r} "
+                f"({count} of {bad.size} values {_are(count)} outside). {_advice(domain, name, first)}"
+            )
+    raise DomainError(f"{type(loss).__name__}: a row lies outside the domain")
+
+
+def _advice(domain: Domain, name: str, first: float) -> str:
+    if not math.isfinite(first):
+        return "Remove such rows, or give them weight 0"
+    if name == "f":
+        return "If f is a raw score, turn it into a probability first, or use the loss on scores (Logistic)"
+    if domain.low > domain.high:
+        return "Code the two classes as -1 and +1 (2 * y - 1 for labels 0 and 1)"
+    if math.isfinite(domain.high):
+        return "Code the two classes as 0 and 1 ((y + 1) / 2 for labels -1 and +1)"
+    return "If these are counts or amounts, look for a sentinel such as -1; for signed data use SquaredError or Huber"
+
+
+def first_bad(values: Array, bad: Array) -> tuple[str, float, int]:
+    """The first place where `bad` holds, as "[i, j]"; the value there; and how many there are."""
+    at = np.unravel_index(int(np.argmax(bad)), bad.shape) if bad.ndim else ()
+    index = f"[{', '.join(str(int(i)) for i in at)}]" if at else ""
+    return index, float(values[at]), int(np.count_nonzero(bad))
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+

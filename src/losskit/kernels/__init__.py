@@ -1,0 +1,1 @@
+"""Compiled scalars, kernels made of them, and the loops that run them."""

@@ -1,0 +1,171 @@
+"""Running a kernel over arrays: any layout and dtype, blocks of fixed size, threads that change no bit.
+
+Threads are used from the main thread of a main process only: a caller that is itself a worker (joblib, Dask,
+multiprocessing, one of our own) already has the other cores in use.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from losskit.kernels.compile import BLOCK
+
+Array = np.ndarray
+_CHUNK = 16 * BLOCK  # rows converted at a time where an array is not as a kernel wants it
+_THREADED = 50_000  # rows under which threads cost more than they bring
+_KERNEL_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@cache
+def _cores() -> int:
+    chosen = os.environ.get("LOSSKIT_NUM_THREADS", "")
+    if chosen.isdigit() and int(chosen) > 0:
+        return int(chosen)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return cores
+
+
+def thread_count() -> int:
+    """How many threads a call from here may use."""
+    if threading.current_thread() is not threading.main_thread() or multiprocessing.parent_process() is not None:
+        return 1
+    return _cores()
+
+
+def map_tasks(task: Callable[[int, int], Any], bounds: Iterable[tuple[int, int]], threads: int) -> list[Any]:
+    """`task(first, last)` for each pair of `bounds`, in order, on up to `threads` threads."""
+    global _pool
+    if threads == 1:
+        return [task(first, last) for first, last in bounds]
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max_workers=_cores(), thread_name_prefix="losskit")
+    return list(_pool.map(lambda b: task(*b), bounds))
+
+
+def is_ready(x: Array) -> bool:
+    """Whether a kernel can read `x` as it lies in memory."""
+    flags = x.flags
+    return flags.c_contiguous and flags.behaved and x.dtype in _KERNEL_TYPES
+
+
+def run(
+    kernel: Any,
+    arrays: tuple[Array, Array, Array | None],
+    scale: float,
+    outputs: tuple[Array | None, Array | None, Array | None],
+    parameters: tuple[float, ...],
+    total: bool,
+) -> tuple[int, float]:
+    """Run `kernel` over all rows.
+
+    Parameters
+    ----------
+    arrays : y, f, w; y and w of one shape, f of that shape, or with one further axis for several predictions a row
+    outputs : rows of values, gradients, Hessians, each contiguous or None; filled in
+    total : whether the sum of the weighted values is wanted
+
+    Returns
+    -------
+    outside, sum : not 0 if a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
+    """
+    y, f, w = arrays
+    rows = y.size
+    blocks = -(-rows // BLOCK)
+    sums = np.empty(blocks) if total else None
+    ready = is_ready(y) and f.dtype == y.dtype and is_ready(f) and (w is None or (w.dtype == y.dtype and is_ready(w)))
+    if ready:
+        flat = (y.reshape(-1), f.reshape(-1), None if w is None else w.reshape(-1))
+        v, g, h = (None if o is None else o.reshape(-1) for o in outputs)
+        if rows < _THREADED or (threads := thread_count()) == 1:
+            outside = kernel(*flat, scale, 0, blocks, sums, v, g, h, *parameters)
+        else:
+            bounds = _split(blocks, 4 * threads)
+            outside = any(map_tasks(
+                lambda first, last: kernel(*flat, scale, first, last, sums, v, g, h, *parameters), bounds, threads
+            ))
+    else:
+        outside = _run_chunks(kernel, arrays, scale, outputs, parameters, sums)
+    if sums is None or blocks == 0:
+        return int(outside), 0.0
+    return int(outside), float(sums[0] if blocks == 1 else np.add.reduce(sums))
+
+
+def _split(blocks: int, parts: int) -> list[tuple[int, int]]:
+    edges = [blocks * i // parts for i in range(parts + 1)]
+    return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+
+
+def _run_chunks(
+    kernel: Any,
+    arrays: tuple[Array, Array, Array | None],
+    scale: float,
+    outputs: tuple[Array | None, Array | None, Array | None],
+    parameters: tuple[float, ...],
+    sums: Array | None,
+) -> int:
+    """As `run`, converting a chunk of rows at a time: never a copy of the whole, whatever the layout."""
+    y, f, w = arrays
+    rows = y.size
+    width = f.size // rows if rows else 1
+    flat_outputs = tuple(None if o is None else o.reshape(rows, -1) for o in outputs)
+    common = np.dtype(np.float32) if y.dtype == f.dtype == np.float32 else np.dtype(np.float64)
+
+    def task(first: int, last: int) -> int:
+        ya, fa = _piece(y, first, last, common), _piece(f, first * width, last * width, common)
+        wa = None if w is None else _piece(w, first, last, common)
+        targets = [None if o is None else o[first:last] for o in flat_outputs]
+        direct = [t is None or t.dtype == common for t in targets]
+        buffers = [
+            None if t is None else (t if ok else np.empty(t.shape, common))
+            for t, ok in zip(targets, direct, strict=True)
+        ]
+        part = None if sums is None else sums[first // BLOCK : -(-last // BLOCK)]
+        flat = [None if b is None else b.reshape(-1) for b in buffers]
+        outside = kernel(ya, fa, wa, scale, 0, -(-(last - first) // BLOCK), part, *flat, *parameters)
+        for target, buffer, ok in zip(targets, buffers, direct, strict=True):
+            if not ok and target is not None:
+                target[...] = buffer
+        return int(outside)
+
+    bounds = [(i, min(i + _CHUNK, rows)) for i in range(0, rows, _CHUNK)]
+    return int(any(map_tasks(task, bounds, thread_count() if rows >= _THREADED else 1)))
+
+
+def _piece(x: Array, first: int, last: int, dtype: np.dtype) -> Array:
+    """Rows `first` to `last` of `x` in C order, as a kernel wants them."""
+    if x.ndim == 1:
+        part = x[first:last]
+    elif x.flags.c_contiguous:
+        part = x.reshape(-1)[first:last]
+    else:
+        part = x.flat[first:last]
+    piece = np.ascontiguousarray(part, dtype=dtype)
+    return piece if piece.flags.behaved else piece.copy()

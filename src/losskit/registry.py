@@ -1,0 +1,99 @@
+"""The registry: every loss of `losskit.losses`, found by name. Nothing is listed by hand."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from functools import cache
+from typing import Any
+
+from losskit.base import Loss, Pointwise
+from losskit.errors import ParameterError
+
+
+@cache
+def losses() -> dict[str, type[Pointwise]]:
+    """The public losses by class name, in the order of the catalogue's files."""
+    import losskit.losses as package
+
+    found: dict[str, type[Pointwise]] = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+        for name, thing in vars(importlib.import_module(f"{package.__name__}.{module}")).items():
+            if isinstance(thing, type) and issubclass(thing, Loss) and thing.__module__.endswith(f".{module}"):
+                found[name] = thing  # type: ignore[assignment]
+    return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def get(name: str, **parameters: Any) -> Pointwise:
+    """The loss called `name` (in any case, with or without underscores): `get("huber", delta=1.35)`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such loss, naming the nearest; or if a parameter is not the loss's or outside its domain.
+    """
+    by_plain = {_plain(known): loss for known, loss in losses().items()}
+    loss = by_plain.get(_plain(name)) if isinstance(name, str) else None
+    if loss is None:
+        raise ParameterError(f"there is no loss {name!r}; {nearest(str(name), losses())}")
+    unknown = sorted(set(parameters) - set(loss.__dataclass_fields__))  # type: ignore[attr-defined]
+    if unknown:
+        known = ", ".join(loss.__dataclass_fields__) or "none"  # type: ignore[attr-defined]
+        raise ParameterError(f"{loss.__name__} has no parameter {unknown[0]!r}; its parameters: {known}")
+    return loss(**parameters)
+
+
+def nearest(name: str, known: Any) -> str:
+    """A hint for a misspelt name."""
+    import difflib
+
+    close = difflib.get_close_matches(_plain(name), {_plain(k): k for k in known}, n=3, cutoff=0.5)
+    names = [k for k in known if _plain(k) in close]
+    return f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(known)}"
+
+
+def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise]]:
+    """The losses of a family and with given traits, judged at their default parameters.
+
+    Parameters
+    ----------
+    family : str, optional
+        The file of the catalogue: "regression", "counts", "binary".
+    **traits
+        Values that fields of `Traits` must have, such as `convex=True, elicits="mean"`; `lipschitz=True` asks for a
+        finite bound.
+
+    Raises
+    ------
+    ParameterError
+        If the family or a trait is not known.
+    """
+    families = sorted({family_of(loss) for loss in losses().values()})
+    if family is not None and family not in families:
+        raise ParameterError(f"there is no family {family!r}; families: {', '.join(families)}")
+    found = []
+    for loss in losses().values():
+        known = loss().traits()
+        for name in traits:
+            if not hasattr(known, name):
+                fields = ", ".join(known.__dataclass_fields__)
+                raise ParameterError(f"there is no trait {name!r}; traits: {fields}")
+        if family in (None, family_of(loss)) and all(_has(getattr(known, n), v) for n, v in traits.items()):
+            found.append(loss)
+    return found
+
+
+def family_of(loss: type[Pointwise]) -> str:
+    """The name of the catalogue's file a loss is written in."""
+    return loss.__module__.rpartition(".")[2]
+
+
+def _has(known: Any, wanted: Any) -> bool:
+    if isinstance(wanted, bool) and isinstance(known, float):
+        return (known < float("inf")) == wanted
+    return bool(known == wanted)

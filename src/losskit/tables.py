@@ -1,0 +1,535 @@
+"""Files and dataframes in: one small `Table` of typed columns, or a DataError that says which row and column.
+
+Every source
+    Names     unique, not empty, trimmed. A table has at least one column and one row.
+    Numeric   float64, null is nan. Integers of 2^53 and more are rounded to the nearest float64 (relative error below
+              1.2e-16) in a feature and refused in a target. Infinities are kept, and refused in a target and in a
+              feature that is fitted or predicted from.
+    Text      object array of str, null is None.    Boolean: 0.0 and 1.0, null is nan.
+    Datetime  datetime64[us] in UTC, null is NaT; a time without a zone is taken as UTC.
+    All null  a column without one value is kept, as numeric.
+    Rows      messages count the source's data rows from 1, even after `take`; for text files they add the line.
+
+Text files: .csv, .tsv, either with .gz
+    Bytes     UTF-8, a byte order mark is stripped; other encodings by name. NUL and undecodable bytes are refused.
+    Layout    names first; every row has as many values; blank lines are skipped (write a lone null as ""). Ragged rows
+              and quotes that never close are refused.
+    Nulls     "", NA, N/A, n/a, NULL, null, NaN, nan, with any whitespace around.
+    Kinds     found from every cell of a column, never from a sample: numeric, else boolean (true, false in any case),
+              else datetime (ISO 8601), else text. `kinds` states one instead.
+    Numbers   1, -2.5, .5, 1e-3, inf, with any whitespace around. Thousands separators and decimal commas make text.
+    Strays    a column of at least 90 % numbers, but not all, is refused with the first values that are none.
+    Text      kept as written, whitespace included.
+
+Typed sources: .parquet, .pq, .feather (version 2), .arrow, dataframes, dicts of columns, 2-D arrays
+    Columns keep their type: text that looks like numbers stays text, only null and nan are null. Dictionary-encoded
+    columns count as their values; pandas row indexes are left out. Mixed, nested, binary, time-of-day and duration
+    columns are refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from losskit.errors import DataError, ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["numeric", "text", "boolean", "datetime"]
+
+_SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+_TYPED = (".parquet", ".pq", ".feather", ".arrow")
+_PANDAS_INDEX = r"__index_level_\d+__$"
+_NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
+_INTEGER = r"^[+-]?\d+$"
+_PATTERNS: dict[Kind, str] = {
+    "numeric": r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))$",
+    "boolean": r"^(?i:true|false)$",
+    "datetime": r"^\d{4}-\d\d-\d\d(?:[ T]\d\d(?::\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:?\d\d)?)?$",
+}
+_MOSTLY = 0.9
+_BLOCK = 1 << 24
+_END = "end of the table"
+_WANTED = "a table holds numbers, text, booleans, dates and times"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One named column: `values` is read-only; `integers` says that the source held whole numbers only."""
+
+    name: str
+    kind: Kind
+    values: np.ndarray
+    integers: bool = False
+
+    def __post_init__(self) -> None:
+        self.values.flags.writeable = False
+
+    def nulls(self) -> np.ndarray:
+        """The mask of the rows without a value."""
+        if self.kind == "text":
+            return np.array([value is None for value in self.values], dtype=bool)
+        return np.asarray(np.isnat(self.values) if self.kind == "datetime" else np.isnan(self.values))
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where the rows come from, for messages."""
+
+    source: str
+    rows: np.ndarray
+    lines: np.ndarray | None = None
+
+    def __call__(self, i: int) -> str:
+        return f"row {self.rows[i]}" + ("" if self.lines is None else f" (line {self.lines[i]})")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Table:
+    """Columns of one length, as `read_table` and `as_table` make them. A table never changes."""
+
+    _columns: dict[str, Column]
+    _place: _Place
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(self._columns)
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return len(self._place.rows)
+
+    @property
+    def source(self) -> str:
+        """The file the table came from, or what it was made of."""
+        return self._place.source
+
+    def where(self, row: int) -> str:
+        """Say where a row, counted from 0, lies in the source: "row 3 (line 4)"."""
+        return self._place(row)
+
+    def column(self, name: str) -> Column:
+        """One column; DataError with the nearest names if there is none of that name."""
+        _check_known([name], self.names, self.source)
+        return self._columns[name]
+
+    def target(self, name: str) -> Column:
+        """The column to predict: no nulls, dates or infinities, and no integers that float64 cannot hold."""
+        column = self.column(name)
+        if column.kind == "datetime":
+            raise DataError(f"{self.source}: the target {name!r} holds dates; write numbers, such as days since a date")
+        self._refuse(column, column.nulls(), "null", "remove these rows or fill them in")
+        self.refuse_infinite(column)
+        if column.integers:
+            large = np.abs(column.values) >= 2.0**53
+            self._refuse(column, large, "an integer of 2^53 or more, which float64 rounds", "rescale the target")
+        return column
+
+    def refuse_infinite(self, column: Column) -> None:
+        """Raise DataError if a numeric column holds inf, naming the first row and the count."""
+        if column.kind == "numeric":
+            self._refuse(column, np.isinf(column.values), "infinite", "leave unknown values empty")
+
+    def _refuse(self, column: Column, bad: np.ndarray, what: str, cure: str) -> None:
+        if bad.any():
+            where, count = self.where(int(bad.argmax())), f"{bad.sum()} of {self.n_rows} rows"
+            raise DataError(f"{self.source}: column {column.name!r}, {where}: the value is {what} ({count}); {cure}")
+
+    def select(self, names: Iterable[str]) -> Table:
+        """The table of these columns, in this order."""
+        return Table({name: self.column(name) for name in names}, self._place)
+
+    def drop(self, names: Iterable[str]) -> Table:
+        """The table without these columns."""
+        left_out = {self.column(name).name for name in names}
+        return self.select(name for name in self.names if name not in left_out)
+
+    def take(self, rows: Any) -> Table:
+        """The table of these rows: positions from 0, which may repeat, or a boolean mask."""
+        at, place = np.asarray(rows), self._place
+        if at.dtype == bool and at.shape != (self.n_rows,):
+            raise ShapeError(f"a mask of rows has one entry a row, here {self.n_rows}; got shape {at.shape}")
+        at = np.flatnonzero(at) if at.dtype == bool else at
+        if at.ndim != 1 or (at.size and (at.dtype.kind not in "iu" or at.min() < 0 or at.max() >= self.n_rows)):
+            raise ParameterError(f"rows are positions from 0 to {self.n_rows - 1}, or a mask; got {_show(rows)}")
+        at = at.astype(np.intp)
+        lines = None if place.lines is None else place.lines[at]
+        columns = {name: replace(column, values=column.values[at]) for name, column in self._columns.items()}
+        return Table(columns, _Place(place.source, place.rows[at], lines))
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{c.name!r} {c.kind}" for c in self._columns.values())
+        return f"Table({self.source}: {self.n_rows} rows; {columns})"
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    ignore: Sequence[str] = (),
+    encoding: str = "utf-8",
+) -> Table:
+    """Read a file as a `Table`; the module states the rules.
+
+    Parameters
+    ----------
+    path : path of a .csv, .tsv (either with .gz), .parquet, .pq, .feather or .arrow file
+    kinds : mapping of names to kinds, optional
+        Text files: what a column holds, where its cells shall not decide. Prediction passes the kinds of the
+        fitted columns, so that one row is read as the whole file was.
+    ignore : sequence of str
+        Columns to leave out, unread.
+    encoding : str
+        Of a text file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as a table: which row and column, and what to do.
+    """
+    kinds = dict(kinds or {})
+    if unknown := [kind for kind in kinds.values() if kind not in (*_PATTERNS, "text")]:
+        raise ParameterError(f"a kind is {', '.join(_PATTERNS)} or text; got {unknown[0]!r}")
+    path = Path(path)
+    ending = _ending(path)
+    if ending in _TYPED:
+        return _typed_table(_read_typed(path), str(path), ignore)
+    source, separator, data = str(path), _SEPARATORS[ending], _utf8(path, encoding)
+    names = _names(_header(data, separator, source), source)
+    _check_known([*ignore, *kinds], names, source)
+    cells = _cells(data, len(names), separator, source)
+    lines = _lines(data, separator, len(cells) + 1)
+    place = _Place(source, np.arange(1, len(cells) + 1), None if lines is None else lines[1:])
+    kept = [(name, cells.column(i)) for i, name in enumerate(names) if name not in ignore]
+    return Table({name: _infer(name, column, kinds.get(name), place) for name, column in kept}, place)
+
+
+def as_table(X: Any) -> Table:
+    """Make a `Table` of a pandas, polars or pyarrow frame, a dict of columns, or a 2-D array (columns x0, x1 ...).
+
+    Raises
+    ------
+    DataError
+        If X is none of these, or one of its columns cannot be used.
+    """
+    if isinstance(X, Table):
+        return X
+    pairs: list[tuple[str, Any]]
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.names is None:
+        pairs = [(f"x{j}", X[:, j]) for j in range(X.shape[1])]
+    elif isinstance(X, Mapping):
+        pairs = [(str(name), values) for name, values in X.items()]
+    else:
+        pairs = _frame_columns(X)
+    return _typed_table(pairs, f"the {type(X).__name__}", ())
+
+
+def _frame_columns(X: Any) -> list[tuple[str, Any]]:
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(X, eager_only=True)
+    except nw.exceptions.DuplicateError as e:
+        raise DataError(f"two columns of the {type(X).__name__} have one name ({e}); rename one") from None
+    except TypeError:
+        shape = f" of shape {X.shape}" if hasattr(X, "shape") else ""
+        raise DataError(
+            f"got {type(X).__name__}{shape}; a table is a pandas, polars or pyarrow frame, a dict of columns or a 2-D"
+            " NumPy array: collect() a lazy frame, to_frame() a series, np.asarray() a list, toarray() a sparse matrix"
+        ) from None
+    return [(str(series.name), series) for series in frame.iter_columns()]
+
+
+def _ending(path: Path) -> str:
+    """The known ending of a file that is there."""
+    known = (*_SEPARATORS, *_TYPED)
+    if path.is_dir():
+        raise DataError(f"{path} is a directory; name one file in it")
+    if not path.exists():
+        raise DataError(f"there is no file {path} (in {path.absolute().parent}); check the spelling and the folder")
+    ending = next((e for e in known if path.name.lower().endswith(e)), None)
+    if ending is None:
+        raise DataError(f"{path}: the ending {path.suffix!r} is not known; write one of {', '.join(known)}")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty (0 bytes); a header and at least one row are needed")
+    return ending
+
+
+def _read_typed(path: Path) -> list[tuple[str, pa.ChunkedArray]]:
+    import pyarrow as pa
+    from pyarrow import ipc, parquet
+
+    try:
+        with path.open("rb") as file:
+            if path.suffix.lower() in (".parquet", ".pq"):
+                frame = parquet.ParquetFile(file).read()
+            else:
+                is_file = file.read(6) == b"ARROW1"
+                file.seek(0)
+                frame = (ipc.open_file if is_file else ipc.open_stream)(file).read_all()
+    except (pa.ArrowException, OSError) as e:
+        raise DataError(f"{path} cannot be read as its ending says ({str(e)[:120]}); write the file again") from e
+    pairs = zip(frame.column_names, frame.columns, strict=True)
+    return [(name, cells) for name, cells in pairs if not re.match(_PANDAS_INDEX, name)]
+
+
+def _utf8(path: Path, encoding: str) -> bytes:
+    """The text of a file as checked UTF-8, without a byte order mark or line ends around it."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as e:
+        raise DataError(f"{path} cannot be read ({e}); check that the file is whole and may be read") from e
+    if encoding == "utf-8" and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{path} is UTF-16; save it as UTF-8, or say encoding='utf-16'")
+    try:
+        data = data.decode(encoding).removeprefix("\ufeff").encode()
+    except LookupError:
+        raise ParameterError(f"encoding {encoding!r} is not known; wanted one of Python's, as 'latin-1'") from None
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        bad = f"{path}, line {line}: byte 0x{data[e.start]:02x} is not {encoding}"
+        raise DataError(f"{bad}; save the file as UTF-8, or say what it is, such as encoding='cp1252'") from None
+    if (nul := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, nul) + 1
+        raise DataError(f"{path}, line {line}: a NUL byte; this is not plain text, export the table again")
+    return data.strip(b"\r\n")
+
+
+def _header(data: bytes, separator: str, source: str) -> list[str]:
+    """The cells of the first line."""
+    if not data.strip():
+        raise DataError(f"{source} is empty (blank lines only); a header and at least one row are needed")
+    start = io.StringIO(data[:_BLOCK].decode(errors="ignore"), newline="")
+    try:
+        cells = next(csv.reader(start, delimiter=separator))
+    except csv.Error as e:
+        raise DataError(f"{source}, line 1: the names cannot be read ({e}); does a quote stay open?") from None
+    other = next((c for c in ";\t|," if len(cells) == 1 and c in cells[0]), None)
+    if other:
+        wanted = f"separate columns by {separator!r}, not {other!r}, or name the file .tsv for tabs and .csv for commas"
+        raise DataError(f"{source}, line 1: one name, {_show(cells[0])}; {wanted}")
+    return cells
+
+
+def _cells(data: bytes, width: int, separator: str, source: str) -> pa.Table:
+    """Every cell below the header, as text; a last row of our own tells whether a quote stayed open."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    ragged: list[Any] = []
+
+    def keep(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    names = [str(i) for i in range(width)]
+    try:
+        cells = arrow_csv.read_csv(
+            io.BytesIO(data + f"\n{_END}{separator * (width - 1)}".encode()),
+            arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
+            arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=keep),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string())),
+        )
+    except pa.ArrowInvalid as e:
+        raise DataError(f"{source} cannot be read ({str(e)[:120]}); look for a quote that never closes") from None
+    if ragged or cells[0][-1].as_py() != _END:
+        raise DataError(_broken(ragged[0] if ragged else None, len(cells) - 1, data, separator, source))
+    if len(cells) == 2:
+        raise DataError(f"{source} has a header and no rows; at least one row is needed")
+    return cells.slice(1, len(cells) - 2)
+
+
+def _broken(ragged: Any, last: int, data: bytes, separator: str, source: str) -> str:
+    """What is wrong with the first row of another width, or with the last row, whose quote stayed open."""
+    row, lines = ragged.number - 1 if ragged else last, _lines(data, separator, None)
+    where = f"{source}, row {row}" + (f" (line {lines[row]})" if lines is not None and row < len(lines) else "")
+    if ragged is None:
+        return f"{where}: a quote opens and never closes; close it, or double it if it is part of the text"
+    hint = "look for a quote that never closes" if "\n" in ragged.text else f"put text with {separator!r} in quotes"
+    counts = f"{ragged.actual_columns} cells where the header has {ragged.expected_columns}"
+    text = ragged.text.split(f"\n{_END}")[0]
+    return f"{where}: {counts}: {_show(text)}; {hint}"
+
+
+def _lines(data: bytes, separator: str, records: int | None) -> np.ndarray | None:
+    """The line on which each record starts, header first; None where that cannot be told."""
+    if records == data.count(b"\n") + 1:
+        return np.arange(1, records + 1)
+    reader, starts, line = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator), [], 1
+    try:
+        for cells in reader:
+            starts += [line] if cells else []
+            line = reader.line_num + 1
+    except csv.Error:
+        return None
+    return np.array(starts) if records in (None, len(starts)) else None
+
+
+def _infer(name: str, cells: pa.ChunkedArray, wanted: Kind | None, place: _Place) -> Column:
+    """The column that cells of text make: of the kind wanted, or of the first kind that all of them fit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed, nothing = pc.utf8_trim_whitespace(cells), pa.scalar(None, cells.type)
+    null = pc.is_in(trimmed, value_set=pa.array(_NULLS, cells.type))
+    known = pc.if_else(null, nothing, trimmed)
+    count = len(known) - known.null_count
+    for kind, pattern in _PATTERNS.items() if count else ():
+        if wanted not in (None, kind):
+            continue
+        fits = pc.match_substring_regex(known, pattern)
+        share = pc.sum(fits).as_py() / count
+        if share == 1 and (values := _cast(known, kind)) is not None:
+            integers = kind == "numeric" and pc.all(pc.match_substring_regex(known, _INTEGER)).as_py()
+            return replace(_from_arrow(name, values, place), integers=integers)
+        if wanted or (kind == "numeric" and 1 > share >= _MOSTLY):
+            raise DataError(_strays(name, kind, known, fits.to_numpy(), place))
+    return _from_arrow(name, pc.if_else(null, nothing, cells), place)
+
+
+def _cast(cells: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray | None:
+    """Cells that look like one kind, as that kind; None if they are not after all (month 13, some with a zone)."""
+    import pyarrow as pa
+
+    times = [pa.timestamp("us"), pa.timestamp("us", "UTC")]
+    for wanted in {"numeric": [pa.float64()], "boolean": [pa.bool_()], "datetime": times}[kind]:
+        try:
+            return cells.cast(wanted)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, place: _Place) -> str:
+    rows = np.flatnonzero(np.equal(fits, False))
+    shown = ", ".join(f"{_show(cells[i].as_py())} in {place(i)}" for i in rows[:3].tolist())
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    if not len(rows):
+        shown = "a day that no calendar has, or zones on some values only"
+    cure = f"correct these, leave the unknown ones empty, or say kinds={{{name!r}: 'text'}}"
+    return f"{place.source}: column {name!r} is {kind} but for {shown}{more}; {cure}"
+
+
+def _typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence[str]) -> Table:
+    names = _names([name for name, _ in pairs], source)
+    _check_known(ignore, names, source)
+    columns = dict(zip(names, (values for _, values in pairs), strict=True))
+    for name, values in columns.items():
+        if isinstance(values, str) or not hasattr(values, "__len__") or np.ndim(values) == 0:
+            raise DataError(f"{source}: column {name!r} is a {type(values).__name__}; wanted a list or 1-D array")
+        if len(values) != len(columns[names[0]]):
+            lengths = f"{names[0]!r} has {len(columns[names[0]])} rows, {name!r} has {len(values)}"
+            raise DataError(f"{source}: {lengths}; the columns of a table have one length")
+    if not len(columns[names[0]]):
+        raise DataError(f"{source} has no rows; at least one is needed")
+    place = _Place(source, np.arange(1, len(columns[names[0]]) + 1))
+    return Table({n: _from_values(n, values, place) for n, values in columns.items() if n not in ignore}, place)
+
+
+def _from_values(name: str, values: Any, place: _Place) -> Column:
+    import pyarrow as pa
+
+    try:
+        if isinstance(values, (np.ndarray, list, tuple)):
+            values = pa.array(values, from_pandas=True)
+        elif hasattr(values, "to_arrow"):
+            values = values.to_arrow()
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return _from_objects(name, list(values), place)
+    return _from_arrow(name, values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), place)
+
+
+def _from_arrow(name: str, cells: pa.ChunkedArray, place: _Place) -> Column:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    kind, is_ = cells.type, pa.types
+    if cells.null_count == len(cells):
+        return Column(name, "numeric", np.full(len(cells), np.nan))
+    if is_.is_boolean(kind) or is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind):
+        values = np.array(cells.cast(pa.float64(), safe=False).to_numpy())
+        return Column(name, "boolean" if is_.is_boolean(kind) else "numeric", values, is_.is_integer(kind))
+    if is_.is_timestamp(kind) or is_.is_date(kind):
+        return Column(name, "datetime", np.array(cells.cast(pa.timestamp("us"), safe=False).to_numpy()))
+    if is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind):
+        codes = cells.cast(pa.large_string()).combine_chunks().dictionary_encode()
+        levels = np.array([*codes.dictionary.to_pylist(), None], dtype=object)  # equal cells share one str
+        return Column(name, "text", levels[codes.indices.fill_null(len(levels) - 1).to_numpy()])
+    cure = "convert the column (a duration to seconds, a list to several columns) or leave it out"
+    raise DataError(f"{place.source}: column {name!r} holds {kind}; {_WANTED}; {cure}")
+
+
+def _from_objects(name: str, items: list[Any], place: _Place) -> Column:
+    """Objects that Arrow refuses: numbers beyond its range are converted, a mixture is refused."""
+    families = [_family(item) for item in items]
+    known = [i for i, family in enumerate(families) if family != "null"]
+    family = families[known[0]] if known else "number"
+    odd = next((i for i in known if families[i] != family), None)
+    if odd is not None:
+        both = " and ".join(f"{families[i]} in {place(i)}, {_show(items[i])}" for i in (known[0], odd))
+        raise DataError(f"{place.source}: column {name!r} mixes {both}; make it one kind, with None for unknown values")
+    if family != "number":
+        raise DataError(f"{place.source}: column {name!r}, {place(known[0])}: {family} cannot be used; {_WANTED}")
+    try:
+        values = [np.nan if families[i] == "null" else float(item) for i, item in enumerate(items)]
+    except OverflowError:
+        raise DataError(f"{place.source}: column {name!r} holds an integer beyond 1.8e308; rescale it") from None
+    return Column(name, "numeric", np.array(values), all(isinstance(items[i], int) for i in known))
+
+
+def _family(item: Any) -> str:
+    is_nan = isinstance(item, (float, np.floating)) and np.isnan(item)
+    if item is None or is_nan or type(item).__name__ in ("NAType", "NaTType"):
+        return "null"
+    if isinstance(item, (bool, np.bool_)):
+        return "boolean"
+    if isinstance(item, (Real, Decimal)):
+        return "number"
+    return "text" if isinstance(item, str) else type(item).__name__
+
+
+def _names(names: Sequence[str], source: str) -> list[str]:
+    """The names, trimmed, once each is there and they differ."""
+    names = [name.strip() for name in names]
+    if not names:
+        raise DataError(f"{source} has no columns; at least one is needed")
+    for j, name in enumerate(names, 1):
+        if not name:
+            hint = "; pandas writes its row index so, use to_csv(index=False)" if j == 1 else ""
+            raise DataError(f"{source}: column {j} has no name; name it in the first line, or remove it{hint}")
+        if (first := names.index(name) + 1) < j:
+            raise DataError(f"{source}: columns {first} and {j} are both named {name!r}; rename one")
+    return names
+
+
+def _check_known(asked: Iterable[str], names: Sequence[str], source: str) -> None:
+    """Raise DataError, with the nearest names, unless every name asked for is there."""
+    for name in asked:
+        if name not in names:
+            close = difflib.get_close_matches(str(name), names, n=3)
+            meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+            some = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+            raise DataError(f"{source} has no column {name!r}; {meant}its columns are {some}")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
