@@ -6,6 +6,7 @@ Uses the textbook face of every primitive, never its stable body.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -14,8 +15,10 @@ from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.table import TABLE
 from losskit.errors import FormulaError
 
-_START, _LIMIT = 256, 70_000  # bits
-_ZERO = 5_000  # a sum that cancels to zero at this many bits is zero: doubles span 2100
+# bits: the tail of a double, 2**-1075, must show beside 1 from the start, or two wrong results agree
+_START, _LIMIT = 1_280, 70_000
+_ZERO = 5_000  # at this many bits a sum of doubles that cancels to almost nothing is zero: doubles span 2100 bits
+_NOTHING = mpmath.mpf(2) ** -3_000
 
 
 def evaluate(root: Node, values: Mapping[str, float], digits: int = 50) -> Any:
@@ -28,19 +31,27 @@ def evaluate(root: Node, values: Mapping[str, float], digits: int = 50) -> Any:
     """
     previous, bits = None, max(_START, 4 * digits)
     while bits <= _LIMIT:
-        context = mpmath.mp.clone()
-        context.prec = bits
+        context = _context(bits)
         result = _evaluate(root, {k: context.mpf(v) for k, v in values.items()}, context)
         if not context.isfinite(result):
             settled = bits >= 2 * _START
+        elif abs(result) < _NOTHING and bits >= _ZERO:
+            return context.mpf(0)
         elif result == 0:
-            settled = bits >= _ZERO
+            settled = False
         else:
             settled = previous is not None and abs(result - previous) <= abs(result) * context.mpf(10) ** -digits
         if settled:
             return result
         previous, bits = result, 2 * bits
     raise FormulaError(f"the exact value of {root!r} at {dict(values)} did not settle within {_LIMIT} bits")
+
+
+@cache
+def _context(bits: int) -> Any:
+    context = mpmath.mp.clone()
+    context.prec = bits
+    return context
 
 
 def _evaluate(node: Node, values: Mapping[str, Any], context: Any, memo: dict[int, Any] | None = None) -> Any:

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 from losskit.errors import FormulaError
@@ -151,12 +152,11 @@ def as_node(value: Any) -> Node:
     """A node from a node or a real number; anything else cannot stand in a formula."""
     if isinstance(value, Node):
         return value
-    try:
-        return constant(value)
-    except (TypeError, ValueError):
-        raise FormulaError(
-            f"{value!r} of type {type(value).__name__} cannot stand in a formula; use numbers, symbols and primitives"
-        ) from None
+    if isinstance(value, Real):
+        return constant(float(value))
+    raise FormulaError(
+        f"{value!r} of type {type(value).__name__} cannot stand in a formula; use numbers, symbols and primitives"
+    )
 
 
 def is_constant(node: Node, value: float | None = None) -> bool:

@@ -167,7 +167,10 @@ poisson_deviance = _row(
     partials=(lambda y, f: where(y == 0.0, -f, log(y) - f), lambda y, f: exp_minus(f, y)),
     face=lambda y, f: xlogy(y, y) - y - y * f + exp(f))
 tweedie_deviance = _row(
-    "tweedie_deviance", r"d_{{{2:-1}}}\left({0:-1}, e^{{{1:-1}}}\right) / 2", binds=1,
+    "tweedie_deviance",
+    r"\frac{{{{{0:4}}}^{{2 - {2:1}}}}}{{\left(1 - {2:1}\right) \, \left(2 - {2:1}\right)}}"
+    r" - {0:1} \, \frac{{e^{{\left(1 - {2:1}\right) \, {1:1}}}}}{{1 - {2:1}}}"
+    r" + \frac{{e^{{\left(2 - {2:1}\right) \, {1:1}}}}}{{2 - {2:1}}}", binds=0,
     partials=(None, lambda y, f, p: mul_exp(exp_minus(f, y), 1.0 - p, f), None),
     face=lambda y, f, p: where(
         p == 1.0, poisson_deviance(y, f),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from losskit.calculus.graph import Node, nodes_of
@@ -58,8 +59,11 @@ def symbol_name(name: str) -> str:
 
 
 def _number(value: float) -> _Typeset:
+    if math.isinf(value):
+        return _Typeset(r"\infty", ATOM) if value > 0 else _Typeset(r"-\infty", 0)
     text = repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if "e" in text:
         mantissa, _, exponent = text.partition("e")
-        return _Typeset(rf"{mantissa} \cdot 10^{{{int(exponent)}}}", 1)
+        front = "" if mantissa == "1" else rf"{mantissa} \cdot "
+        return _Typeset(rf"{front}10^{{{int(exponent)}}}", 1)
     return _Typeset(text, 0 if value < 0 else ATOM)

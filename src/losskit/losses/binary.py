@@ -7,6 +7,9 @@ from typing import Any
 from losskit.base import Margin, Pointwise, Traits
 from losskit.calculus import (
     maximum,
+    minimum,
+    mul_exp,
+    sigmoid,
     sigmoid_power,
     softplus,
     softplus_minus,
@@ -100,11 +103,21 @@ class BinaryFocal(Pointwise):
     alpha: OptionalProbability = None
 
     def formula(self, y: Any, f: Any) -> Any:
-        one = sigmoid_power(-f, self.gamma) * softplus(-f)
-        zero = sigmoid_power(f, self.gamma) * softplus(f)
-        if self.alpha is not None:
-            one, zero = self.alpha * one, (1 - self.alpha) * zero
-        return where(y == 0, 0, y * one) + where(y == 1, 0, (1 - y) * zero)
+        return self._mixed(y, f, lambda z: sigmoid_power(-z, self.gamma) * softplus(-z))
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return self._mixed(y, f, self._bend)
+
+    def _mixed(self, y: Any, f: Any, of_one: Any) -> Any:
+        """y L(1, f) + (1 - y) L(0, f), weighed by alpha; class 0 at f is class 1 at -f."""
+        one, zero = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
+        return where(y == 0, 0, y * (one * of_one(f))) + where(y == 1, 0, (1 - y) * (zero * of_one(-f)))
+
+    def _bend(self, z: Any) -> Any:
+        # Q p (q (1 + 2g - g s) + g^2 p s); e^z of p goes last, so that nothing underflows before its time
+        g, p, q, s = self.gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)  # beyond, p is 0
+        rest = sigmoid_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
+        return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
 
     def traits(self) -> Traits:
         return Traits(convex=self.gamma == 0, strictly_convex=self.gamma == 0, differentiable=True, bounded=False,

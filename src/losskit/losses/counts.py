@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from losskit.base import Pointwise, Traits
-from losskit.calculus import exp, exp_minus, expm1mx, log, mul_exp, poisson_deviance, tweedie_deviance, where
+from losskit.calculus import exp, expm1mx, log, mul_exp, poisson_deviance, tweedie_deviance, where
 from losskit.domains import NONNEGATIVE, POSITIVE, REAL, Domain, TweediePower
 from losskit.links import LOG
 
-_UNBOUNDED = {"differentiable": True, "bounded": False, "lipschitz": float("inf"), "elicits": "mean"}
+_UNBOUNDED = {"differentiable": True, "bounded": False, "lipschitz": inf, "elicits": "mean"}
 
 
 class Poisson(Pointwise):
@@ -24,7 +25,7 @@ class Poisson(Pointwise):
         return poisson_deviance(y, f)
 
     def traits(self) -> Traits:
-        return Traits(convex=True, strictly_convex=True, curvature=float("inf"), strong=0.0, **_UNBOUNDED)
+        return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)
 
     def information(self, f: Any) -> Any:
         return exp(f)
@@ -45,7 +46,7 @@ class Gamma(Pointwise):
         return 1 - mul_exp(y, -1, f)
 
     def traits(self) -> Traits:
-        return Traits(convex=True, strictly_convex=True, curvature=float("inf"), strong=0.0, **_UNBOUNDED)
+        return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)
 
     def information(self, f: Any) -> Any:
         return 1.0
@@ -68,17 +69,22 @@ class Tweedie(Pointwise):
         return tweedie_deviance(y, f, self.power)
 
     def derivative(self, y: Any, f: Any) -> Any:
-        # e^((1-p) f) (e^f - y), the factor that may overflow kept in the exponent
-        above = mul_exp(1 - mul_exp(y, -1, f), 2 - self.power, f)
-        return where(f > 0, above, mul_exp(exp_minus(f, y), 1 - self.power, f))
+        return self._difference(y, f, 1, 1)
 
     def second_derivative(self, y: Any, f: Any) -> Any:
-        a, b = self.power - 1, 2 - self.power
-        return where(f > 0, mul_exp(b + a * mul_exp(y, -1, f), b, f), mul_exp(b * exp(f) + a * y, -a, f))
+        return self._difference(y, f, 2 - self.power, 1 - self.power)
+
+    def _difference(self, y: Any, f: Any, b: Any, a: Any) -> Any:
+        """b mu^(2-p) - a y mu^(1-p), as one product where the first overflows."""
+        first = mul_exp(1, 2 - self.power, f)
+        large = y > 1  # the side on which a may join y and nothing is lost
+        second = where(large, 1, a) * mul_exp(where(large, a * y, y), 1 - self.power, f)
+        together = mul_exp(b - a * mul_exp(y, -1, f), 2 - self.power, f)
+        return where(first < inf, b * first - second, together)
 
     def traits(self) -> Traits:
         convex = 1 <= self.power <= 2
-        return Traits(convex=convex, strictly_convex=convex, curvature=float("inf"), **_UNBOUNDED)
+        return Traits(convex=convex, strictly_convex=convex, curvature=inf, **_UNBOUNDED)
 
     def information(self, f: Any) -> Any:
         return mul_exp(1, 2 - self.power, f)

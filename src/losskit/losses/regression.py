@@ -102,7 +102,7 @@ class Quantile(Residual):
     level: Probability = 0.5
 
     def formula(self, r: Any) -> Any:
-        return maximum((1 - self.level) * r, -self.level * r)
+        return (1 - self.level) * maximum(r, 0) + self.level * maximum(-r, 0)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, symmetric=self.level == 0.5, differentiable=False,
@@ -119,7 +119,7 @@ class Expectile(Residual):
     level: Probability = 0.5
 
     def formula(self, r: Any) -> Any:
-        return where(r > 0, 1 - self.level, self.level) * r**2
+        return where(r > 0, 1 - self.level, self.level) * r * r  # in this order nothing overflows early
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=self.level == 0.5, differentiable=True,
@@ -138,7 +138,7 @@ class Tukey(Residual):
 
     def formula(self, r: Any) -> Any:
         s = (r / self.c) ** 2
-        return self.c**2 / 6 * where(abs(r) <= self.c, s * (3 - 3 * s + s**2), 1)
+        return where(abs(r) <= self.c, r**2 * (3 - 3 * s + s**2) / 6, self.c**2 / 6)
 
     def derivative(self, r: Any) -> Any:
         u = (self.c - abs(r)) / self.c * ((self.c + abs(r)) / self.c)  # 1 - s, exact to rounding where it vanishes

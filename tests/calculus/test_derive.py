@@ -1,0 +1,126 @@
+"""The table's derivative rules, by differencing exact values; its stable array bodies, against the faces."""
+
+from __future__ import annotations
+
+import itertools
+
+import mpmath
+import numpy as np
+import pytest
+
+import losskit.kernels.primitives as scalar_bodies
+from losskit.base import Pointwise
+from losskit.calculus import arrays, maximum, symbol, where
+from losskit.calculus.derive import derivative
+from losskit.calculus.emit import array_function, functions_used
+from losskit.calculus.exact import evaluate
+from losskit.calculus.graph import BOOLEAN, build
+from losskit.calculus.table import TABLE
+from losskit.errors import FormulaError
+from losskit.registry import losses
+
+# where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
+PLACES = {
+    "log": (0.2, 1.0, 7.5), "sqrt": (0.2, 1.0, 7.5), "log1p": (-0.7, 0.3, 4.0), "log1pmx": (-0.7, 0.3, 4.0),
+    "power": (0.4, 1.7, 3.0), "xlogy": (0.2, 1.7, 3.0), "xlog1py": (0.2, 1.7), "xdivy": (0.7, 2.0),
+    "poisson_deviance": (0.2, 1.7, 3.0), "tweedie_deviance": (0.2, 1.4, 3.0),
+}
+SMOOTH = sorted(set(TABLE) - BOOLEAN - {"where", "maximum", "minimum", "abs"})
+
+
+def _arity(name: str) -> int:
+    partials = TABLE[name].partials
+    assert partials is not None
+    return len(partials)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_each_derivative_rule_is_the_limit_of_differences(name):
+    arity = _arity(name)
+    names = [f"x{i}" for i in range(arity)]
+    node = build(name, *map(symbol, names))
+    for point in itertools.product(PLACES.get(name, (-2.5, 0.3, 1.7)), repeat=arity):
+        values = dict(zip(names, map(mpmath.mpf, point), strict=True))
+        for i, variable in enumerate(names):
+            if TABLE[name].partials[i] is None:
+                continue
+            rule = evaluate(derivative(node, symbol(variable)), values)
+            with mpmath.workdps(120):
+                h = mpmath.mpf(10) ** -30
+                ends = [evaluate(node, values | {variable: values[variable] + s * h}, digits=100) for s in (1, -1)]
+                assert abs(rule - (ends[0] - ends[1]) / (2 * h)) <= mpmath.mpf(10) ** -40 * (1 + abs(rule)), point
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLE) - BOOLEAN - {"where"}))
+def test_each_array_body_is_its_face(name):
+    arity = _arity(name) if TABLE[name].partials else 2
+    names = [f"x{i}" for i in range(arity)]
+    node = build(name, *map(symbol, names))
+    points = np.array(list(itertools.product(PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))).T
+    if name == "power":
+        points = points[:, points[0] > 0]
+    with np.errstate(all="ignore"):
+        got = array_function("f", names, [node])(np, *points)
+    for position, computed in enumerate(np.broadcast_to(got, points.shape[1:])):
+        true = float(evaluate(node, dict(zip(names, points[:, position].tolist(), strict=True))))
+        assert computed == pytest.approx(true, rel=2e-14, abs=1e-300), points[:, position]
+
+
+def test_every_row_has_all_its_bodies():
+    for name, row in TABLE.items():
+        assert row.latex or name == "where"
+        assert row.scalar is not None or hasattr(scalar_bodies, name), f"{name} has no compiled body"
+        assert row.array is not None or hasattr(arrays, name), f"{name} has no array body"
+        assert row.exact is not None or row.face is not None or name == "where", f"{name} has no exact body"
+
+
+@pytest.mark.parametrize("cls", [c for c in losses().values() if hasattr(c, "derivative") or hasattr(c, "second_derivative")])
+def test_a_stated_derivative_equals_the_derived_one_at_50_digits(cls: type[Pointwise]):
+    for loss in (cls(), *([cls(p) for p in (0.0, 1.0, 2.0, 3.0)] if cls.__name__ == "Tweedie" else [])):
+        values = {k: v for k, v in loss.parameters.items() if v is not None}
+        trace, written = loss.trace(), loss.written()
+        variable = symbol(loss.variables[0] if loss.variables else "f")
+        derived = (derivative(written, variable), derivative(derivative(written, variable), variable))
+        for y, f in itertools.product((0.25, 1.0), (-9.5, -0.7, 0.0, 1e-5, 0.3, 2.5, 12.0)):
+            with mpmath.workdps(60):
+                names = values | {"y": y, "f": f, "r": mpmath.mpf(f) - mpmath.mpf(y)}
+            for stated, node in zip((trace.gradient[0], trace.hessian[0]), derived, strict=True):
+                true = evaluate(node, names)
+                assert abs(evaluate(stated, names) - true) <= abs(true) * mpmath.mpf(10) ** -49, (loss, names)
+
+
+def test_kinks_take_the_element_of_least_norm_and_sums_of_kinks_add():
+    x = symbol("x")
+    for node, at_zero in ((abs(x), 0), (maximum(2 * x, -x), 0), (maximum(2 * x, x), 1), (maximum(-x, -3 * x), -1),
+                          (abs(x) + maximum(x, 0), 0), (3 * x + abs(x), 3)):
+        assert evaluate(derivative(node, x), {"x": 0.0}) == at_zero, node
+
+
+def test_a_formula_cannot_branch_on_data():
+    x = symbol("x")
+    with pytest.raises(FormulaError, match="write where"):
+        bool(x > 0)
+    with pytest.raises(FormulaError, match="where needs a condition"):
+        where(x, 1, 2)
+    with pytest.raises(FormulaError, match="conditions belong in where"):
+        (x > 0) + 1
+    with pytest.raises(FormulaError, match="cannot stand in a formula"):
+        x + "1"
+    with pytest.raises(FormulaError, match="not arrays"):
+        list(x)
+    with pytest.raises(FormulaError, match="traced once"):
+        float(x)
+
+
+def test_equal_expressions_are_one_node_and_constants_fold_only_where_exact():
+    x = symbol("x")
+    assert (x + 1) * 2 is (x + 1) * 2
+    assert (1 / (x * 0 + 3)).op == "div"  # 1/3 is not a double: folding it would blind the oracle
+    assert repr(x * 0 + 0.5 * 2) == "1.0"
+    assert functions_used([x**2], "scalar") == []
+
+
+def test_a_missing_derivative_says_which_and_what_to_do():
+    y, f = symbol("y"), symbol("f")
+    with pytest.raises(FormulaError, match=r"tweedie_deviance has no derivative by its argument 1.*state the derivative"):
+        derivative(build("tweedie_deviance", y, f, 1.5), y)

@@ -1,0 +1,50 @@
+"""LaTeX says what the graph says: parsed back by a reader that knows only mathematics, and compared."""
+
+import mpmath
+import pytest
+
+from losskit.base import Margin, Residual
+from losskit.calculus import exp, log, symbol, where
+from losskit.calculus.exact import evaluate
+from losskit.calculus.tex import latex
+from losskit.registry import losses
+from tests.calculus.latex_reader import read
+
+A, B, C = symbol("a"), symbol("b"), symbol("c")
+
+
+def _same(node, names: dict[str, float], text: str | None = None) -> None:
+    want = evaluate(node, names)
+    with mpmath.workdps(60):
+        got = read(text or latex(node))({k: mpmath.mpf(v) for k, v in names.items()})
+        assert abs(want - got) <= abs(want) * mpmath.mpf(10) ** -25, (text or latex(node))
+
+
+@pytest.mark.parametrize("node", [
+    A - (B - C), A - (B + C), (A - B) - C, A / (B / C), (A / B) / C, A * (B + C), -(A + B) * C, (-A) ** 2, -(A**2),
+    (A * B) ** C, A ** (B ** C), (A**B) ** C, exp(A) ** 2, log(A) ** 2, log(A**2), (A / B) ** 2, abs(A - B) ** 2,
+    2 ** (A + B), A * -B, A - -B, where(A < B, A + 1, -B) * 2, where(A > 0, 1, 2) + where(B <= C, 3, where(A < 1, 4, 5)),
+    1e20 * A, 2.5e17 * A, where(A < float("inf"), A, B), (-2.5) ** C, (A + B) * (A - B) / (A * B), A + (B - C), 3 * A * 2, exp(-A) - exp(B) * C,
+], ids=repr)
+def test_parentheses_stand_where_precedence_needs_them(node):
+    for values in ((1.5, 2.25, 2.0), (0.5, 0.75, 3.0)):
+        _same(node, dict(zip("abc", values, strict=True)))
+
+
+@pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
+@pytest.mark.parametrize("of", ["value", "gradient", "hessian"])
+def test_the_latex_of_every_loss_means_the_loss(cls, of):
+    loss = cls()
+    values = {k: v for k, v in loss.parameters.items() if v is not None}
+    with mpmath.workdps(60):
+        for y, f in ((1.0, 0.3), (1.0, 0.9), (-1.0, 0.4) if isinstance(loss, Margin | Residual) else (1.0, 0.55)):
+            names = values | {"r": f - y, "m": y * f, "y": y, "f": f}
+            node = loss.written()
+            if of != "value":
+                trace = loss.trace()
+                node = getattr(trace, of)[0]
+            want = evaluate(node, values | {"y": y, "f": f, "r": f - y, "m": y * f})
+            if isinstance(loss, Margin) and of == "gradient":
+                want = want * y
+            got = read(loss.latex(of))({k: mpmath.mpf(v) for k, v in names.items()})
+            assert abs(want - got) <= abs(want) * mpmath.mpf(10) ** -14, loss.latex(of)

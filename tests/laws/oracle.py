@@ -1,0 +1,64 @@
+"""The oracle of the laws: exact values of a loss and of its derived derivatives, and errors in ulp."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from losskit.base import Margin, Pointwise, Residual
+from losskit.calculus.derive import derivative
+from losskit.calculus.exact import evaluate
+from losskit.calculus.graph import symbol
+
+OUTPUTS = ("value", "gradient", "hessian")
+
+
+def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
+    """The true value, gradient or Hessian of one row: derived from the formula, never from a stated spelling.
+
+    Residual losses are taken at r = fl(f - y), margin losses at m.
+    """
+    node = loss.written()
+    values = {k: v for k, v in loss.parameters.items() if v is not None}
+    sign = 1.0
+    if isinstance(loss, Residual):
+        variable = symbol("r")
+        values["r"] = f - y
+    elif isinstance(loss, Margin):
+        variable = symbol("m")
+        values["m"] = y * f
+        sign = y if output == "gradient" else 1.0
+    else:
+        variable = symbol("f")
+        values |= {"y": y, "f": f}
+    for _ in range(OUTPUTS.index(output)):
+        node = derivative(node, variable)
+    return evaluate(node, values) * sign
+
+
+def ulp(x: Any) -> Any:
+    """The spacing of doubles at the real number x."""
+    x = abs(x)
+    if x == 0 or x < mpmath.mpf(2) ** -1022:
+        return mpmath.mpf(2) ** -1074
+    if x >= mpmath.mpf(2) ** 1024:
+        return mpmath.mpf(2) ** 971
+    return mpmath.mpf(2) ** (int(mpmath.floor(mpmath.log(x, 2))) - 52) if not math.isinf(float(x)) else mpmath.mpf(2) ** 971
+
+
+_LIMIT = mpmath.mpf(2) ** 1024 - mpmath.mpf(2) ** 970  # beyond it the nearest double is infinite
+
+
+def error(got: float, true: Any, scale: Any = None) -> float:
+    """The distance of `got` from `true` in ulp of `true` (or of `scale`, where that is larger)."""
+    if math.isnan(got):
+        return 0.0 if mpmath.isnan(true) else math.inf
+    if mpmath.isinf(true) or abs(true) >= _LIMIT:
+        return 0.0 if math.isinf(got) and (got > 0) == (true > 0) else (1.0 if abs(got) == np.finfo(float).max else math.inf)
+    if math.isinf(got):
+        return 1.0 if abs(true) > mpmath.mpf(np.finfo(float).max) * (1 - mpmath.mpf(2) ** -52) else math.inf
+    unit = ulp(true) if scale is None else max(ulp(true), ulp(scale))
+    return float(abs(mpmath.mpf(got) - true) / unit)

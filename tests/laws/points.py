@@ -1,0 +1,83 @@
+"""Where the laws look: hard points of each family, neighbours of thresholds, and seeded draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import losskit as lk
+from losskit.base import Margin, Pointwise, Residual
+from losskit.domains import UNIT
+
+MAX = np.finfo(float).max
+TINY = np.finfo(float).tiny
+HARD = np.array([
+    0.0, 5e-324, 1e-320, TINY, 1e-300, 1e-160, 1e-155, 1e-100, 1e-30, 1e-16, 1e-12, 1e-9, 1e-8, 1e-5, 1e-3, 0.01, 0.1, 0.25,
+    0.3, 0.45, 0.5, 0.55, 0.6, 0.7, 0.9, 1.0, 1.1, 1.25, 1.5, 1.9, 2.0, 2.5, 3.0, 4.685, 5.0, 8.0, 12.0, 17.0, 20.0, 30.0,
+    34.0, 36.7, 37.5, 40.0, 50.0, 88.0, 100.0, 200.0, 350.0, 354.9, 372.0, 700.0, 709.0, 709.7, 709.8, 710.5, 744.0, 745.0,
+    745.2, 746.0, 1000.0, 1e4, 1e5, 1e8, 1e10, 1e16, 1e50, 1e100, 1e150, 1e153, 1.3e154, 1e155, 1e200, 1e300, 1e307, MAX,
+])
+EDGES = np.array([0.5, 0.6, 1.0, 1.5, 2.0])  # thresholds of stable bodies
+
+
+def _neighbours(x: np.ndarray) -> np.ndarray:
+    return np.concatenate([x, np.nextafter(x, np.inf), np.nextafter(x, -np.inf)])
+
+
+def reals(rng: np.random.Generator, draws: int, thresholds: list[float]) -> np.ndarray:
+    """Hard real numbers of both signs, with `draws` log-uniform ones."""
+    near = _neighbours(np.array([*EDGES, *thresholds]))
+    wide = 10.0 ** rng.uniform(-20, 3, draws)
+    full = 10.0 ** rng.uniform(-307, 307, draws // 4)
+    positive = np.concatenate([HARD, near, wide, full])
+    return np.concatenate([positive, -positive])
+
+
+def units(rng: np.random.Generator, draws: int) -> np.ndarray:
+    small = np.concatenate([HARD[HARD <= 0.5], 10.0 ** rng.uniform(-20, -0.3, draws)])
+    return np.concatenate([small, 1.0 - small[small > 1e-16], [1.0, 0.5, np.nextafter(1, 0)]])
+
+
+def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -> Iterator[Pointwise]:
+    """The loss as it comes, at telling parameters, and at seeded draws."""
+    from losskit.base import parameter_domains
+
+    yield cls()
+    domains = parameter_domains(cls)
+    if cls is lk.Tweedie:
+        for power in (0.0, 1.0, 1.0 + 1e-9, 1.1, 1.9, 2.0, 2.0 + 1e-9, 2.5, 3.0, 4.5):
+            yield cls(power)
+        return
+    if cls is lk.BinaryFocal:
+        for gamma, alpha in ((0.0, None), (0.5, None), (1.0, 0.25), (2.0, 0.25), (5.0, 0.9)):
+            yield cls(gamma, alpha)
+    for _ in range(draws if domains else 0):
+        yield cls(**{name: float(domain.sample(rng, 1)[0]) for name, (domain, _) in domains.items()})
+
+
+def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and predictions for `loss`: finite, inside the domains."""
+    thresholds = [v for v in loss.parameters.values() if isinstance(v, float) and v > 0]
+    if isinstance(loss, Residual):
+        r = reals(rng, draws, thresholds)
+        y = np.zeros_like(r)
+        some = rng.normal(size=draws) * 10.0 ** rng.uniform(-3, 3, draws)
+        return np.concatenate([y, some]), np.concatenate([r, some + rng.normal(size=draws)])
+    if isinstance(loss, Margin):
+        f = reals(rng, draws, thresholds)
+        return rng.choice([-1.0, 1.0], f.size), f
+    if loss.domain is UNIT:
+        f = units(rng, draws) if loss.prediction_domain is UNIT else reals(rng, draws, thresholds)
+        y = np.repeat([0.0, 1.0, 0.25], f.size)
+        return y, np.tile(f, 3)
+    targets = np.array([0.0, 5e-324, 1e-300, 1e-30, 0.01, 0.5, 0.7, 1.0, 2.0, 3.0, 17.0, 1e5, 1e12, 1e300])
+    targets = targets[loss.domain.contains(targets)]
+    if loss.domain.contains(-1.0):
+        targets = np.concatenate([targets, [-2.5, -1e-8]])
+    f = reals(rng, draws, thresholds)
+    f = f[np.abs(f) < 1e4]
+    y = np.concatenate([np.repeat(targets, f.size), *[np.full(24, t) for t in targets[targets > 0]]])
+    near = [np.log(t) + np.concatenate([[0.0], rng.choice([-1, 1], 23) * 10.0 ** rng.uniform(-17, 0.5, 23)])
+            for t in targets[targets > 0]]
+    return y, np.concatenate([np.tile(f, targets.size), *near])

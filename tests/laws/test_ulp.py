@@ -1,0 +1,86 @@
+"""Value, gradient and Hessian of every loss against the oracle, in ulp, over the whole range of float64.
+
+The worst error of each (loss, output) is a table in this folder that may not rise; `python -m tests.laws.test_ulp`
+measures it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from losskit.base import Pointwise
+from losskit.registry import losses
+from tests.laws.allowances import excess, promise
+from tests.laws.oracle import OUTPUTS, exact
+from tests.laws.points import parameter_sets, rows
+
+TABLE = Path(__file__).parent / "worst_ulp.json"
+FAST, FULL = (1, 12, 450), (4, 120, 6000)  # parameter draws, value draws, rows of one parameter set at most
+
+
+def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple[float, str]]:
+    """The worst error of each output, after allowances and relative to the promise's unit, and where it is."""
+    parameter_draws, draws, most = effort
+    rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
+    found = dict.fromkeys(OUTPUTS, (0.0, ""))
+    for loss in parameter_sets(cls, rng, parameter_draws):
+        y, f = rows(loss, rng, draws)
+        if y.size > most:
+            pick = rng.permutation(y.size)[:most]
+            y, f = y[pick], f[pick]
+        got = loss.value_gradient_and_hessian(y, f, reduction="none")
+        for output, computed in zip(OUTPUTS, got, strict=True):
+            for yi, fi, number in zip(y.tolist(), f.tolist(), computed.tolist(), strict=True):
+                away = excess(loss, yi, fi, output, number, exact(loss, yi, fi, output))
+                if away * 1.0 > found[output][0]:
+                    found[output] = (away, f"{loss!r} at y={yi!r}, f={fi!r}: {number!r}, {away:.2f} ulp")
+                assert away <= promise(loss), f"{loss!r} {output} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
+    return found
+
+
+@pytest.mark.parametrize("name", losses())
+def test_value_gradient_and_hessian_keep_the_promise_and_no_worst_case_rises(name):
+    recorded = json.loads(TABLE.read_text())[name]
+    for output, (away, text) in worst(losses()[name], FAST).items():
+        assert away <= recorded[output] + 0.005, text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", losses())
+def test_the_promise_holds_over_many_more_points(name):
+    worst(losses()[name], FULL)
+
+
+@pytest.mark.parametrize("name", losses())
+def test_float32_is_the_double_rounded_once(name):
+    loss = losses()[name]()
+    y, f = (x.astype(np.float32) for x in rows(loss, np.random.default_rng(3), 40))
+    keep = np.isfinite(f) & loss.domain.contains(y) & (loss.prediction_domain.contains(f) | ~loss.prediction_domain.bounded)
+    y, f = y[keep], f[keep]
+    wide = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")
+    for narrow, double in zip(loss.value_gradient_and_hessian(y, f, reduction="none"), wide, strict=True):
+        assert narrow.dtype == np.float32
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(narrow, double.astype(np.float32))
+
+
+def main() -> None:
+    """Measure the table anew and print it."""
+    table = {}
+    for name, cls in losses().items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
+        table[name] = {output: round(away + 0.0005, 3) for output, (away, _) in worst(cls, FAST).items()}
+        print(f"{name:20}", "  ".join(f"{o} {v:6.3f}" for o, v in table[name].items()), flush=True)
+    old = json.loads(TABLE.read_text()) if TABLE.exists() else {}
+    TABLE.write_text(json.dumps(old | table, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
