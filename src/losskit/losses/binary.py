@@ -103,19 +103,28 @@ class BinaryFocal(Pointwise):
     alpha: OptionalProbability = None
 
     def formula(self, y: Any, f: Any) -> Any:
-        return self._mixed(y, f, lambda z: sigmoid_power(-z, self.gamma) * softplus(-z))
+        g = self.gamma
+        return self._mixed(y, sigmoid_power(-f, g) * softplus(-f), sigmoid_power(f, g) * softplus(f))
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return self._mixed(y, -self._slope(f), self._slope(-f))
 
     def second_derivative(self, y: Any, f: Any) -> Any:
-        return self._mixed(y, f, self._bend)
+        return self._mixed(y, self._bend(f), self._bend(-f))
 
-    def _mixed(self, y: Any, f: Any, of_one: Any) -> Any:
-        """y L(1, f) + (1 - y) L(0, f), weighed by alpha; class 0 at f is class 1 at -f."""
-        one, zero = (1.0, 1.0) if self.alpha is None else (self.alpha, 1 - self.alpha)
-        return where(y == 0, 0, y * (one * of_one(f))) + where(y == 1, 0, (1 - y) * (zero * of_one(-f)))
+    def _mixed(self, y: Any, one: Any, zero: Any) -> Any:
+        """y one + (1 - y) zero, weighed by alpha; a class without share may be infinite."""
+        if self.alpha is not None:
+            one, zero = self.alpha * one, (1 - self.alpha) * zero
+        return where(y == 0, 0, y * one) + where(y == 1, 0, (1 - y) * zero)
+
+    def _slope(self, z: Any) -> Any:
+        s = minimum(softplus(-z), 1e9)  # beyond, sigmoid(z) is 0
+        return sigmoid_power(-z, self.gamma) * (self.gamma * (sigmoid(z) * s) + sigmoid(-z))
 
     def _bend(self, z: Any) -> Any:
         # Q p (q (1 + 2g - g s) + g^2 p s); e^z of p goes last, so that nothing underflows before its time
-        g, p, q, s = self.gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)  # beyond, p is 0
+        g, p, q, s = self.gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)
         rest = sigmoid_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
         return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
 
