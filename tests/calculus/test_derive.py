@@ -23,6 +23,8 @@ from losskit.registry import losses
 PLACES = {
     "log": (0.2, 1.0, 7.5), "sqrt": (0.2, 1.0, 7.5), "log1p": (-0.7, 0.3, 4.0), "log1pmx": (-0.7, 0.3, 4.0),
     "power": (0.4, 1.7, 3.0), "xlogy": (0.2, 1.7, 3.0), "xlog1py": (0.2, 1.7), "xdivy": (0.7, 2.0),
+    **dict.fromkeys(("sech2", "log_cosh", "log_cosh_slope", "pseudo_huber", "pseudo_huber_slope", "pseudo_huber_bend"),
+                    (0.3, 1.7, 4.0)),
     "poisson_deviance": (0.2, 1.7, 3.0), "tweedie_deviance": (0.2, 1.4, 3.0),
 }
 SMOOTH = sorted(set(TABLE) - BOOLEAN - {"where", "maximum", "minimum", "abs"})

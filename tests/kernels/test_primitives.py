@@ -90,6 +90,14 @@ def scaled(points):
     return draw
 
 
+def by_scale(rng):
+    """Residuals and scales whose ratio reaches everywhere."""
+    (x,) = real(rng)
+    scale = log_uniform(rng, 1e-6, 1e6, x.size)
+    hard = grid(SIGNED[::3], [1.0, 0.0027129162926379322, 26.87758973801438])
+    return join(hard, (x * scale, scale))
+
+
 def exponentials_and_labels(rng):
     f = scores(rng)
     return join(grid(SIGNED[::4], [0.0, 1.0, 0.5, 1e-310, 1e300]), (f, log_uniform(rng, 1e-5, 1e5, f.size)))
@@ -185,10 +193,13 @@ LAWS = [
     ),
     ("sigmoid_power", lambda x, g: true_sigmoid(x) ** g, sigmoid_powers, 2.5, None),
     ("logcosh", lambda x: mp.log(mp.cosh(x)), real, 1.6, None),
-    ("sech2", lambda x: mp.sech(x) ** 2, real, 1.6, None),
+    ("log_cosh", lambda r, s: s**2 * mp.log(mp.cosh(r / s)), by_scale, 3.0, None),
+    ("log_cosh_slope", lambda r, s: s * mp.tanh(r / s), by_scale, 2.0, None),
+    ("sech2", lambda r, s: mp.sech(r / s) ** 2, by_scale, 2.0, None),
+    ("pseudo_huber", lambda r, s: s**2 * (mp.sqrt(1 + (r / s) ** 2) - 1), by_scale, 3.0, None),
+    ("pseudo_huber_slope", lambda r, s: r / mp.sqrt(1 + (r / s) ** 2), by_scale, 2.5, None),
+    ("pseudo_huber_bend", lambda r, s: (1 + (r / s) ** 2) ** mpf(-1.5), by_scale, 4.0, None),
     ("hypot1", lambda x: mp.sqrt(1 + x * x), real, 1.0, None),
-    ("hypot1m1", lambda x: mp.sqrt(1 + x * x) - 1, real, 2.0, None),
-    ("hypot1_slope", lambda x: x / mp.sqrt(1 + x * x), real, 2.0, None),
     ("log1pmx", lambda x: mp.log1p(x) - x, above_minus_one, 1.5, None),
     ("expm1mx", lambda x: mp.expm1(x) - x, real, 1.5, None),
     ("xlogy", lambda a, x: a * mp.log(x), scaled(positive), 1.4, None),
@@ -341,12 +352,16 @@ LIMITS = [
     ("sigmoid_power", (INF, 2.0), 1.0),
     ("logcosh", (INF,), INF),
     ("logcosh", (-INF,), INF),
-    ("sech2", (INF,), 0.0),
+    ("sech2", (INF, 2.0), 0.0),
+    ("log_cosh", (-INF, 2.0), INF),
+    ("log_cosh_slope", (-INF, 2.0), -2.0),
+    ("log_cosh_slope", (-0.0, 2.0), -0.0),
+    ("pseudo_huber", (-INF, 2.0), INF),
+    ("pseudo_huber", (2.0**1020, 2.0**-10), 2.0**1010),
+    ("pseudo_huber_slope", (INF, 2.0), 2.0),
+    ("pseudo_huber_slope", (-INF, 2.0), -2.0),
+    ("pseudo_huber_bend", (INF, 2.0), 0.0),
     ("hypot1", (-INF,), INF),
-    ("hypot1m1", (-INF,), INF),
-    ("hypot1_slope", (INF,), 1.0),
-    ("hypot1_slope", (-INF,), -1.0),
-    ("hypot1_slope", (-0.0,), -0.0),
     ("log1pmx", (-1.0,), -INF),
     ("log1pmx", (INF,), -INF),
     ("expm1mx", (INF,), INF),

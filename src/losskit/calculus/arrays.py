@@ -52,36 +52,45 @@ def sigmoid_power(xp: Any, x: Array, a: Array) -> Array:
     return xp.exp(-a * softplus(xp, -x))
 
 
-def sech2(xp: Any, x: Array) -> Array:
-    e = xp.exp(-2.0 * xp.abs(x))
+def sech2(xp: Any, r: Array, scale: Array) -> Array:
+    e = xp.exp(-2.0 * xp.abs(r / scale))
     return 4.0 * e / (1.0 + e) / (1.0 + e)
 
 
-def logcosh(xp: Any, x: Array) -> Array:
-    a = xp.abs(x)
-    near = xp.where(a < 1.0, a, 0.0)
+def log_cosh(xp: Any, r: Array, scale: Array) -> Array:
+    x = xp.abs(r / scale)
+    near = xp.where(x < 1.0, x, 0.0)
     half = xp.expm1(near / 2.0)
     sinh = half * (half + 2.0) / (half + 1.0) / 2.0
-    return xp.where(a < 1.0, xp.log1p(2.0 * sinh * sinh), a + (xp.log1p(xp.exp(-2.0 * a)) - 0.6931471805599453))
+    far = x + (xp.log1p(xp.exp(-2.0 * x)) - 0.6931471805599453)
+    return scale * (scale * xp.where(x < 1.0, xp.log1p(2.0 * sinh * sinh), far))
 
 
-def hypot1(xp: Any, x: Array) -> Array:
-    a = xp.abs(x)
-    large = a > 1e150
-    inside = xp.where(large, 0.0, a)
-    return xp.where(large, a, xp.sqrt(1.0 + inside * inside))
+def log_cosh_slope(xp: Any, r: Array, scale: Array) -> Array:
+    return scale * xp.tanh(r / scale)
 
 
-def hypot1m1(xp: Any, x: Array) -> Array:
-    a = xp.abs(x)
-    finite = xp.where(a < 1e300, a, 0.0)
-    return xp.where(a < 1e300, finite * (finite / (hypot1(xp, finite) + 1.0)), a)
+def _hypot1(xp: Any, r: Array, delta: Array) -> tuple[Array, Array, Array]:
+    """Whether r is so far out that only its size counts, r kept from there, and sqrt(1 + (r/delta)^2)."""
+    far = xp.abs(r) / delta > 1e70
+    held = xp.where(far, 0.0, r)
+    x = held / delta
+    return far, held, xp.sqrt(1.0 + x * x)
 
 
-def hypot1_slope(xp: Any, x: Array) -> Array:
-    large = xp.abs(x) > 1e150
-    inside = xp.where(large, 1.0, x)
-    return xp.where(large, xp.where(x > 0, 1.0, -1.0), inside / hypot1(xp, inside))
+def pseudo_huber(xp: Any, r: Array, delta: Array) -> Array:
+    far, held, root = _hypot1(xp, r, delta)
+    return xp.where(far, delta * xp.abs(r), held * (held / (root + 1.0)))
+
+
+def pseudo_huber_slope(xp: Any, r: Array, delta: Array) -> Array:
+    far, held, root = _hypot1(xp, r, delta)
+    return xp.where(far, xp.where(r < 0, -delta, delta), held / root)
+
+
+def pseudo_huber_bend(xp: Any, r: Array, delta: Array) -> Array:
+    far, _, root = _hypot1(xp, r, delta)
+    return xp.where(far, 0.0, 1.0 / root / root / root)
 
 
 def _series(x: Array, coefficients: list[float]) -> Array:

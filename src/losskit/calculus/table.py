@@ -114,12 +114,19 @@ log1p = _row("log1p", r"\log\left(1 + {0:0}\right)", partials=(lambda x: 1.0 / (
              face=lambda x: log(1.0 + x), array="xp.log1p({0})")
 expm1 = _row("expm1", r"e^{{{0:-1}}} - 1", binds=0, partials=(lambda x: exp(x),),
              face=lambda x: exp(x) - 1.0, array="xp.expm1({0})")
-tanh = _row("tanh", r"\tanh\left({0:-1}\right)", partials=(lambda x: sech2(x),),
+tanh = _row("tanh", r"\tanh\left({0:-1}\right)", partials=(lambda x: sech2(x, 1.0),),
             exact=lambda mp, x: mp.tanh(x), array="xp.tanh({0})")
-sech2 = _row("sech2", r"\operatorname{{sech}}^{{2}}\left({0:-1}\right)",
-             partials=(lambda x: -2.0 * tanh(x) * sech2(x),), exact=lambda mp, x: mp.sech(x) ** 2)
-logcosh = _row("logcosh", r"\log\cosh\left({0:-1}\right)", partials=(lambda x: tanh(x),),
-               exact=lambda mp, x: mp.log(mp.cosh(x)))
+sech2 = _row("sech2", r"\operatorname{{sech}}^{{2}}\left({0:-1} / {1:4}\right)",
+             partials=(lambda r, s: -2.0 * tanh(r / s) * sech2(r, s) / s,
+                       lambda r, s: 2.0 * tanh(r / s) * sech2(r, s) * r / s**2),
+             exact=lambda mp, r, s: mp.sech(r / s) ** 2)
+log_cosh = _row("log_cosh", r"{1:4}^{{2}} \, \log\cosh\left({0:1} / {1:4}\right)", binds=1,
+                partials=(lambda r, s: log_cosh_slope(r, s),
+                          lambda r, s: (2.0 * log_cosh(r, s) - r * log_cosh_slope(r, s)) / s),
+                exact=lambda mp, r, s: s**2 * mp.log(mp.cosh(r / s)))
+log_cosh_slope = _row("log_cosh_slope", r"{1:4} \, \tanh\left({0:1} / {1:4}\right)", binds=1,
+                      partials=(lambda r, s: sech2(r, s), lambda r, s: tanh(r / s) - r / s * sech2(r, s)),
+                      exact=lambda mp, r, s: s * mp.tanh(r / s))
 sigmoid = _row("sigmoid", r"\sigma\left({0:-1}\right)", partials=(lambda x: sigmoid_slope(x),),
                face=lambda x: 1.0 / (1.0 + exp(-x)))
 sigmoid_slope = _row("sigmoid_slope", r"\sigma'\left({0:-1}\right)",
@@ -137,12 +144,19 @@ softplus_minus = _row("softplus_minus", r"\log\left(1 + e^{{{0:-1}}}\right) - {1
 sigmoid_minus = _row("sigmoid_minus", r"\sigma\left({0:-1}\right) - {1:1}", binds=0,
                      partials=(lambda z, y: sigmoid_slope(z), lambda z, y: -1.0),
                      face=lambda z, y: 1.0 / (1.0 + exp(-z)) - y)
-hypot1 = _row("hypot1", r"\sqrt{{1 + {{{0:4}}}^{{2}}}}", binds=4, partials=(lambda x: hypot1_slope(x),),
-              face=lambda x: sqrt(1.0 + x**2))
-hypot1m1 = _row("hypot1m1", r"\sqrt{{1 + {{{0:4}}}^{{2}}}} - 1", binds=0, partials=(lambda x: hypot1_slope(x),),
-                face=lambda x: sqrt(1.0 + x**2) - 1.0)
-hypot1_slope = _row("hypot1_slope", r"\frac{{{0:-1}}}{{\sqrt{{1 + {{{0:4}}}^{{2}}}}}}", binds=3,
-                    partials=(lambda x: (1.0 / hypot1(x)) ** 3.0,), face=lambda x: x / sqrt(1.0 + x**2))
+pseudo_huber = _row("pseudo_huber",
+                    r"{1:4}^{{2}} \, \left(\sqrt{{1 + \left({0:1} / {1:4}\right)^{{2}}}} - 1\right)", binds=1,
+                    partials=(lambda r, d: pseudo_huber_slope(r, d),
+                              lambda r, d: (2.0 * pseudo_huber(r, d) - r * pseudo_huber_slope(r, d)) / d),
+                    face=lambda r, d: d**2 * (sqrt(1.0 + (r / d) ** 2) - 1.0))
+pseudo_huber_slope = _row("pseudo_huber_slope", r"\frac{{{0:-1}}}{{\sqrt{{1 + \left({0:1} / {1:4}\right)^{{2}}}}}}",
+                          binds=3, partials=(lambda r, d: pseudo_huber_bend(r, d),
+                                             lambda r, d: (r / d) ** 3 * pseudo_huber_bend(r, d)),
+                          face=lambda r, d: r / sqrt(1.0 + (r / d) ** 2))
+pseudo_huber_bend = _row("pseudo_huber_bend", r"\left(1 + \left({0:1} / {1:4}\right)^{{2}}\right)^{{-3 / 2}}", binds=3,
+                         partials=(lambda r, d: -3.0 * r / (d**2 + r**2) * pseudo_huber_bend(r, d),
+                                   lambda r, d: 3.0 * r / d * (r / (d**2 + r**2)) * pseudo_huber_bend(r, d)),
+                         face=lambda r, d: (1.0 + (r / d) ** 2) ** -1.5)
 log1pmx = _row("log1pmx", r"\log\left(1 + {0:0}\right) - {0:1}", binds=0, partials=(lambda x: -x / (1.0 + x),),
                face=lambda x: log(1.0 + x) - x)
 expm1mx = _row("expm1mx", r"e^{{{0:-1}}} - 1 - {0:1}", binds=0, partials=(lambda x: expm1(x),),

@@ -60,15 +60,18 @@ __all__ = [
     "floor",
     "fma",
     "hypot1",
-    "hypot1_slope",
-    "hypot1m1",
     "log",
     "log1p",
     "log1pmx",
+    "log_cosh",
+    "log_cosh_slope",
     "logcosh",
     "mul_exp",
     "poisson_deviance",
     "power",
+    "pseudo_huber",
+    "pseudo_huber_bend",
+    "pseudo_huber_slope",
     "sech2",
     "sigmoid",
     "sigmoid_minus",
@@ -168,6 +171,13 @@ def lower_sigmoid(e: float) -> Pair:
 
 
 @scalar
+def slope_of(e: float) -> float:
+    """e/(1 + e)^2 for 0 <= e <= 1."""
+    q, t = lower_sigmoid(e)
+    return q + fma(-q, q, t * fma(-2.0, q, 1.0))
+
+
+@scalar
 def sigmoid(x: float) -> float:
     """1/(1 + e^-x) (1.5 ulp)."""
     q, t = lower_sigmoid(exp(-abs(x)))
@@ -178,8 +188,7 @@ def sigmoid(x: float) -> float:
 @scalar
 def sigmoid_slope(x: float) -> float:
     """sigmoid(x) sigmoid(-x) = q - q^2 with q = sigmoid(-|x|) in two parts (1.5 ulp)."""
-    q, t = lower_sigmoid(exp(-abs(x)))
-    return q + fma(-q, q, t * fma(-2.0, q, 1.0))
+    return slope_of(exp(-abs(x)))
 
 
 @scalar
@@ -252,9 +261,31 @@ def logcosh(x: float) -> float:
 
 
 @scalar
-def sech2(x: float) -> float:
-    """1/cosh(x)^2 = 4 sigmoid_slope(2 x) (1.5 ulp)."""
-    return 4.0 * sigmoid_slope(2.0 * x)
+def log_cosh(r: float, scale: float) -> float:
+    """scale^2 log(cosh(r/scale)), without under- or overflow on the way (2.7 ulp)."""
+    size = abs(r)
+    x = size / scale
+    # what the quotient rounds away, times a slope that need be right to a few percent only
+    lost = fma(-x, scale, size) * (1.0 / scale) * select(x < 1.2, x * fma(-0.25, x, 1.0), 1.0)
+    lost = select(x < 1e3, lost, 0.0)
+    value = select(x > 1e17, scale * size, scale * (scale * (logcosh(x) + lost)))
+    return select(x < 1e-9, 0.5 * r * r, value)
+
+
+@scalar
+def log_cosh_slope(r: float, scale: float) -> float:
+    """scale tanh(r/scale) (1.6 ulp)."""
+    x = r / scale
+    return select(abs(x) < 1e-9, r, scale * tanh(x))
+
+
+@scalar
+def sech2(r: float, scale: float) -> float:
+    """1/cosh(r/scale)^2; what the quotient rounds away is in the exponent's tail (1.6 ulp)."""
+    size = abs(r)
+    x = size / scale
+    tail = fma(-x, scale, size) / scale
+    return 4.0 * slope_of(exp2part(-2.0 * x, select(x < 1e3, -2.0 * tail, 0.0)))
 
 
 @scalar
@@ -265,24 +296,27 @@ def hypot1(x: float) -> float:
 
 
 @scalar
-def hypot1m1(x: float) -> float:
-    """sqrt(1 + x^2) - 1 = x^2/(sqrt(1 + x^2) + 1) (1.7 ulp)."""
-    size = abs(x)
-    h = hypot1(x)
-    d, d_tail = fast_two_sum(h, 1.0)
-    square, square_tail = two_prod(x, x)
-    inverse = 1.0 / d
-    q = square * inverse
-    value = fma(fma(-q, d_tail, fma(-q, d, square) + square_tail), inverse, q)
-    value = select(size > 1e-140, value, 0.5 * square)
-    return select(size > 2.0**28, h - 1.0, value)
+def pseudo_huber(r: float, delta: float) -> float:
+    """delta^2 (sqrt(1 + (r/delta)^2) - 1) = r^2/(sqrt(1 + (r/delta)^2) + 1) (2.2 ulp)."""
+    size = abs(r)
+    x = size / delta
+    return select(x > 2.0**60, delta * size, r * (r / (hypot1(x) + 1.0)))
 
 
 @scalar
-def hypot1_slope(x: float) -> float:
-    """x/sqrt(1 + x^2) (2 ulp)."""
-    held = clamp(x, -(2.0**60), 2.0**60)
-    return held / hypot1(held)
+def pseudo_huber_slope(r: float, delta: float) -> float:
+    """r/sqrt(1 + (r/delta)^2) (1.6 ulp)."""
+    x = abs(r) / delta
+    far = select(r < 0.0, -delta, delta)
+    return select(x > 2.0**60, far, r / hypot1(x))
+
+
+@scalar
+def pseudo_huber_bend(r: float, delta: float) -> float:
+    """(1 + (r/delta)^2)^(-3/2) (2.6 ulp)."""
+    x = r / delta
+    q = fma(x, x, 1.0)
+    return select(abs(x) > 1e120, 0.0, 1.0 / q / math.sqrt(q))
 
 
 @scalar
@@ -373,7 +407,9 @@ def tweedie_deviance(y: float, f: float, p: float) -> float:
     u2, u2_tail = select(a == 0.0, 0.0, u2), select(a == 0.0, 0.0, u2_tail)
     e1, _, _, _ = expm1mx_parts(u1, fma(rate1, v_tail, u1_tail))
     e2, _, _, _ = expm1mx_parts(u2, fma(rate2, v_tail, u2_tail))
-    both = fma(e1, weight1, e2 * weight2)
+    # near L = 0 either sum is L^2/2 (1 + (3 - 2 p)/3 L) or, above 2, L^2/2 (1 - (3 - p)/3 L): no E is seen to lose bits
+    cubic = select(upper, -1.0 - b, a + b) / 3.0
+    both = select(abs(v) < 3e-9, 0.5 * v * v * fma(cubic, v, 1.0), fma(e1, weight1, e2 * weight2))
 
     far1 = (u1 > 60.0) | (y == 0.0)
     far2 = u2 > 60.0

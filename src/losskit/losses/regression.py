@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from losskit.base import Residual, Traits
-from losskit.calculus import hypot1m1, logcosh, maximum, where
+from losskit.calculus import log_cosh, maximum, pseudo_huber, where
 from losskit.domains import Probability, Scale
 
 
@@ -69,7 +69,7 @@ class PseudoHuber(Residual):
     delta: Scale = 1.0
 
     def formula(self, r: Any) -> Any:
-        return self.delta**2 * hypot1m1(r / self.delta)
+        return pseudo_huber(r, self.delta)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=True, differentiable=True, bounded=False,
@@ -86,7 +86,7 @@ class LogCosh(Residual):
     scale: Scale = 1.0
 
     def formula(self, r: Any) -> Any:
-        return self.scale**2 * logcosh(r / self.scale)
+        return log_cosh(r, self.scale)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=True, differentiable=True, bounded=False,

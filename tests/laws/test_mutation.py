@@ -1,0 +1,142 @@
+"""A flipped sign anywhere turns a law red: in a formula, a derivative rule, a primitive's body."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from losskit.base import Pointwise, _in_one_variable, _substituted, _twin
+from losskit.calculus import arrays
+from losskit.calculus.derive import derivative
+from losskit.calculus.emit import array_function
+from losskit.calculus.exact import evaluate as exact
+from losskit.calculus.graph import BOOLEAN, Node, as_node, build, constant, nodes_of, substitute, symbol
+from losskit.calculus.table import TABLE
+from losskit.registry import losses
+from tests.calculus.test_derive import PLACES, SMOOTH
+from tests.laws.array_laws import by_arrays, departures, truth
+
+_OPPOSITE = {"add": "sub", "mul": "div", "div": "mul", "maximum": "minimum", "minimum": "maximum"}
+
+
+def flipped(root: Node) -> Iterator[tuple[str, Node]]:
+    """Every graph that differs from `root` in one sign, operation or branch."""
+    for node in nodes_of([root]):
+        if node.op in _OPPOSITE:
+            yield f"{node!r} as {_OPPOSITE[node.op]}", substitute(root, {node: build(_OPPOSITE[node.op], *node.args)})
+        elif node.op == "sub":
+            yield f"{node!r} as add", substitute(root, {node: node.args[0] + node.args[1]})
+        elif node.op in ("neg", "abs"):
+            yield f"{node!r} dropped", substitute(root, {node: node.args[0]})
+        elif node.op == "where":
+            yield f"{node!r} swapped", substitute(root, {node: build("where", node.args[0], node.args[2], node.args[1])})
+        elif node.op == "constant" and node.value != 0:
+            yield f"{node!r} negated", substitute(root, {node: constant(-float(node.value))})
+        elif node.op in TABLE and node.op not in BOOLEAN:
+            yield f"{node!r} negated", substitute(root, {node: build("neg", node)})
+
+
+def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
+    """Twins of `cls` whose formula, or stated derivative, has one thing flipped."""
+    twin = _twin(cls, tuple(n for n, v in cls().parameters.items() if v is None))
+    for method in ("formula", "derivative", "second_derivative"):
+        if not hasattr(twin, method):
+            continue
+        node = as_node(getattr(twin, method)(*map(symbol, cls.variables or ("y", "f"))))
+        for name, mutant in flipped(node):
+            body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
+            yield f"{method}: {name}", _twin(body, tuple(n for n, v in cls().parameters.items() if v is None))
+
+
+# Flips that change nothing: an equal branch at one point, or a factor of 1
+EQUIVALENT = {"Tweedie": ("where(lt(exp", "eq(y, 0.0)")}
+
+
+@pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
+def test_a_flip_in_a_formula_departs_from_the_textbook(cls):
+    loss = next(iter([cls(0.7)] if "level" in cls.__dataclass_fields__ else [cls(1.6)] if cls.__name__ == "Tweedie" else [cls()]))
+    true = truth(loss)
+    assert departures(loss, by_arrays(loss.trace(), loss), true) == []
+    alive = []
+    for name, mutant in _mutants(cls):
+        trace = mutant._graphs(symbol("y"), (symbol("f"),))
+        if not departures(loss, by_arrays(trace, loss), true):
+            alive.append(name)
+    assert alive == []
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
+    row = TABLE[name]
+    names = [f"x{i}" for i in range(len(row.partials))]
+    node = build(name, *map(symbol, names))
+    place = PLACES.get(name, (-2.5, 0.3, 1.7))
+    for i, rule in enumerate(row.partials):
+        if rule is None:
+            continue
+        monkeypatch.setitem(TABLE, name, dataclasses.replace(
+            row, partials=tuple((lambda *a, r=r: -as_node(r(*a))) if j == i else r for j, r in enumerate(row.partials))))
+        seen = False
+        for point in itertools.product(place, repeat=len(names)):
+            values = dict(zip(names, point, strict=True))
+            h = 1e-5
+            ends = [float(exact(node, values | {names[i]: values[names[i]] + s * h})) for s in (1, -1)]
+            slope = float(exact(derivative(node, symbol(names[i])), values))
+            seen |= abs(slope - (ends[0] - ends[1]) / (2 * h)) > 1e-3 * abs(slope) + 1e-7
+        assert seen, f"{name}, argument {i}"
+
+
+def _body_mutants() -> Iterator[tuple[str, str, SimpleNamespace]]:
+    tree = ast.parse(inspect.getsource(arrays))
+    for function in (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name in TABLE):
+        for node in ast.walk(function):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+                old = node.op
+                node.op = ast.Sub() if isinstance(old, ast.Add) else ast.Add()
+            elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+                old = node.op
+                node.op = ast.UAdd()
+            else:
+                continue
+            space: dict = {}
+            exec(compile(ast.fix_missing_locations(tree), "mutant", "exec"), space)
+            node.op, place = old, f"{function.name} line {node.lineno}:{node.col_offset}"
+            yield function.name, place, SimpleNamespace(**space)
+
+
+def test_a_flip_in_an_array_body_departs_from_its_face(monkeypatch):
+    alive = []
+    for name, place, mutant in _body_mutants():
+        monkeypatch.setattr(arrays, name, getattr(mutant, name))
+        arity = len(TABLE[name].partials) if TABLE[name].partials else 2
+        names = [f"x{i}" for i in range(arity)]
+        points = np.array(list(itertools.product(PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))).T
+        with np.errstate(all="ignore"):
+            got = np.broadcast_to(array_function("f", names, [build(name, *map(symbol, names))])(np, *points), points.shape[1:])
+        wanted = _faces(name, points)
+        if np.allclose(got, wanted, rtol=1e-13, atol=1e-290):
+            alive.append(place)
+        monkeypatch.undo()
+    assert alive == []
+
+
+_known: dict[str, np.ndarray] = {}
+
+
+def _faces(name: str, points: np.ndarray) -> np.ndarray:
+    if name not in _known:
+        names = [f"x{i}" for i in range(len(points))]
+        node = build(name, *map(symbol, names))
+        _known[name] = np.array([float(exact(node, dict(zip(names, column, strict=True)))) for column in points.T.tolist()])
+    return _known[name]
+
+
+assert _in_one_variable  # the families' own chain rules are part of what is mutated
+assert _substituted

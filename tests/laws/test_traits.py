@@ -1,0 +1,41 @@
+"""Every declared trait survives a search for a contradiction, at telling parameters; a flipped one does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from losskit.base import Pointwise, Traits
+from losskit.registry import losses
+from tests.laws.array_laws import by_arrays, contradictions
+from tests.laws.points import parameter_sets
+
+
+@pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
+def test_no_search_refutes_a_declared_trait(cls):
+    for loss in parameter_sets(cls, np.random.default_rng(2), 2):
+        assert contradictions(loss, loss.traits(), by_arrays(loss.trace(), loss)) == [], loss
+
+
+def _flips(claimed: Traits) -> list[Traits]:
+    flipped = []
+    for field in dataclasses.fields(Traits):
+        value = getattr(claimed, field.name)
+        if isinstance(value, bool):
+            flipped.append(dataclasses.replace(claimed, **{field.name: not value}))
+        elif isinstance(value, float):
+            others = [1e4 if value == float("inf") else value * 1.1 + 0.05, value * 0.9 - 0.05] if value < 1e300 else [50.0]
+            flipped += [dataclasses.replace(claimed, **{field.name: other}) for other in others]
+        elif value in ("mean", "median", "expectile"):
+            flipped.append(dataclasses.replace(claimed, elicits="median" if value == "mean" else "mean"))
+    return flipped
+
+
+@pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
+def test_a_flipped_trait_is_refuted(cls: type[Pointwise]):
+    loss = cls(0.7) if "level" in cls.__dataclass_fields__ else cls()
+    evaluate = by_arrays(loss.trace(), loss)
+    for claim in _flips(loss.traits()):
+        assert contradictions(loss, claim, evaluate), claim
