@@ -53,6 +53,12 @@ class Traits:
     proper: bool | None = None
     calibrated: bool | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("lipschitz", "curvature", "strong"):
+            bound = getattr(self, name)
+            if isinstance(bound, str) or bound != bound:  # of a parameter that is still open
+                object.__setattr__(self, name, None)
+
 
 @dataclass(frozen=True)
 class Partial:

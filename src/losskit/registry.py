@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 import re
@@ -41,9 +42,9 @@ def get(name: str, **parameters: Any) -> Pointwise:
     loss = by_plain.get(_plain(name)) if isinstance(name, str) else None
     if loss is None:
         raise ParameterError(f"there is no loss {name!r}; {nearest(str(name), losses())}")
-    unknown = sorted(set(parameters) - set(loss.__dataclass_fields__))  # type: ignore[attr-defined]
-    if unknown:
-        known = ", ".join(loss.__dataclass_fields__) or "none"  # type: ignore[attr-defined]
+    names = [field.name for field in dataclasses.fields(loss)]
+    if unknown := sorted(set(parameters) - set(names)):
+        known = ", ".join(names) or "none"
         raise ParameterError(f"{loss.__name__} has no parameter {unknown[0]!r}; its parameters: {known}")
     return loss(**parameters)
 

@@ -9,7 +9,6 @@ from losskit.calculus.table import (
     abs_,
     equal,
     exp,
-    exp_minus,
     expm1,
     expm1mx,
     log,

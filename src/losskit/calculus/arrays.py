@@ -12,11 +12,11 @@ def where(xp: Any, condition: Array, a: Array, b: Array) -> Array:
 
 
 def maximum(xp: Any, a: Array, b: Array) -> Array:
-    return xp.where(a >= b, a, b)
+    return xp.where(b > a, b, a)
 
 
 def minimum(xp: Any, a: Array, b: Array) -> Array:
-    return xp.where(a <= b, a, b)
+    return xp.where(b < a, b, a)
 
 
 def _decay(xp: Any, x: Array) -> Array:
@@ -90,7 +90,8 @@ def pseudo_huber_slope(xp: Any, r: Array, delta: Array) -> Array:
 
 def pseudo_huber_bend(xp: Any, r: Array, delta: Array) -> Array:
     far, _, root = _hypot1(xp, r, delta)
-    return xp.where(far, 0.0, 1.0 / root / root / root)
+    root = xp.where(far, xp.abs(r / delta), root)
+    return 1.0 / root / root / root
 
 
 def _series(x: Array, coefficients: list[float]) -> Array:
@@ -132,11 +133,6 @@ def xdivy(xp: Any, a: Array, x: Array) -> Array:
     return xp.where(a == 0, 0.0, a / xp.where(a == 0, 1.0, x))
 
 
-def exp_minus(xp: Any, x: Array, y: Array) -> Array:
-    near = xp.abs(x) < 0.5
-    return xp.where(near, xp.expm1(xp.where(near, x, 0.0)) - (y - 1.0), xp.exp(x) - y)
-
-
 def mul_exp(xp: Any, c: Array, a: Array, x: Array) -> Array:
     exponent = xp.where(a == 0, 0.0, a) * xp.where(a == 0, 0.0, x)
     half = xp.exp(exponent / 2.0)
@@ -148,7 +144,7 @@ def poisson_deviance(xp: Any, y: Array, f: Array) -> Array:
     inside = xp.where(some, y, 1.0)
     d = f - xp.log(inside)
     near = xp.abs(d) < 1.5
-    far = exp_minus(xp, f, y) - inside * xp.where(near, 0.0, d)
+    far = (xp.exp(f) - y) - inside * xp.where(near, 0.0, d)
     return xp.where(some, xp.where(near, inside * expm1mx(xp, xp.where(near, d, 0.0)), far), xp.exp(f))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -49,7 +50,7 @@ def functions_used(outputs: Iterable[Node], dialect: Dialect) -> list[str]:
 
 def array_function(name: str, arguments: Sequence[str], outputs: Sequence[Node]) -> Callable[..., Any]:
     """The emitted array-dialect function `name(xp, *arguments)`, ready to call."""
-    space = {used: getattr(arrays, used) for used in functions_used(outputs, "array")}
+    space: dict[str, Any] = {used: getattr(arrays, used) for used in functions_used(outputs, "array")} | {"math": math}
     exec(compile(function_source(name, arguments, outputs, "array"), f"<losskit {name}>", "exec"), space)
     return space[name]
 

@@ -101,9 +101,9 @@ abs_ = _row("abs", r"\left|{0:-1}\right|", binds=4,
             partials=(lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0)),),
             exact=lambda mp, x: abs(x), scalar="abs({0})", array="xp.abs({0})")
 maximum = _row("maximum", r"\max\left({0:-1}, {1:-1}\right)", binds=4, tangent=_maximum_tangent,
-               exact=lambda mp, a, b: max(a, b), scalar="select({0} >= {1}, {0}, {1})")
+               exact=lambda mp, a, b: max(a, b), scalar="select({1} > {0}, {1}, {0})")
 minimum = _row("minimum", r"\min\left({0:-1}, {1:-1}\right)", binds=4, tangent=_minimum_tangent,
-               exact=lambda mp, a, b: min(a, b), scalar="select({0} <= {1}, {0}, {1})")
+               exact=lambda mp, a, b: min(a, b), scalar="select({1} < {0}, {1}, {0})")
 sqrt = _row("sqrt", r"\sqrt{{{0:-1}}}", binds=4, partials=(lambda x: 0.5 / sqrt(x),),
             exact=lambda mp, x: mp.sqrt(x), scalar="math.sqrt({0})", array="xp.sqrt({0})")
 exp = _row("exp", "e^{{{0:-1}}}", binds=3, partials=(lambda x: exp(x),),
@@ -170,22 +170,20 @@ xlog1py = _row("xlog1py", r"{0:1} \, \log\left(1 + {1:0}\right)", binds=1,
 xdivy = _row("xdivy", r"\frac{{{0:-1}}}{{{1:-1}}}", binds=3,
              partials=(lambda a, x: 1.0 / x, lambda a, x: -xdivy(xdivy(a, x), x)),
              face=lambda a, x: where(a == 0.0, 0.0, a / x))
-exp_minus = _row("exp_minus", r"e^{{{0:-1}}} - {1:1}", binds=0, partials=(lambda x, y: exp(x), lambda x, y: -1.0),
-                 face=lambda x, y: exp(x) - y)
 mul_exp = _row("mul_exp", r"{0:1} \, e^{{{1:1} \, {2:1}}}", binds=1,
                partials=(lambda c, a, x: mul_exp(1.0, a, x), lambda c, a, x: mul_exp(c * x, a, x),
                          lambda c, a, x: mul_exp(a * c, a, x)),
                face=lambda c, a, x: where(c == 0.0, 0.0, c * exp(a * x)))
 poisson_deviance = _row(
     "poisson_deviance", r"{0:1} \, \log\left({0:-1}\right) - {0:1} - {0:1} \, {1:1} + e^{{{1:-1}}}", binds=0,
-    partials=(lambda y, f: where(y == 0.0, -f, log(y) - f), lambda y, f: exp_minus(f, y)),
+    partials=(lambda y, f: where(y == 0.0, -f, log(y) - f), lambda y, f: exp(f) - y),
     face=lambda y, f: xlogy(y, y) - y - y * f + exp(f))
 tweedie_deviance = _row(
     "tweedie_deviance",
     r"\frac{{{{{0:4}}}^{{2 - {2:1}}}}}{{\left(1 - {2:1}\right) \, \left(2 - {2:1}\right)}}"
     r" - {0:1} \, \frac{{e^{{\left(1 - {2:1}\right) \, {1:1}}}}}{{1 - {2:1}}}"
     r" + \frac{{e^{{\left(2 - {2:1}\right) \, {1:1}}}}}{{2 - {2:1}}}", binds=0,
-    partials=(None, lambda y, f, p: mul_exp(exp_minus(f, y), 1.0 - p, f), None),
+    partials=(None, lambda y, f, p: mul_exp(exp(f) - y, 1.0 - p, f), None),
     face=lambda y, f, p: where(
         p == 1.0, poisson_deviance(y, f),
         where(p == 2.0, f - log(y) + y * exp(-f) - 1.0,

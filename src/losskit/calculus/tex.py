@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from losskit.calculus.graph import Node, nodes_of
-from losskit.calculus.table import TABLE
+from losskit.calculus.table import TABLE, exp
 
 ATOM = 4
 _MIRRORED = {"lt": "{1:0} > {0:0}", "le": r"{1:0} \ge {0:0}"}  # 0 < x reads better as x > 0
@@ -34,12 +34,15 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
             done[id(node)] = _Typeset(names.get(str(node.value)) or symbol_name(str(node.value)), ATOM)
         elif node.op == "where":
             done[id(node)] = _Typeset(_cases(node, done), ATOM)
+        elif node.op == "mul_exp" and node.args[1].op == "constant":
+            c, a, x = node.args
+            done[id(node)] = _Typeset(latex(c * exp(a * x), names), 1)
         elif node.op in _MIRRORED and node.args[0].op == "constant":
             done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
         else:
             row = TABLE[node.op]
             done[id(node)] = _Typeset(row.latex.format(*(done[id(a)] for a in node.args)), row.binds)
-    return done[id(root)].text
+    return done[id(root)].text.replace("+ -", "- ")
 
 
 def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:

@@ -54,17 +54,14 @@ def carry_nan(output: Node, predictions: Sequence[str]) -> Node:
     return output
 
 
-_SWALLOWS = frozenset({"xlogy", "xlog1py", "xdivy", "mul_exp", "softplus_minus", "poisson_deviance", "tweedie_deviance"})
-
-
 def _carries(node: Node, f: Node) -> bool:
     if node is f:
         return True
     if node.op == "where":
         return _carries(node.args[1], f) and _carries(node.args[2], f)
     if node.op in ("maximum", "minimum"):
-        return all(_carries(a, f) for a in node.args)
-    return node.op not in _SWALLOWS and any(_carries(a, f) for a in node.args)
+        return _carries(node.args[0], f)  # written so that a nan in the first argument is kept
+    return any(_carries(a, f) for a in node.args)
 
 
 def kernel_source(program: Program) -> str:
@@ -83,9 +80,10 @@ def kernel_source(program: Program) -> str:
         "from numba import njit",
         f"from losskit.kernels.primitives import {', '.join(imports)}",
         "from losskit.kernels.select import select",
-        '@njit(error_model="numpy")',
+        # without forceinline a long body stays a call, and the loop does not vectorise
+        '@njit(error_model="numpy", forceinline=True)',
         function_source("point", arguments, outputs, "scalar"),
-        '@njit(error_model="numpy")',
+        '@njit(error_model="numpy", forceinline=True)',
         function_source("inside", arguments, [program.inside], "scalar"),
         '@njit(nogil=True, cache=True, error_model="numpy")',
         # no parameter's name ends in an underscore

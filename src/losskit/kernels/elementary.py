@@ -267,13 +267,6 @@ def exp(x: float) -> float:
 
 
 @scalar
-def exp_minus(f: float, y: float) -> float:
-    """e^f - y; the exponential keeps its tail, so e^f - y is good to 1 ulp, or 2^-59 e^f if larger."""
-    n, p, t = exp_parts(clamp(f, -746.0, 710.0))
-    return (scale_exp(p, n) - y) + scale_exp(t, n)
-
-
-@scalar
 def expm1_parts(x: float) -> tuple[float, float, float]:
     """(a, t, top) with (a + t) top = e^x - 1 and a = fl(a + t); -60 <= x <= 710. top is 2 near overflow, else 1."""
     n, h, t = exp_reduced(x, NO_TAIL)

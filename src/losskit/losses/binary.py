@@ -69,7 +69,7 @@ class Hinge(Margin):
     link = SIGN
 
     def formula(self, m: Any) -> Any:
-        return maximum(0, 1 - m)
+        return maximum(1 - m, 0)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, differentiable=False, bounded=False, lipschitz=1.0,
@@ -85,7 +85,7 @@ class SquaredHinge(Margin):
     link = SIGN
 
     def formula(self, m: Any) -> Any:
-        return maximum(0, 1 - m) ** 2
+        return maximum(1 - m, 0) ** 2
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, differentiable=True, bounded=False, lipschitz=float("inf"),
@@ -129,5 +129,6 @@ class BinaryFocal(Pointwise):
         return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
 
     def traits(self) -> Traits:
+        even = self.alpha in (None, 0.5)  # other weights move the threshold away from probability 1/2
         return Traits(convex=self.gamma == 0, strictly_convex=self.gamma == 0, differentiable=True, bounded=False,
-                      strong=0.0 if self.gamma == 0 else None, proper=self.gamma == 0, calibrated=True)
+                      strong=0.0 if self.gamma == 0 else None, proper=self.gamma == 0 and even, calibrated=even)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from losskit.base import Residual, Traits
-from losskit.calculus import log_cosh, maximum, pseudo_huber, where
+from losskit.calculus import log_cosh, maximum, minimum, pseudo_huber, where
 from losskit.domains import Probability, Scale
 
 
@@ -53,6 +53,12 @@ class Huber(Residual):
 
     def formula(self, r: Any) -> Any:
         return where(abs(r) <= self.delta, r**2 / 2, self.delta * (abs(r) - self.delta / 2))
+
+    def derivative(self, r: Any) -> Any:
+        return maximum(minimum(r, self.delta), -self.delta)
+
+    def second_derivative(self, r: Any) -> Any:
+        return where(abs(r) <= self.delta, 1, 0)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, symmetric=True, differentiable=True, bounded=False,
@@ -150,4 +156,4 @@ class Tukey(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,
-                      lipschitz=16 / (25 * 5**0.5) * self.c, curvature=1.0, strong=-0.8)
+                      lipschitz=16 / (25 * 5**0.5) * float("nan" if self.c == "auto" else self.c), curvature=1.0, strong=-0.8)
