@@ -12,7 +12,7 @@ import numpy as np
 
 from losskit.border import as_arrays, is_plain, same_shape, weights_like
 from losskit.calculus.derive import derivative
-from losskit.calculus.graph import Node, as_node, substitute, symbol
+from losskit.calculus.graph import Node, as_node, is_constant, substitute, symbol
 from losskit.calculus.tex import latex
 from losskit.domains import REAL, SIGNS, Domain
 from losskit.errors import CapabilityError, ParameterError, ShapeError
@@ -56,7 +56,9 @@ class Traits:
     def __post_init__(self) -> None:
         for name in ("lipschitz", "curvature", "strong"):
             bound = getattr(self, name)
-            if isinstance(bound, str) or bound != bound:  # of a parameter that is still open
+            if isinstance(bound, Node) and is_constant(bound):
+                object.__setattr__(self, name, float(bound))
+            if isinstance(bound, str) or (isinstance(bound, float) and math.isnan(bound)):  # of a parameter that is still open
                 object.__setattr__(self, name, None)
 
 
@@ -229,6 +231,37 @@ class Pointwise(Loss):
             raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
         return hessian * v if len(self.outputs) == 1 else np.einsum("...ij,...j->...i", hessian, v)
 
+    def fisher(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """The expected Hessian where the prediction is right; never negative, with the factors of `hessian`.
+
+        Raises
+        ------
+        CapabilityError
+            If the loss is no log-likelihood.
+        """
+        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "fisher")[0]
+
+    def majorizer(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """A bound that the Hessian never exceeds, `traits().curvature`, with the factors of `hessian`.
+
+        Raises
+        ------
+        CapabilityError
+            If the curvature has no bound, or is all in kinks.
+        """
+        bound = self.traits().curvature
+        if not bound or not math.isfinite(bound):
+            raise CapabilityError(
+                f"{self!r} has no positive finite bound on its curvature ({bound}); use hessian, or fisher where there is one"
+            )
+        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "majorizer")[0]
+
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
         """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
         y, f, w = self._border(y, f, sample_weight)
@@ -284,8 +317,8 @@ class Pointwise(Loss):
     def _open(self) -> list[str]:
         return [name for name, value in self.parameters.items() if value == "auto"]
 
-    def _kernel(self, order: int) -> tuple[Any, tuple[float, ...]]:
-        """The compiled kernel up to the `order`-th derivative, and the numbers it takes as parameters."""
+    def _kernel(self, order: int | str) -> tuple[Any, tuple[float, ...]]:
+        """The compiled kernel up to the `order`-th derivative, or of a named curvature; and its parameters' numbers."""
         ready = self.__dict__.get("_ready")
         if ready is None:
             ready = {}
@@ -332,10 +365,11 @@ class Pointwise(Loss):
         return y, f, None if sample_weight is None else weights_like(sample_weight, y)
 
     def _evaluate(
-        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str
+        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str,
+        curvature: str | None = None,
     ) -> Any:
         y, f, w = self._border(y, f, sample_weight)
-        return evaluate(self, y, f, w, reduction, want, out, empty)
+        return evaluate(self, y, f, w, reduction, want, out, empty, curvature)
 
 
 class Residual(Pointwise):
@@ -429,17 +463,33 @@ def _trace(cls: type[Pointwise], absent: tuple[str, ...]) -> Trace:
     return _twin(cls, absent)._graphs(symbol("y"), tuple(map(symbol, cls.outputs)))
 
 
+def _curvature(twin: Pointwise, kind: str) -> Node:
+    """The graph of a curvature other than the Hessian."""
+    if kind == "majorizer":
+        return as_node(twin.traits().curvature)
+    if not hasattr(twin, "information"):
+        raise CapabilityError(
+            f"{type(twin).__name__} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
+        )
+    return as_node(twin.information(*map(symbol, twin.outputs)))
+
+
 @cache
-def _compiled(cls: type[Pointwise], absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int) -> Any:
+def _compiled(
+    cls: type[Pointwise], absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str
+) -> Any:
     from losskit.kernels.compile import Program, compiled
 
-    trace = _trace(cls, absent)
+    if isinstance(order, str):
+        curvature = _curvature(_twin(cls, absent), order)
+        parts: tuple[Any, ...] = (curvature, (curvature,), ())
+    else:
+        trace = _trace(cls, absent)
+        parts = (trace.value, trace.gradient if order else (), trace.hessian if order > 1 else ())
     inside = domain.condition(symbol("y"))
     if of_f.bounded:
         for name in cls.outputs:
             # nan is a prediction's own affair: it passes through
             inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
     parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)  # type: ignore[arg-type]
-    return compiled(Program(
-        trace.value, trace.gradient if order else (), trace.hessian if order > 1 else (), cls.outputs, parameters, inside
-    ))
+    return compiled(Program(*parts, cls.outputs, parameters, inside))

@@ -20,27 +20,38 @@ _ORDER = {"value": 0, "gradient": 1, "hessian": 2}
 
 
 def evaluate(
-    loss: Pointwise, y: Array, f: Array, w: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str
-) -> tuple[Any, ...]:
-    """The parts of `want` ("value", "gradient", "hessian") at rows that have passed the border, in one pass."""
+    loss: Pointwise, y: Array, f: Array, w: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str,
+    curvature: str | None = None,
+) -> list[Any]:
+    """The parts of `want` ("value", "gradient", "hessian") at rows that have passed the border, in one pass.
+
+    A `curvature` ("fisher", "majorizer") takes the place of the gradient.
+    """
     if reduction not in REDUCTIONS or empty not in EMPTY:
         _refuse_options(reduction, empty)
-    kernel, numbers = loss._kernel(_ORDER[want[-1]])
-    by_row = reduction == "none"
-    weight = float(y.size) if w is None else weight_sum(w)
-    divisor = weight if reduction == "mean" else float(y.size) if reduction == "mean_over_rows" else 1.0
-    results = _targets(loss, f, y, want, by_row, out)
-    outputs = (results.get("value"), results.get("gradient"), results.get("hessian"))
-    scale = 1.0 / divisor if divisor else 1.0
-    summed = not by_row and want[0] == "value"
-    outside, total = loss_run(kernel, (y, f, w), scale, outputs, numbers, summed)
+    kernel, numbers = loss._kernel(curvature or _ORDER[want[-1]])
+    rows = y.size
+    divisor = 1.0
+    if w is not None:
+        weight = weight_sum(w)
+        if reduction == "mean":
+            divisor = weight
+    elif reduction == "mean":
+        divisor = rows
+    if reduction == "mean_over_rows":
+        divisor = rows
+    summed = reduction != "none" and want[0] == "value"
+    results = _targets(loss, f, y, want[1:] if summed else want, out)
+    outside, total = loss_run(
+        kernel, y, f, w, 1.0 / divisor if divisor else 1.0, results, numbers, summed
+    )
     if outside:
         raise_outside(loss, y, f, w)
     if summed:
         results["value"] = total / divisor if divisor else _empty_mean(loss, empty)
     if out is not None:
-        _give_back(results, out, want, by_row)
-    return tuple([results[name] for name in want])
+        _give_back(results, out, want[1:] if summed else want)
+    return [results[name] for name in want]
 
 
 def loss_run(*args: Any) -> tuple[int, float]:
@@ -88,29 +99,28 @@ def _empty_mean(loss: Pointwise, empty: str) -> float:
     return 0.0 if empty == "zero" else math.nan
 
 
-def _targets(
-    loss: Pointwise, f: Array, y: Array, want: tuple[str, ...], by_row: bool, out: Any
-) -> dict[str, Array | None]:
-    """Where the rows' parts go: fresh arrays, or the caller's where a kernel can write to them."""
+def _targets(loss: Pointwise, f: Array, y: Array, rows: tuple[str, ...], out: Any) -> dict[str, Any]:
+    """Where the parts of `rows` go: fresh arrays, or the caller's where a kernel can write to them."""
+    if not rows:
+        if out is not None:
+            _given(out, rows)
+        return {}
     k = len(loss.outputs)
     dtype = f.dtype if f.dtype.kind == "f" else np.dtype(np.float64)
-    shapes = {"value": y.shape, "gradient": f.shape, "hessian": f.shape if k == 1 else (*f.shape, k)}
-    rows = [name for name in want if name != "value" or by_row]
-    given = _given(out, rows)
-    targets: dict[str, Array | None] = {}
+    given = _given(out, rows) if out is not None else {}
+    targets: dict[str, Any] = {}
     for name in rows:
+        shape = y.shape if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)
         target = given.get(name)
         if target is not None:
-            _check_out(name, target, shapes[name], dtype)
-            if not target.flags.c_contiguous or not target.flags.behaved or _overlaps(target, (y, f)):
+            _check_out(name, target, shape, dtype)
+            if not (target.flags.carray and _is_apart(target, y) and _is_apart(target, f)):
                 target = None
-        targets[name] = np.empty(shapes[name], dtype) if target is None else target
+        targets[name] = np.empty(shape, dtype) if target is None else target
     return targets
 
 
-def _given(out: Any, rows: list[str]) -> dict[str, Array]:
-    if out is None:
-        return {}
+def _given(out: Any, rows: tuple[str, ...]) -> dict[str, Any]:
     arrays = (out,) if isinstance(out, np.ndarray) else tuple(out)
     if len(arrays) != len(rows):
         raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(rows)}: {', '.join(rows) or 'none'}")
@@ -126,17 +136,14 @@ def _check_out(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype) 
         raise CapabilityError(f"out for the {name} has dtype {target.dtype}; it must be {dtype}, as f has it")
 
 
-def _overlaps(target: Array, inputs: tuple[Array, ...]) -> bool:
-    """Whether writing to `target` may spoil rows of an input not yet read; the very same memory is safe."""
-    return any(
-        np.may_share_memory(target, x)
-        and not (x.dtype == target.dtype and x.strides == target.strides and x.ctypes.data == target.ctypes.data)
-        for x in inputs
-    )
+def _is_apart(target: Array, x: Array) -> bool:
+    """Whether writing to `target` spoils no row of `x` that is still to be read; the very same array is safe."""
+    return target is x or not np.may_share_memory(target, x)
 
 
-def _give_back(results: dict[str, Any], out: Any, want: tuple[str, ...], by_row: bool) -> None:
-    for name, target in _given(out, [n for n in want if n != "value" or by_row]).items():
+def _give_back(results: dict[str, Any], out: Any, rows: tuple[str, ...]) -> None:
+    """Fill the caller's arrays that a kernel could not write to."""
+    for name, target in _given(out, rows).items():
         if results[name] is not target:
             target[...] = results[name]
             results[name] = target

@@ -50,8 +50,9 @@ def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -
             yield cls(power)
         return
     if cls is lk.BinaryFocal:
-        for gamma, alpha in ((0.0, None), (0.5, None), (1.0, 0.25), (2.0, 0.25), (5.0, 0.9)):
-            yield cls(gamma, alpha)
+        for gamma, alpha in ((0.0, None), (0.5, None), (1.0, 0.25), (5.0, 0.9), (0.016, 1e-3), (20.0, None)):
+            yield cls(gamma, alpha)  # beyond 20, a power of the sigmoid loses an ulp with each further 25
+        return
     for _ in range(draws if domains else 0):
         yield cls(**{name: float(domain.sample(rng, 1)[0]) for name, (domain, _) in domains.items()})
 

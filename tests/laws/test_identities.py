@@ -184,3 +184,36 @@ def test_every_loss_has_three_anchors():
 @pytest.mark.parametrize(("name", "number"), [(n, i) for n in ANCHORS for i in range(3)])
 def test_anchor(name, number):
     ANCHORS[name][number]()
+
+
+CURVATURES = {
+    lk.SquaredError(): 2.0, lk.Poisson(): np.exp(R), lk.Gamma(): 1.0, lk.Tweedie(1.5): np.exp(R / 2),
+    lk.Logistic(): special.expit(R) * special.expit(-R),
+}
+
+
+@pytest.mark.parametrize("loss", CURVATURES, ids=repr)
+def test_fisher_is_the_expected_hessian_where_the_prediction_is_right(loss):
+    w = RNG.random(R.size)
+    same(loss.fisher(AMOUNTS if loss.domain.low == 0 and loss.domain.high > 1 else BITS, R, reduction="none"),
+         np.broadcast_to(CURVATURES[loss], R.shape))
+    same(loss.fisher(BITS + 0.0 if loss.domain.high == 1 else AMOUNTS, R, w), w * CURVATURES[loss] / w.sum())
+
+
+@pytest.mark.parametrize("name", losses())
+def test_the_majorizer_is_never_below_the_hessian_or_says_why_there_is_none(name):
+    loss = losses()[name]()
+    y = {"Hinge": SIGNS, "SquaredHinge": SIGNS}.get(name, BITS)
+    f = P if name == "BinaryCrossEntropy" else R
+    if name == "Gamma":
+        y = AMOUNTS
+    bound = loss.traits().curvature
+    if bound and np.isfinite(bound):
+        assert (loss.majorizer(y, f, reduction="none") >= loss.hessian(y, f, reduction="none") * (1 - 1e-15)).all()
+        same(loss.majorizer(y, f), np.full(R.size, bound / R.size))
+    else:
+        with pytest.raises(TypeError, match="no positive finite bound"):
+            loss.majorizer(y, f)
+    if not hasattr(loss, "information"):
+        with pytest.raises(lk.CapabilityError, match="no log-likelihood"):
+            loss.fisher(y, f)

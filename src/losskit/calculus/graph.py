@@ -256,6 +256,16 @@ def _where(condition: Node, a: Node, b: Node) -> Node | None:
     return a if a is b else None
 
 
+def _extreme(act: Callable[..., float]) -> Callable[[Node, Node], Node | None]:
+    def simpler(a: Node, b: Node) -> Node | None:
+        if a is b:
+            return a
+        both = a.op == "constant" and b.op == "constant"
+        return constant(act(float(a), float(b))) if both else None
+
+    return simpler
+
+
 _SIMPLER: dict[str, Callable[..., Node | None]] = {
     "add": _add,
     "sub": _sub,
@@ -264,6 +274,8 @@ _SIMPLER: dict[str, Callable[..., Node | None]] = {
     "power": _power,
     "neg": _neg,
     "where": _where,
+    "maximum": _extreme(max),
+    "minimum": _extreme(min),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -70,17 +70,18 @@ def map_tasks(task: Callable[[int, int], Any], bounds: Iterable[tuple[int, int]]
     return list(_pool.map(lambda b: task(*b), bounds))
 
 
-def is_ready(x: Array) -> bool:
-    """Whether a kernel can read `x` as it lies in memory."""
-    flags = x.flags
-    return flags.c_contiguous and flags.behaved and x.dtype in _KERNEL_TYPES
+def is_ready(x: Array, dtype: np.dtype | None = None) -> bool:
+    """Whether a kernel can read `x` as it lies in memory, beside arrays of `dtype`."""
+    return x.flags.carray and (x.dtype in _KERNEL_TYPES if dtype is None else x.dtype == dtype)
 
 
 def run(
     kernel: Any,
-    arrays: tuple[Array, Array, Array | None],
+    y: Array,
+    f: Array,
+    w: Array | None,
     scale: float,
-    outputs: tuple[Array | None, Array | None, Array | None],
+    outputs: Mapping[str, Array],
     parameters: tuple[float, ...],
     total: bool,
 ) -> tuple[int, float]:
@@ -88,31 +89,30 @@ def run(
 
     Parameters
     ----------
-    arrays : y, f, w; y and w of one shape, f of that shape, or with one further axis for several predictions a row
-    outputs : rows of values, gradients, Hessians, each contiguous or None; filled in
+    y, f, w : y and w of one shape, f of that shape, or with one further axis for several predictions a row
+    outputs : "value", "gradient" and "hessian" of the rows, as far as wanted: contiguous arrays to be filled
     total : whether the sum of the weighted values is wanted
 
     Returns
     -------
     outside, sum : not 0 if a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
     """
-    y, f, w = arrays
+    v, g, h = outputs.get("value"), outputs.get("gradient"), outputs.get("hessian")
     rows = y.size
     blocks = -(-rows // BLOCK)
     sums = np.empty(blocks) if total else None
-    ready = is_ready(y) and f.dtype == y.dtype and is_ready(f) and (w is None or (w.dtype == y.dtype and is_ready(w)))
-    if ready:
-        flat = (y.reshape(-1), f.reshape(-1), None if w is None else w.reshape(-1))
-        v, g, h = (None if o is None else o.reshape(-1) for o in outputs)
+    if not (is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype))):
+        outside = _run_chunks(kernel, (y, f, w), scale, (v, g, h), parameters, sums)
+    else:
+        if y.ndim != 1 or f.ndim != 1 or (h is not None and h.ndim != 1):
+            y, f, w, v, g, h = (None if x is None else x.reshape(-1) for x in (y, f, w, v, g, h))  # type: ignore[assignment]
         if rows < _THREADED or (threads := thread_count()) == 1:
-            outside = kernel(*flat, scale, 0, blocks, sums, v, g, h, *parameters)
+            outside = kernel(y, f, w, scale, 0, blocks, sums, v, g, h, *parameters)
         else:
             bounds = _split(blocks, 4 * threads)
             outside = any(map_tasks(
-                lambda first, last: kernel(*flat, scale, first, last, sums, v, g, h, *parameters), bounds, threads
+                lambda first, last: kernel(y, f, w, scale, first, last, sums, v, g, h, *parameters), bounds, threads
             ))
-    else:
-        outside = _run_chunks(kernel, arrays, scale, outputs, parameters, sums)
     if sums is None or blocks == 0:
         return int(outside), 0.0
     return int(outside), float(sums[0] if blocks == 1 else np.add.reduce(sums))

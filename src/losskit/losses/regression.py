@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any
 
 from losskit.base import Residual, Traits
@@ -21,7 +22,7 @@ class SquaredError(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=True, differentiable=True, bounded=False,
-                      lipschitz=float("inf"), curvature=2.0, strong=2.0, elicits="mean")
+                      lipschitz=inf, curvature=2.0, strong=2.0, elicits="mean")
 
     def information(self, f: Any) -> Any:
         return 2.0
@@ -112,7 +113,7 @@ class Quantile(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, symmetric=self.level == 0.5, differentiable=False,
-                      bounded=False, lipschitz=max(self.level, 1 - self.level), curvature=0.0, strong=0.0,
+                      bounded=False, lipschitz=maximum(self.level, 1 - self.level), curvature=0.0, strong=0.0,
                       elicits="quantile")
 
 
@@ -129,8 +130,8 @@ class Expectile(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=self.level == 0.5, differentiable=True,
-                      bounded=False, lipschitz=float("inf"), curvature=2 * max(self.level, 1 - self.level),
-                      strong=2 * min(self.level, 1 - self.level), elicits="expectile")
+                      bounded=False, lipschitz=inf, curvature=2 * maximum(self.level, 1 - self.level),
+                      strong=2 * minimum(self.level, 1 - self.level), elicits="expectile")
 
 
 class Tukey(Residual):
@@ -156,4 +157,4 @@ class Tukey(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,
-                      lipschitz=16 / (25 * 5**0.5) * float("nan" if self.c == "auto" else self.c), curvature=1.0, strong=-0.8)
+                      lipschitz=16 / (25 * 5**0.5) * (nan if isinstance(self.c, str) else self.c), curvature=1.0, strong=-0.8)
