@@ -16,19 +16,37 @@ from losskit.errors import (
 )
 
 _LAZY = {
-    "Loss": "base", "Margin": "base", "Partial": "base", "Pointwise": "base", "Residual": "base", "Traits": "base",
-    "find_losses": "registry", "get": "registry",
+    "Findings": "selection.findings",
+    "JointScale": "solvers.joint_scale",
+    "L2": "penalties.quadratic",
+    "LinearClassifier": "estimators",
+    "LinearRegressor": "estimators",
+    "Loss": "base",
+    "Margin": "base",
+    "NoPenalty": "penalties.quadratic",
+    "Partial": "base",
+    "Pointwise": "base",
+    "Residual": "base",
+    "Selection": "selection.outcome",
+    "Solution": "solvers.minimise",
+    "Traits": "base",
+    "find_losses": "registry",
+    "get": "registry",
+    "minimise": "solvers.minimise",
+    "profile": "selection.findings",
+    "select": "selection.run",
 }
+_HERE = {name for name, thing in globals().items() if isinstance(thing, type)} | {"__version__"}
 
 
 def __getattr__(name: str) -> object:
-    import importlib
+    from importlib import import_module
 
     if name in _LAZY:
-        value = getattr(importlib.import_module(f"losskit.{_LAZY[name]}"), name)
+        value: object = getattr(import_module(f"losskit.{_LAZY[name]}"), name)
     elif name == "__all__":
         value = __dir__()
-    elif name[:1].isupper() and name in (known := importlib.import_module("losskit.registry").losses()):
+    elif name[:1].isupper() and name in (known := import_module("losskit.registry").losses()):
         value = known[name]
     else:
         raise AttributeError(f"module 'losskit' has no attribute {name!r}")
@@ -39,5 +57,4 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     from losskit.registry import losses
 
-    public = [name for name in globals() if name[0] != "_"]
-    return sorted({*public, *_LAZY, *losses(), "__version__"} - {"base", "registry", "errors"})
+    return sorted({*_HERE, *_LAZY, *losses()})

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import Annotated, Any, ClassVar, Literal, dataclass_transform, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -70,7 +71,12 @@ class Partial:
     weight: float
 
     def __add__(self, other: Partial) -> Partial:
+        if not isinstance(other, Partial):
+            return NotImplemented
         return Partial(self.sum + other.sum, self.weight + other.weight)
+
+    def __radd__(self, other: int) -> Partial:
+        return self if other == 0 else NotImplemented  # the 0 that sum() starts from
 
     @property
     def mean(self) -> float:
@@ -441,8 +447,8 @@ def _checked(loss: Loss, name: str, value: Any, rule: tuple[Domain, tuple[Any, .
     if value is None or isinstance(value, str):
         if value in others:
             return value
-    elif isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_)):
-        number = float(value)
+    elif isinstance(value, Real) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
+        number = float(value) if abs(value) < 1e308 else math.inf
         if domain.contains(number):
             return number
     also = "".join(f' or {"None" if o is None else repr(o)}' for o in others)

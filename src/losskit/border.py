@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,11 @@ from losskit.errors import CapabilityError, ShapeError
 Array = np.ndarray
 _TENSORS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow", "cupy": "cupy", "keras": "keras"}
 _REAL_KINDS = "biuf"
-_FLOAT64 = np.dtype(np.float64)
+_TOO_LARGE = (
+    "{} holds integers beyond 2**53, which float64 cannot tell apart; scale them, or convert to float yourself if the "
+    "rounding is meant"
+)
+_FLOAT64, _FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 
 
 def kind_of(x: Any) -> str:
@@ -23,17 +29,20 @@ def kind_of(x: Any) -> str:
 
 def is_plain(x: Any) -> bool:
     """Whether `x` is a NumPy array of floats that needs no further look."""
-    return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype == np.float32)
+    return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32)
 
 
 def as_arrays(**named: Any) -> list[Array | None]:
-    """Each named argument as a NumPy array of real numbers (None stays None).
+    """Each named argument as a NumPy array of real numbers; `sample_weight` may be None and stays it.
 
     Raises
     ------
     CapabilityError
         Mixed array kinds, a kind this build has no adapter for, masked arrays, or values that are not real numbers.
     """
+    for name, x in named.items():
+        if x is None and name != "sample_weight":
+            raise CapabilityError(f"{name} is None; pass an array of numbers")
     kinds = {name: kind_of(x) for name, x in named.items() if x is not None}
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
@@ -57,28 +66,24 @@ def as_real(name: str, x: Any) -> Array:
         except ValueError as error:
             raise ShapeError(f"{name} is not a rectangular array of numbers: {error}") from None
     if x.dtype.kind == "O":
-        try:
-            x = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise CapabilityError(
-                f"{name} holds Python objects ({_first_odd(x)}), not real numbers; "
-                "convert it to floats, with missing values removed or of weight 0"
-            ) from None
+        x = _from_objects(name, x)
     if x.dtype.kind not in _REAL_KINDS or x.dtype.itemsize > 8:
         raise CapabilityError(f"{name} has dtype {x.dtype}; losses take real numbers of up to 64 bits: convert it first")
     if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and x.size and max(int(x.max()), -int(x.min())) > 2**53:
-        raise CapabilityError(
-            f"{name} holds integers beyond 2**53, which float64 cannot tell apart; scale them, or convert to float "
-            "yourself if the rounding is meant"
-        )
+        raise CapabilityError(_TOO_LARGE.format(name))
     return x
 
 
-def _first_odd(x: Array) -> str:
+def _from_objects(name: str, x: Array) -> Array:
     for position, item in enumerate(x.ravel()):
-        if not isinstance(item, (int, float)):
-            return f"{name_of(item)} at position {position}"
-    return "objects"
+        if not isinstance(item, (Real, Decimal)) or isinstance(item, np.timedelta64):
+            raise CapabilityError(
+                f"{name} holds Python objects that are not real numbers: {name_of(item)} at position {position}; "
+                "convert it to floats, with missing values removed or of weight 0"
+            )
+        if isinstance(item, int) and abs(item) > 2**53:
+            raise CapabilityError(_TOO_LARGE.format(name))
+    return x.astype(np.float64)
 
 
 def name_of(item: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from losskit.border import as_arrays, weights_like
 from losskit.errors import DomainError, ParameterError
-from losskit.evaluate import weight_sum
+from losskit.evaluate import raise_outside, weight_sum
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise
@@ -27,7 +27,7 @@ def weighted_quantile(y: Array, level: float, w: Array | None = None) -> float:
     slack = 4 * y.size * np.finfo(float).eps * cumulative[-1]
     low = y[min(int(np.searchsorted(cumulative, target - slack)), y.size - 1)]
     high = y[min(int(np.searchsorted(cumulative, target + slack, side="right")), y.size - 1)]
-    return float(low + (high - low) / 2)
+    return float(low if low == high else low / 2 + high / 2)
 
 
 def robust_scale(residuals: Any, sample_weight: Any = None) -> float:
@@ -65,14 +65,17 @@ def _flat_rows(y: Any, w: Any) -> tuple[Array, Array | None]:
 def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
     """See `Pointwise.constant`."""
     y, w = as_arrays(y=y, sample_weight=sample_weight)
+    raise_outside(loss, y, None, None if w is None else weights_like(w, y))
     y, w = _flat_rows(y, w)
     if y.size == 0:
         raise DomainError(f"{type(loss).__name__}: the best constant of no rows is unknown; pass a row of weight above 0")
-    start = loss.link.to_score(float(np.average(y, weights=w)))
-    loss(y, np.full_like(y, 0.5), w)  # checks y against the domain
+    loss(y[:1], np.full(1, 0.5))  # an open parameter is refused here
     elicits = loss.traits().elicits
     if elicits == "mean":
-        return float(start)
+        largest = max(float(np.abs(y).max()), 1.0)
+        mean = float(np.average(y / largest, weights=w)) * largest
+        score = float(loss.link.to_score(mean))
+        return -math.inf if math.isnan(score) else score  # a mean below the link's reach
     if elicits in ("median", "quantile"):
         return weighted_quantile(y, loss.parameters.get("level", 0.5), w)
     return _solved(loss, y, w)
@@ -94,6 +97,8 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
         if slope(low) > 0 or slope(high) < 0:
             return -math.inf if slope(low) > 0 else math.inf
         return (_crossing(slope, low, high, False) + _crossing(slope, low, high, True)) / 2
+    if loss.variables != ("r",) and (y == y[0]).all():  # one class alone: as far as the score goes
+        return math.copysign(math.inf, -slope(0.0))
     if loss.variables != ("r",):
         low, high = -30.0, 30.0
     return _lowest(value, np.unique(np.quantile(y, np.linspace(0, 1, 65))) if loss.variables == ("r",)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
 EMPTY = ("nan", "zero", "raise")
+_FLOAT64 = np.dtype(np.float64)
+_TINY = 2.0**-1000
 _ORDER = {"value": 0, "gradient": 1, "hessian": 2}
 
 
@@ -35,20 +37,24 @@ def evaluate(
     if w is not None:
         weight = weight_sum(w)
         if reduction == "mean":
+            if 0.0 < weight < _TINY:  # 1/weight would be infinite
+                w, weight = w * 2.0**600, weight * 2.0**600
             divisor = weight
     elif reduction == "mean":
         divisor = rows
     if reduction == "mean_over_rows":
         divisor = rows
+    if not divisor and empty == "raise":
+        _refuse_empty(loss)
     summed = reduction != "none" and want[0] == "value"
-    results = _targets(loss, f, y, want[1:] if summed else want, out)
+    results = _targets(loss, y, f, w, want[1:] if summed else want, out)
     outside, total = loss_run(
         kernel, y, f, w, 1.0 / divisor if divisor else 1.0, results, numbers, summed
     )
     if outside:
         raise_outside(loss, y, f, w)
     if summed:
-        results["value"] = total / divisor if divisor else _empty_mean(loss, empty)
+        results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else math.nan
     if out is not None:
         _give_back(results, out, want[1:] if summed else want)
     return [results[name] for name in want]
@@ -90,23 +96,25 @@ def _refuse_options(reduction: str, empty: str) -> None:
     raise ParameterError(f"empty={empty!r} is not known; use one of {', '.join(map(repr, EMPTY))}")
 
 
-def _empty_mean(loss: Pointwise, empty: str) -> float:
-    if empty == "raise":
-        raise DomainError(
-            f"{type(loss).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
-            'or ask for empty="zero" or reduction="sum"'
-        )
-    return 0.0 if empty == "zero" else math.nan
+def _refuse_empty(loss: Pointwise) -> None:
+    raise DomainError(
+        f"{type(loss).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
+        'or ask for empty="zero" or reduction="sum"'
+    )
 
 
-def _targets(loss: Pointwise, f: Array, y: Array, rows: tuple[str, ...], out: Any) -> dict[str, Any]:
+def _targets(
+    loss: Pointwise, y: Array, f: Array, w: Array | None, rows: tuple[str, ...], out: Any
+) -> dict[str, Any]:
     """Where the parts of `rows` go: fresh arrays, or the caller's where a kernel can write to them."""
     if not rows:
         if out is not None:
             _given(out, rows)
         return {}
     k = len(loss.outputs)
-    dtype = f.dtype if f.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = f.dtype if f.dtype.kind == "f" else _FLOAT64
+    if not dtype.isnative:
+        dtype = dtype.newbyteorder("=")
     given = _given(out, rows) if out is not None else {}
     targets: dict[str, Any] = {}
     for name in rows:
@@ -114,16 +122,19 @@ def _targets(loss: Pointwise, f: Array, y: Array, rows: tuple[str, ...], out: An
         target = given.get(name)
         if target is not None:
             _check_out(name, target, shape, dtype)
-            if not (target.flags.carray and _is_apart(target, y) and _is_apart(target, f)):
+            if not (target.flags.carray and _may_fill(loss, target, y, f, w)):
                 target = None
         targets[name] = np.empty(shape, dtype) if target is None else target
     return targets
 
 
 def _given(out: Any, rows: tuple[str, ...]) -> dict[str, Any]:
-    arrays = (out,) if isinstance(out, np.ndarray) else tuple(out)
+    arrays = tuple(out) if isinstance(out, (tuple, list)) else (out,)
     if len(arrays) != len(rows):
         raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(rows)}: {', '.join(rows) or 'none'}")
+    for i, one in enumerate(arrays):
+        if any(np.may_share_memory(one, other) for other in arrays[:i]):
+            raise CapabilityError("two arrays of out share memory; each part of the result needs its own")
     return dict(zip(rows, arrays, strict=True))
 
 
@@ -136,9 +147,11 @@ def _check_out(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype) 
         raise CapabilityError(f"out for the {name} has dtype {target.dtype}; it must be {dtype}, as f has it")
 
 
-def _is_apart(target: Array, x: Array) -> bool:
-    """Whether writing to `target` spoils no row of `x` that is still to be read; the very same array is safe."""
-    return target is x or not np.may_share_memory(target, x)
+def _may_fill(loss: Pointwise, target: Array, y: Array, f: Array, w: Array | None) -> bool:
+    """Whether writing to `target` spoils nothing still to be read, be it to name a row outside the domain."""
+    if np.may_share_memory(target, y) or (w is not None and np.may_share_memory(target, w)):
+        return False
+    return not np.may_share_memory(target, f) or (target is f and not loss.prediction_domain.bounded)
 
 
 def _give_back(results: dict[str, Any], out: Any, rows: tuple[str, ...]) -> None:
@@ -149,21 +162,22 @@ def _give_back(results: dict[str, Any], out: Any, rows: tuple[str, ...]) -> None
             results[name] = target
 
 
-def raise_outside(loss: Pointwise, y: Array, f: Array, w: Array | None) -> None:
-    """Raise DomainError naming the first row outside the loss's domain and how many there are."""
+def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -> None:
+    """Raise DomainError naming the first row outside the loss's domain and how many there are, if there is one."""
     counts = np.ones(y.shape, bool) if w is None else w != 0
     for name, values, domain in (("y", y, loss.domain), ("f", f, loss.prediction_domain)):
-        if name == "f" and not domain.bounded:
+        if values is None or (name == "f" and not domain.bounded):
             continue
         mask = counts if values.shape == counts.shape else counts[..., None]
         bad = mask & ~domain.contains(values)
+        if name == "f":
+            bad &= ~np.isnan(values)  # a nan prediction passes through
         if bad.any():
             index, first, count = first_bad(values, bad)
             raise DomainError(
                 f"{type(loss).__name__} needs {domain.describe(name)}; {name}{index} = {first!r} "
                 f"({count} of {bad.size} values {_are(count)} outside). {_advice(domain, name, first)}"
             )
-    raise DomainError(f"{type(loss).__name__}: a row lies outside the domain")
 
 
 def _advice(domain: Domain, name: str, first: float) -> str:

@@ -67,7 +67,7 @@ def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise
         The file of the catalogue: "regression", "counts", "binary".
     **traits
         Values that fields of `Traits` must have, such as `convex=True, elicits="mean"`; `lipschitz=True` asks for a
-        finite bound.
+        finite bound, `strong=True` for a positive one.
 
     Raises
     ------
@@ -81,10 +81,10 @@ def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise
     for loss in losses().values():
         known = loss().traits()
         for name in traits:
-            if not hasattr(known, name):
+            if name not in known.__dataclass_fields__:
                 fields = ", ".join(known.__dataclass_fields__)
                 raise ParameterError(f"there is no trait {name!r}; traits: {fields}")
-        if family in (None, family_of(loss)) and all(_has(getattr(known, n), v) for n, v in traits.items()):
+        if family in (None, family_of(loss)) and all(_has(n, getattr(known, n), v) for n, v in traits.items()):
             found.append(loss)
     return found
 
@@ -94,7 +94,9 @@ def family_of(loss: type[Pointwise]) -> str:
     return loss.__module__.rpartition(".")[2]
 
 
-def _has(known: Any, wanted: Any) -> bool:
+def _has(name: str, known: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool) and isinstance(known, float):
+        if name == "strong":
+            return (known > 0) == wanted
         return (known < float("inf")) == wanted
     return bool(known == wanted)

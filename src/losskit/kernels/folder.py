@@ -6,6 +6,7 @@ found there would run with the user's rights. A temporary folder takes its place
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -49,26 +50,37 @@ def _objection(folder: Path) -> str | None:
 @cache
 def kernel_folder(fingerprint: str) -> Path:
     """The folder for kernels of this losskit, Numba and Python, made if need be; a temporary one if it must."""
-    root = _user_folder()
+    objection: str | None
+    root: Path | str = os.environ.get("LOSSKIT_CACHE_DIR", "the home folder")
     try:
+        root = _user_folder()
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = root / f"kernels-{fingerprint}"
-        new = not folder.exists()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        objection = _objection(root) or _objection(folder)
+        objection = _objection(root)
+        if objection is None:
+            folder = root / f"kernels-{fingerprint}"
+            new = not folder.exists()
+            folder.mkdir(mode=0o700, exist_ok=True)
+            objection = _objection(folder)
+            if objection is None:
+                if new:
+                    _sweep(root, folder)
+                return folder
     except (OSError, RuntimeError) as error:
         objection = str(error)
-    if objection is None:
-        if new:
-            _sweep(root, folder)
-        return folder
     warnings.warn(
         f"losskit cannot keep compiled kernels in {root}: {objection}. Using a temporary folder, so this process "
         "compiles again; set LOSSKIT_CACHE_DIR to a folder of your own to avoid that",
         CacheWarning,
         stacklevel=2,
     )
-    return Path(tempfile.mkdtemp(prefix="losskit-"))
+    return _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    """A folder that goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="losskit-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _sweep(root: Path, current: Path) -> None:
@@ -96,5 +108,5 @@ def publish(folder: Path, name: str, text: str) -> Path:
                 os.unlink(temporary)
     if path.is_symlink() or path.read_text(encoding="utf-8") != text:
         warnings.warn(f"{path} is not the kernel it should be; remove it. Compiling elsewhere", CacheWarning, stacklevel=2)
-        return publish(Path(tempfile.mkdtemp(prefix="losskit-")), name, text)
+        return publish(_temporary_folder(), name, text)
     return path

@@ -99,6 +99,8 @@ def run(
     """
     v, g, h = outputs.get("value"), outputs.get("gradient"), outputs.get("hessian")
     rows = y.size
+    if rows == 0:
+        return 0, 0.0
     blocks = -(-rows // BLOCK)
     sums = np.empty(blocks) if total else None
     if not (is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype))):
@@ -113,7 +115,7 @@ def run(
             outside = any(map_tasks(
                 lambda first, last: kernel(y, f, w, scale, first, last, sums, v, g, h, *parameters), bounds, threads
             ))
-    if sums is None or blocks == 0:
+    if sums is None:
         return int(outside), 0.0
     return int(outside), float(sums[0] if blocks == 1 else np.add.reduce(sums))
 
@@ -134,9 +136,10 @@ def _run_chunks(
     """As `run`, converting a chunk of rows at a time: never a copy of the whole, whatever the layout."""
     y, f, w = arrays
     rows = y.size
-    width = f.size // rows if rows else 1
+    width = f.size // rows
     flat_outputs = tuple(None if o is None else o.reshape(rows, -1) for o in outputs)
-    common = np.dtype(np.float32) if y.dtype == f.dtype == np.float32 else np.dtype(np.float64)
+    narrow = y.dtype == f.dtype == np.float32 and (w is None or w.dtype == np.float32)
+    common = np.dtype(np.float32 if narrow else np.float64)
 
     def task(first: int, last: int) -> int:
         ya, fa = _piece(y, first, last, common), _piece(f, first * width, last * width, common)
@@ -152,7 +155,8 @@ def _run_chunks(
         outside = kernel(ya, fa, wa, scale, 0, -(-(last - first) // BLOCK), part, *flat, *parameters)
         for target, buffer, ok in zip(targets, buffers, direct, strict=True):
             if not ok and target is not None:
-                target[...] = buffer
+                with np.errstate(over="ignore"):  # beyond a narrow dtype is infinite, as in the kernels
+                    target[...] = buffer
         return int(outside)
 
     bounds = [(i, min(i + _CHUNK, rows)) for i in range(0, rows, _CHUNK)]
