@@ -29,7 +29,7 @@ _LAZY = {
     "Residual": "base",
     "Selection": "selection.outcome",
     "Solution": "solvers.minimise",
-    "Traits": "base",
+    "Traits": "traits",
     "find_losses": "registry",
     "get": "registry",
     "minimise": "solvers.minimise",

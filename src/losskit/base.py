@@ -5,62 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from functools import cache
-from numbers import Real
-from typing import Annotated, Any, ClassVar, Literal, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
 from losskit.border import as_arrays, is_plain, same_shape, weights_like
-from losskit.calculus.derive import derivative
-from losskit.calculus.graph import Node, as_node, is_constant, substitute, symbol
+from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex
 from losskit.domains import REAL, SIGNS, Domain
 from losskit.errors import CapabilityError, ParameterError, ShapeError
 from losskit.evaluate import evaluate
 from losskit.links import IDENTITY, Link
+from losskit.parameters import checked, parameter_domains
+from losskit.tracing import Trace, compiled_of, graphs_of, in_place_of, trace_of, twin_of
+from losskit.traits import Traits
 
 Array = Any
 Reduction = Literal["mean", "sum", "none", "mean_over_rows"]
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What is known of a loss as a function of the prediction. None means unknown, which is not False.
-
-    Attributes
-    ----------
-    convex, strictly_convex, symmetric, differentiable, bounded : bool or None
-        Symmetric: L(y, y + r) = L(y, y - r), or for margins unknown. Differentiable everywhere, that is without kinks.
-    lipschitz, curvature : float or None
-        The least upper bounds of |L'| and of L'' (for Quantile and kin 0, kinks aside); inf where there is none.
-    strong : float or None
-        The largest lower bound of L''; positive for a strongly convex loss.
-    elicits : str or None
-        The functional of y given x that the best prediction is: "mean", "median", "quantile", "expectile" ...
-    proper, calibrated : bool or None
-        A proper scoring rule; consistent for classification.
-    """
-
-    convex: bool | None = None
-    strictly_convex: bool | None = None
-    symmetric: bool | None = None
-    differentiable: bool | None = None
-    bounded: bool | None = None
-    lipschitz: Any = None
-    curvature: Any = None
-    strong: Any = None
-    elicits: str | None = None
-    proper: bool | None = None
-    calibrated: bool | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("lipschitz", "curvature", "strong"):
-            bound = getattr(self, name)
-            if isinstance(bound, Node) and is_constant(bound):
-                object.__setattr__(self, name, float(bound))
-            if isinstance(bound, str) or (isinstance(bound, float) and math.isnan(bound)):  # of a parameter that is still open
-                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True)
@@ -84,15 +45,6 @@ class Partial:
         return self.sum / self.weight if self.weight else math.nan
 
 
-@dataclass(frozen=True)
-class Trace:
-    """A loss as graphs in y, the predictions and the parameters."""
-
-    value: Node
-    gradient: tuple[Node, ...]
-    hessian: tuple[Node, ...]
-
-
 @dataclass_transform(frozen_default=True)
 class Loss:
     """Base of every loss: parameters, printing, validation.
@@ -113,9 +65,9 @@ class Loss:
         dataclass(frozen=True, repr=False)(cls)
 
     def __post_init__(self) -> None:
-        domains = parameter_domains(type(self))
-        for name, domain in domains.items():
-            object.__setattr__(self, name, _checked(self, name, getattr(self, name), domain))
+        cls: Any = type(self)
+        for name, domain in parameter_domains(cls).items():
+            object.__setattr__(self, name, checked(self, name, getattr(self, name), domain))
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
@@ -163,7 +115,7 @@ class Pointwise(Loss):
         y, f : array_like of one shape, each element a row
             Targets, in `domain`, and raw predictions. With several outputs `f` has one more axis.
         sample_weight : array_like, optional
-            Nonnegative, of y's shape or 1-D along its first axis. A row of weight 0 contributes nothing, whatever it holds.
+            Nonnegative, of y's shape or 1-D along its first axis. A row of weight 0 counts for nothing.
         reduction : {"mean", "sum", "none", "mean_over_rows"}
             sum(w L) / sum(w), sum(w L), each w L, or sum(w L) / number of rows.
         out : ndarray, optional
@@ -220,7 +172,8 @@ class Pointwise(Loss):
         return self._evaluate(y, f, sample_weight, reduction, ("value", "gradient", "hessian"), out, empty)
 
     def hessian_diagonal(
-        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean", *, empty: str = "nan"
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, empty: str = "nan",
     ) -> Any:
         """The diagonal of the Hessian, of f's shape."""
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
@@ -264,7 +217,8 @@ class Pointwise(Loss):
         bound = self.traits().curvature
         if not bound or not math.isfinite(bound):
             raise CapabilityError(
-                f"{self!r} has no positive finite bound on its curvature ({bound}); use hessian, or fisher where there is one"
+                f"{self!r} has no positive finite bound on its curvature ({bound}); use hessian, or fisher where "
+                "there is one"
             )
         return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "majorizer")[0]
 
@@ -302,14 +256,16 @@ class Pointwise(Loss):
         if not open_names:
             return self
         scale = robust_scale(residuals, sample_weight)
-        return dataclasses.replace(self, **{name: self.tuning[name] * scale for name in open_names})  # type: ignore[type-var]
+        closed = {name: self.tuning[name] * scale for name in open_names}
+        return dataclasses.replace(self, **closed)
 
     def latex(self, of: Literal["value", "gradient", "hessian"] = "value") -> str:
         """LaTeX of the formula, or of its derivative by the prediction."""
         if of == "value":
             return latex(self.written())
-        twin = _twin(type(self), self._absent())
-        parts = _in_one_variable(twin, symbol(self.variables[0])) if self.variables else self.trace()
+        twin = twin_of(*self._structure())
+        own = tuple(map(symbol, self.variables))
+        parts = graphs_of(twin, own, own) if own else self.trace()
         return latex(getattr(parts, of)[0])
 
     def plot(self, y: float | None = None, path: Any = None) -> Any:
@@ -332,36 +288,34 @@ class Pointwise(Loss):
         if order not in ready:
             if unset := self._open():
                 raise ParameterError(
-                    f'{self!r} is open: {unset[0]} is still "auto". Close it with loss.resolve(residuals, sample_weight), '
-                    "give a number, or pass the loss to an estimator, which resolves it on the training rows"
+                    f'{self!r} is open: {unset[0]} is still "auto". Close it with '
+                    "loss.resolve(residuals, sample_weight), give a number, or pass the loss to an estimator, which "
+                    "resolves it on the training rows"
                 )
             # None is part of the formula; only numbers are parameters of the kernel
             numbers = tuple(v for v in self.parameters.values() if v is not None)
-            ready[order] = (_compiled(type(self), self._absent(), self.domain, self.prediction_domain, order), numbers)
+            ready[order] = (compiled_of(*self._structure(), self.domain, self.prediction_domain, order), numbers)
         return ready[order]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(self.parameters.values())
 
-    def _absent(self) -> tuple[str, ...]:
-        return tuple(name for name, value in self.parameters.items() if value is None)
+    def _structure(self) -> tuple[Any, tuple[str, ...]]:
+        """What decides the graphs: the class, and which parameters are None."""
+        return type(self), tuple(name for name, value in self.parameters.items() if value is None)
 
     def trace(self) -> Trace:
         """The graphs of this loss: value, gradient and Hessian in the symbols y, the outputs and the parameters."""
-        return _trace(type(self), self._absent())
+        return trace_of(*self._structure())
 
     def written(self) -> Node:
         """The formula as written, in its own variables (`r`, `m`, or y and the outputs)."""
-        twin = _twin(type(self), self._absent())
+        twin = twin_of(*self._structure())
         return as_node(twin.formula(*map(symbol, self.variables or ("y", *self.outputs))))
 
-    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
         """Value, gradient and Hessian in y and f; a family with a variable of its own overrides this."""
-        value = as_node(self.formula(y, *f))
-        stated, second = getattr(self, "derivative", None), getattr(self, "second_derivative", None)
-        gradient = (as_node(stated(y, *f)),) if stated else tuple(derivative(value, each) for each in f)
-        hessian = (as_node(second(y, *f)),) if second else tuple(derivative(g, each) for g in gradient for each in f)
-        return Trace(value, gradient, hessian)
+        return graphs_of(self, (y, *f), f)
 
     def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
         if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):
@@ -371,8 +325,8 @@ class Pointwise(Loss):
         return y, f, None if sample_weight is None else weights_like(sample_weight, y)
 
     def _evaluate(
-        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str,
-        curvature: str | None = None,
+        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
+        empty: str, curvature: str | None = None,
     ) -> Any:
         y, f, w = self._border(y, f, sample_weight)
         return evaluate(self, y, f, w, reduction, want, out, empty, curvature)
@@ -386,10 +340,9 @@ class Residual(Pointwise):
     def formula(self, r: Any) -> Any:  # type: ignore[override]
         raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, r)")
 
-    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
         r = symbol("r")
-        trace = _in_one_variable(self, r)
-        return Trace(*(_substituted(part, {r: f[0] - y}) for part in (trace.value, trace.gradient, trace.hessian)))
+        return in_place_of(graphs_of(self, (r,), (r,)), r, f[0] - y)
 
 
 class Margin(Pointwise):
@@ -401,101 +354,7 @@ class Margin(Pointwise):
     def formula(self, m: Any) -> Any:  # type: ignore[override]
         raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, m)")
 
-    def _graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
+    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
         m = symbol("m")
-        trace = _in_one_variable(self, m)
-        value, (slope,), hessian = (
-            _substituted(part, {m: y * f[0]}) for part in (trace.value, trace.gradient, trace.hessian)
-        )
-        return Trace(value, (y * slope,), hessian)  # y * y is 1
-
-
-def _in_one_variable(loss: Any, x: Node) -> Trace:
-    value = as_node(loss.formula(x))
-    stated, second = getattr(loss, "derivative", None), getattr(loss, "second_derivative", None)
-    slope = as_node(stated(x)) if stated else derivative(value, x)
-    return Trace(value, (slope,), (as_node(second(x)) if second else derivative(slope, x),))
-
-
-def _substituted(part: Any, replacements: dict[Node, Node]) -> Any:
-    if isinstance(part, tuple):
-        return tuple(substitute(node, replacements) for node in part)
-    return substitute(part, replacements)
-
-
-@cache
-def parameter_domains(cls: type[Loss]) -> dict[str, tuple[Domain, tuple[Any, ...]]]:
-    """Each parameter's domain, and the other values its annotation allows (None, "auto")."""
-    hints = get_type_hints(cls, include_extras=True)
-    found = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        hint = hints[field.name]
-        domains = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Domain)]
-        if get_origin(hint) is not Annotated or not domains:
-            raise ParameterError(
-                f"{cls.__name__}.{field.name} needs a domain as its annotation, such as Positive; it is {hint!r}"
-            )
-        others: list[Any] = []
-        for choice in get_args(get_args(hint)[0]):
-            others += [None] if choice is type(None) else [a for a in get_args(choice) if isinstance(a, str)]
-        found[field.name] = (domains[0], tuple(others))
-    return found
-
-
-def _checked(loss: Loss, name: str, value: Any, rule: tuple[Domain, tuple[Any, ...]]) -> Any:
-    domain, others = rule
-    if value is None or isinstance(value, str):
-        if value in others:
-            return value
-    elif isinstance(value, Real) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
-        number = float(value) if abs(value) < 1e308 else math.inf
-        if domain.contains(number):
-            return number
-    also = "".join(f' or {"None" if o is None else repr(o)}' for o in others)
-    raise ParameterError(f"{type(loss).__name__} needs {domain.describe(name)}{also}; got {name}={value!r}")
-
-
-@cache
-def _twin(cls: type[Pointwise], absent: tuple[str, ...]) -> Pointwise:
-    """A loss of `cls` with its parameters as symbols, but for those that are None."""
-    twin = object.__new__(cls)
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        object.__setattr__(twin, field.name, None if field.name in absent else symbol(field.name))
-    return twin
-
-
-@cache
-def _trace(cls: type[Pointwise], absent: tuple[str, ...]) -> Trace:
-    return _twin(cls, absent)._graphs(symbol("y"), tuple(map(symbol, cls.outputs)))
-
-
-def _curvature(twin: Pointwise, kind: str) -> Node:
-    """The graph of a curvature other than the Hessian."""
-    if kind == "majorizer":
-        return as_node(twin.traits().curvature)
-    if not hasattr(twin, "information"):
-        raise CapabilityError(
-            f"{type(twin).__name__} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
-        )
-    return as_node(twin.information(*map(symbol, twin.outputs)))
-
-
-@cache
-def _compiled(
-    cls: type[Pointwise], absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str
-) -> Any:
-    from losskit.kernels.compile import Program, compiled
-
-    if isinstance(order, str):
-        curvature = _curvature(_twin(cls, absent), order)
-        parts: tuple[Any, ...] = (curvature, (curvature,), ())
-    else:
-        trace = _trace(cls, absent)
-        parts = (trace.value, trace.gradient if order else (), trace.hessian if order > 1 else ())
-    inside = domain.condition(symbol("y"))
-    if of_f.bounded:
-        for name in cls.outputs:
-            # nan is a prediction's own affair: it passes through
-            inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
-    parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)  # type: ignore[arg-type]
-    return compiled(Program(*parts, cls.outputs, parameters, inside))
+        trace = in_place_of(graphs_of(self, (m,), (m,)), m, y * f[0])
+        return Trace(trace.value, (y * trace.gradient[0],), trace.hessian)  # y * y is 1

@@ -11,7 +11,7 @@ import numpy as np
 from losskit.errors import CapabilityError, ShapeError
 
 Array = np.ndarray
-_TENSORS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow", "cupy": "cupy", "keras": "keras"}
+_TENSORS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow", "cupy": "cupy"}
 _REAL_KINDS = "biuf"
 _TOO_LARGE = (
     "{} holds integers beyond 2**53, which float64 cannot tell apart; scale them, or convert to float yourself if the "
@@ -46,7 +46,7 @@ def as_arrays(**named: Any) -> list[Array | None]:
     kinds = {name: kind_of(x) for name, x in named.items() if x is not None}
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
-        raise CapabilityError(f"the arrays of one call must be of one kind; {listed}. Convert them to one library first")
+        raise CapabilityError(f"the arrays of one call must be of one kind; {listed}. Convert them to one first")
     kind = next(iter(kinds.values()), "numpy")
     if kind != "numpy":
         raise CapabilityError(
@@ -59,7 +59,7 @@ def as_arrays(**named: Any) -> list[Array | None]:
 def as_real(name: str, x: Any) -> Array:
     """`x` as a NumPy array of booleans, integers or floats; other types raise CapabilityError."""
     if isinstance(x, np.ma.MaskedArray):
-        raise CapabilityError(f"{name} is a masked array, whose mask would be lost; pass sample_weight=0 for masked rows")
+        raise CapabilityError(f"{name} is a masked array, whose mask would be lost; give masked rows weight 0")
     if type(x) is not np.ndarray:
         try:
             x = np.asarray(x)
@@ -68,7 +68,7 @@ def as_real(name: str, x: Any) -> Array:
     if x.dtype.kind == "O":
         x = _from_objects(name, x)
     if x.dtype.kind not in _REAL_KINDS or x.dtype.itemsize > 8:
-        raise CapabilityError(f"{name} has dtype {x.dtype}; losses take real numbers of up to 64 bits: convert it first")
+        raise CapabilityError(f"{name} has dtype {x.dtype}; losses take real numbers of up to 64 bits")
     if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and x.size and max(int(x.max()), -int(x.min())) > 2**53:
         raise CapabilityError(_TOO_LARGE.format(name))
     return x

@@ -43,11 +43,12 @@ def robust_scale(residuals: Any, sample_weight: Any = None) -> float:
     if r.size == 0:
         raise ParameterError("the scale of no residuals is unknown; pass at least one row of weight above 0")
     if not np.isfinite(r).all():
-        raise ParameterError(f"the residuals hold {int((~np.isfinite(r)).sum())} nan or infinite values; mend those first")
+        raise ParameterError(f"the residuals hold {int((~np.isfinite(r)).sum())} nan or infinite values")
     mad = weighted_quantile(np.abs(r - weighted_quantile(r, 0.5, w)), 0.5, w)
     if mad == 0:
         raise ParameterError(
-            "the residuals' scale (MAD) is 0: half of them or more are equal; give the parameter a number instead of \"auto\""
+            "the residuals' scale (MAD) is 0: half of them or more are equal; give the parameter a number instead of "
+            '"auto"'
         )
     return mad / 0.6745
 
@@ -68,7 +69,7 @@ def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
     raise_outside(loss, y, None, None if w is None else weights_like(w, y))
     y, w = _flat_rows(y, w)
     if y.size == 0:
-        raise DomainError(f"{type(loss).__name__}: the best constant of no rows is unknown; pass a row of weight above 0")
+        raise DomainError(f"{type(loss).__name__}: no rows have no best constant; pass a row of weight above 0")
     loss(y[:1], np.full(1, 0.5))  # an open parameter is refused here
     elicits = loss.traits().elicits
     if elicits == "mean":

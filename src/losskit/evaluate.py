@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,9 +49,8 @@ def evaluate(
         _refuse_empty(loss)
     summed = reduction != "none" and want[0] == "value"
     results = _targets(loss, y, f, w, want[1:] if summed else want, out)
-    outside, total = loss_run(
-        kernel, y, f, w, 1.0 / divisor if divisor else 1.0, results, numbers, summed
-    )
+    scale = 1.0 / divisor if divisor else 1.0
+    outside, total = _runner()(kernel, y, f, w, scale, results, numbers, summed)
     if outside:
         raise_outside(loss, y, f, w)
     if summed:
@@ -60,13 +60,12 @@ def evaluate(
     return [results[name] for name in want]
 
 
-def loss_run(*args: Any) -> tuple[int, float]:
+@cache
+def _runner() -> Any:
     """`kernels.run.run`, imported at the first call: it is the door to Numba."""
-    global loss_run
     from losskit.kernels.run import run
 
-    loss_run = run
-    return run(*args)
+    return run
 
 
 def weight_sum(w: Array) -> float:

@@ -67,24 +67,12 @@ def save(
     DataError
         If the path cannot be written.
     """
-    entries: dict[str, dict[str, Any]] = {}
-    chunks: list[bytes] = []
-    offset = 0
-    for name, values in (arrays or {}).items():
-        array = np.asarray(values)
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        if array.dtype.str not in _DTYPES:
-            raise ModelFileError(f"array {name!r} is {array.dtype}; a model file holds {', '.join(_DTYPES)}")
-        chunks.append(array.tobytes())
-        size, digest = len(chunks[-1]), hashlib.sha256(chunks[-1]).hexdigest()
-        described = (array.dtype.str, list(array.shape), offset, size, digest)
-        entries[name] = dict(zip(_ENTRY, described, strict=True))
-        offset += size
+    entries, body = _describe(arrays or {})
     versions = {"losskit": __version__, "numpy": np.__version__}
     parts = (f"{_FAMILY}/{_VERSION}", versions, payload, entries)
     document = to_json(dict(zip(_DOCUMENT, parts, strict=True))).encode()
     head = _MAGIC + len(document).to_bytes(8, "little") + hashlib.sha256(document).digest()
-    atomic_write(path, b"".join([head, document, *chunks]), force=force)
+    atomic_write(path, head + document + body, force=force)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -142,7 +130,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, force: bool
             os.replace(temporary, target)
         _sync_folder(target.parent)
     except UnicodeEncodeError as e:
-        raise DataError(f"{shown}: the text holds half a character (a lone surrogate, at {e.start}); remove it") from None
+        raise DataError(f"{shown}: a lone surrogate in the text, at {e.start}; remove it") from None
     except FileExistsError:
         raise taken from None
     except OSError as e:
@@ -163,6 +151,24 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     _check_plain(value, "", 0)
     separators = (",", ":") if indent is None else None
     return json.dumps(value, allow_nan=False, ensure_ascii=True, indent=indent, separators=separators)
+
+
+def _describe(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], bytes]:
+    """The entries of the arrays and their bytes."""
+    entries: dict[str, dict[str, Any]] = {}
+    chunks: list[bytes] = []
+    offset = 0
+    for name, values in arrays.items():
+        array = np.asarray(values)
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        if array.dtype.str not in _DTYPES:
+            raise ModelFileError(f"array {name!r} is {array.dtype}; a model file holds {', '.join(_DTYPES)}")
+        chunks.append(array.tobytes())
+        size, digest = len(chunks[-1]), hashlib.sha256(chunks[-1]).hexdigest()
+        described = (array.dtype.str, list(array.shape), offset, size, digest)
+        entries[name] = dict(zip(_ENTRY, described, strict=True))
+        offset += size
+    return entries, b"".join(chunks)
 
 
 def _check_plain(value: Any, where: str, depth: int) -> None:

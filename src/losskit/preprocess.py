@@ -281,7 +281,7 @@ def _features(
             constant.append(name)
             continue
         while name in taken:
-            name = f"{name}'"  # noqa: PLW2901
+            name = f"{name}'"
         taken.add(name)
         kept.append(_Feature(position, name, mean, deviation))
     return tuple(kept), constant

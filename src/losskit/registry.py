@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from losskit.base import Loss, Pointwise
+from losskit.base import Pointwise
 from losskit.errors import ParameterError
 
 
@@ -20,9 +20,11 @@ def losses() -> dict[str, type[Pointwise]]:
 
     found: dict[str, type[Pointwise]] = {}
     for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-        for name, thing in vars(importlib.import_module(f"{package.__name__}.{module}")).items():
-            if isinstance(thing, type) and issubclass(thing, Loss) and thing.__module__.endswith(f".{module}"):
-                found[name] = thing  # type: ignore[assignment]
+        home = importlib.import_module(f"{package.__name__}.{module}")
+        found |= {
+            name: thing for name, thing in vars(home).items()
+            if isinstance(thing, type) and issubclass(thing, Pointwise) and thing.__module__ == home.__name__
+        }
     return found
 
 

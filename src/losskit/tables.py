@@ -207,11 +207,11 @@ def read_table(
     kinds = dict(kinds or {})
     if unknown := [kind for kind in kinds.values() if kind not in (*_PATTERNS, "text")]:
         raise ParameterError(f"a kind is {', '.join(_PATTERNS)} or text; got {unknown[0]!r}")
-    path = Path(path)
+    path, source = Path(path), str(path)
     ending = _ending(path)
     if ending in _TYPED:
-        return _typed_table(_read_typed(path), str(path), ignore)
-    source, separator, data = str(path), _SEPARATORS[ending], _utf8(path, encoding)
+        return _typed_table(_read_typed(path), source, ignore)
+    separator, data = _SEPARATORS[ending], _utf8(path, encoding)
     names = _names(_header(data, separator, source), source)
     _check_known([*ignore, *kinds], names, source)
     cells = _cells(data, len(names), separator, source)
@@ -291,7 +291,7 @@ def _read_typed(path: Path) -> list[tuple[str, pa.ChunkedArray]]:
 
 
 def _utf8(path: Path, encoding: str) -> bytes:
-    """The text of a file as checked UTF-8, without a byte order mark or line ends around it."""
+    """The text of a file as checked UTF-8, without a byte order mark or blank lines at its end."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as e:
@@ -309,7 +309,7 @@ def _utf8(path: Path, encoding: str) -> bytes:
     if (nul := data.find(b"\0")) >= 0:
         line = data.count(b"\n", 0, nul) + 1
         raise DataError(f"{path}, line {line}: a NUL byte; this is not plain text, export the table again")
-    return data.strip(b"\r\n")
+    return data.rstrip(b"\r\n")
 
 
 def _header(data: bytes, separator: str, source: str) -> list[str]:
@@ -318,7 +318,7 @@ def _header(data: bytes, separator: str, source: str) -> list[str]:
         raise DataError(f"{source} is empty (blank lines only); a header and at least one row are needed")
     start = io.StringIO(data[:_BLOCK].decode(errors="ignore"), newline="")
     try:
-        cells = next(csv.reader(start, delimiter=separator))
+        cells = next(row for row in csv.reader(start, delimiter=separator) if row)
     except csv.Error as e:
         raise DataError(f"{source}, line 1: the names cannot be read ({e}); does a quote stay open?") from None
     other = next((c for c in ";\t|," if len(cells) == 1 and c in cells[0]), None)
@@ -432,7 +432,8 @@ def _typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence
     _check_known(ignore, names, source)
     columns = dict(zip(names, (values for _, values in pairs), strict=True))
     for name, values in columns.items():
-        if isinstance(values, str) or not hasattr(values, "__len__") or np.ndim(values) == 0:
+        is_listing = hasattr(values, "__getitem__") and not isinstance(values, (str, bytes, Mapping))
+        if not is_listing or getattr(values, "ndim", 1) != 1:
             raise DataError(f"{source}: column {name!r} is a {type(values).__name__}; wanted a list or 1-D array")
         if len(values) != len(columns[names[0]]):
             lengths = f"{names[0]!r} has {len(columns[names[0]])} rows, {name!r} has {len(values)}"
@@ -447,10 +448,10 @@ def _from_values(name: str, values: Any, place: _Place) -> Column:
     import pyarrow as pa
 
     try:
-        if isinstance(values, (np.ndarray, list, tuple)):
-            values = pa.array(values, from_pandas=True)
-        elif hasattr(values, "to_arrow"):
+        if hasattr(values, "to_arrow"):
             values = values.to_arrow()
+        elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
+            values = pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return _from_objects(name, list(values), place)
     return _from_arrow(name, values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), place)

@@ -18,12 +18,22 @@ _TOKEN = re.compile(
     r"|\\\\|\\,|\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z]|[-+*/^_{}(),&=<>|']"
 )
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    r"\log": mpmath.log, r"\tanh": mpmath.tanh, r"\cosh": mpmath.cosh, r"\max": max, r"\min": min,
-    r"\operatorname{sech}": mpmath.sech, r"\sigma": lambda x: 1 / (1 + mpmath.exp(-x)),
+    r"\log": mpmath.log,
+    r"\tanh": mpmath.tanh,
+    r"\cosh": mpmath.cosh,
+    r"\max": max,
+    r"\min": min,
+    r"\operatorname{sech}": mpmath.sech,
+    r"\sigma": lambda x: 1 / (1 + mpmath.exp(-x)),
     r"\sigma'": lambda x: 1 / ((1 + mpmath.exp(-x)) * (1 + mpmath.exp(x))),
 }
-_COMPARE = {"<": lambda a, b: a < b, ">": lambda a, b: a > b, r"\le": lambda a, b: a <= b, r"\ge": lambda a, b: a >= b,
-            "=": lambda a, b: a == b}
+_COMPARE = {
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    r"\le": lambda a, b: a <= b,
+    r"\ge": lambda a, b: a >= b,
+    "=": lambda a, b: a == b,
+}
 
 
 class Reader:
@@ -42,22 +52,25 @@ class Reader:
     def take(self, expected: str | None = None) -> str:
         token = self.peek()
         if expected is not None and token != expected:
-            raise ValueError(f"expected {expected!r}, found {token!r} at {self.tokens[self.at:self.at + 5]}")
+            raise ValueError(f"expected {expected!r}, found {token!r} at {self.tokens[self.at : self.at + 5]}")
         self.at += 1
         return token
 
     def whole(self) -> Expression:
         result = self.sum()
         if self.peek():
-            raise ValueError(f"left over: {self.tokens[self.at:]}")
+            raise ValueError(f"left over: {self.tokens[self.at :]}")
         return result
 
     def sum(self) -> Expression:
         result = self.product()
         while self.peek() in ("+", "-"):
             sign, left, right = self.take(), result, self.product()
-            result = (lambda a, b: lambda env: a(env) + b(env))(left, right) if sign == "+" else (
-                lambda a, b: lambda env: a(env) - b(env))(left, right)
+            result = (
+                (lambda a, b: lambda env: a(env) + b(env))(left, right)
+                if sign == "+"
+                else (lambda a, b: lambda env: a(env) - b(env))(left, right)
+            )
         return result
 
     def product(self) -> Expression:
@@ -68,8 +81,11 @@ class Reader:
         result = self.powered()
         while self.peek() in (r"\,", "/", r"\cdot"):
             operator, left, right = self.take(), result, self.powered()
-            result = (lambda a, b: lambda env: a(env) / b(env))(left, right) if operator == "/" else (
-                lambda a, b: lambda env: a(env) * b(env))(left, right)
+            result = (
+                (lambda a, b: lambda env: a(env) / b(env))(left, right)
+                if operator == "/"
+                else (lambda a, b: lambda env: a(env) * b(env))(left, right)
+            )
         return result
 
     def powered(self) -> Expression:
@@ -119,7 +135,9 @@ class Reader:
             self.take()
             inner = self.arguments()[0]
             return lambda env: mpmath.log(mpmath.cosh(inner(env)))
-        return self.function(token) if token in _FUNCTIONS and self.peek() in (r"\left(", "^", "'") else self.name(token)
+        return (
+            self.function(token) if token in _FUNCTIONS and self.peek() in (r"\left(", "^", "'") else self.name(token)
+        )
 
     def function(self, token: str) -> Expression:
         if self.peek() == "'":
@@ -166,8 +184,11 @@ class Reader:
         result = self.comparison()
         while self.peek() in (r"\wedge", r"\vee"):
             operator, left, right = self.take(), result, self.comparison()
-            result = (lambda a, b: lambda env: a(env) and b(env))(left, right) if operator == r"\wedge" else (
-                lambda a, b: lambda env: a(env) or b(env))(left, right)
+            result = (
+                (lambda a, b: lambda env: a(env) and b(env))(left, right)
+                if operator == r"\wedge"
+                else (lambda a, b: lambda env: a(env) or b(env))(left, right)
+            )
         return result
 
     def comparison(self) -> Expression:

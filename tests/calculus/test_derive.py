@@ -21,20 +21,37 @@ from losskit.registry import losses
 
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
-    "log": (0.2, 1.0, 7.5), "sqrt": (0.2, 1.0, 7.5), "log1p": (-0.7, 0.3, 4.0), "log1pmx": (-0.7, 0.3, 4.0),
-    "power": (0.4, 1.7, 3.0), "xlogy": (0.2, 1.7, 3.0), "xlog1py": (0.2, 1.7), "xdivy": (0.7, 2.0),
-    **dict.fromkeys(("sech2", "log_cosh", "log_cosh_slope", "pseudo_huber", "pseudo_huber_slope", "pseudo_huber_bend"),
-                    (0.3, 1.7, 4.0)),
-    "poisson_deviance": (0.2, 1.7, 3.0), "tweedie_deviance": (0.2, 1.4, 3.0),
+    "log": (0.2, 1.0, 7.5),
+    "sqrt": (0.2, 1.0, 7.5),
+    "log1p": (-0.7, 0.3, 4.0),
+    "log1pmx": (-0.7, 0.3, 4.0),
+    "power": (0.4, 1.7, 3.0),
+    "xlogy": (0.2, 1.7, 3.0),
+    "xlog1py": (0.2, 1.7),
+    "xdivy": (0.7, 2.0),
+    **dict.fromkeys(
+        ("sech2", "log_cosh", "log_cosh_slope", "pseudo_huber", "pseudo_huber_slope", "pseudo_huber_bend"),
+        (0.3, 1.7, 4.0),
+    ),
+    "poisson_deviance": (0.2, 1.7, 3.0),
+    "tweedie_deviance": (0.2, 1.4, 3.0),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
-    "sech2": (-450.0, -0.3, 1e-9, 2.5), "log_cosh": (-800.0, -0.3, 1e-9, 2.5), "log_cosh_slope": (-800.0, -0.3, 2.5),
+    "sech2": (-450.0, -0.3, 1e-9, 2.5),
+    "log_cosh": (-800.0, -0.3, 1e-9, 2.5),
+    "log_cosh_slope": (-800.0, -0.3, 2.5),
     **dict.fromkeys(("pseudo_huber", "pseudo_huber_slope", "pseudo_huber_bend"), (1e75, -1e75, -0.3, 1e-9, 2.5)),
-    "poisson_deviance": (0.0, 0.2, 1.7, 3.0, 40.0), "tweedie_deviance": (0.0, 0.2, 1.0, 1.4, 2.0, 3.0, 9.0),
-    "sigmoid_power": (-30.0, -2.5, 0.3, 1.7, 25.0), "mul_exp": (-30.0, -2.5, 0.0, 0.3, 1.7, 25.0),
-    "xlogy": (0.0, 0.2, 1.7), "xlog1py": (0.0, 0.2, 1.7), "xdivy": (0.0, 0.7, 2.0),
-    "power": (0.4, 1.7, 3.0), "log1pmx": (-0.9, -0.3, 1e-6, 0.3, 4.0), "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
+    "poisson_deviance": (0.0, 0.2, 1.7, 3.0, 40.0),
+    "tweedie_deviance": (0.0, 0.2, 1.0, 1.4, 2.0, 3.0, 9.0),
+    "sigmoid_power": (-30.0, -2.5, 0.3, 1.7, 25.0),
+    "mul_exp": (-30.0, -2.5, 0.0, 0.3, 1.7, 25.0),
+    "xlogy": (0.0, 0.2, 1.7),
+    "xlog1py": (0.0, 0.2, 1.7),
+    "xdivy": (0.0, 0.7, 2.0),
+    "power": (0.4, 1.7, 3.0),
+    "log1pmx": (-0.9, -0.3, 1e-6, 0.3, 4.0),
+    "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
 }
 SMOOTH = sorted(set(TABLE) - BOOLEAN - {"where", "maximum", "minimum", "abs"})
 
@@ -67,7 +84,9 @@ def test_each_array_body_is_its_face(name):
     arity = _arity(name) if TABLE[name].partials else 2
     names = [f"x{i}" for i in range(arity)]
     node = build(name, *map(symbol, names))
-    points = np.array(list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))).T
+    points = np.array(
+        list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))
+    ).T
     if name == "tweedie_deviance":
         points = points[:, (points[0] > 0) | (points[2] < 2)]
     with np.errstate(all="ignore"):
@@ -85,7 +104,9 @@ def test_every_row_has_all_its_bodies():
         assert row.exact is not None or row.face is not None or name == "where", f"{name} has no exact body"
 
 
-@pytest.mark.parametrize("cls", [c for c in losses().values() if hasattr(c, "derivative") or hasattr(c, "second_derivative")])
+@pytest.mark.parametrize(
+    "cls", [c for c in losses().values() if hasattr(c, "derivative") or hasattr(c, "second_derivative")]
+)
 def test_a_stated_derivative_equals_the_derived_one_at_50_digits(cls: type[Pointwise]):
     for loss in (cls(), *([cls(p) for p in (0.0, 1.0, 2.0, 3.0)] if cls.__name__ == "Tweedie" else [])):
         values = {k: v for k, v in loss.parameters.items() if v is not None}
@@ -102,8 +123,14 @@ def test_a_stated_derivative_equals_the_derived_one_at_50_digits(cls: type[Point
 
 def test_kinks_take_the_element_of_least_norm_and_sums_of_kinks_add():
     x = symbol("x")
-    for node, at_zero in ((abs(x), 0), (maximum(2 * x, -x), 0), (maximum(2 * x, x), 1), (maximum(-x, -3 * x), -1),
-                          (abs(x) + maximum(x, 0), 0), (3 * x + abs(x), 3)):
+    for node, at_zero in (
+        (abs(x), 0),
+        (maximum(2 * x, -x), 0),
+        (maximum(2 * x, x), 1),
+        (maximum(-x, -3 * x), -1),
+        (abs(x) + maximum(x, 0), 0),
+        (3 * x + abs(x), 3),
+    ):
         assert evaluate(derivative(node, x), {"x": 0.0}) == at_zero, node
 
 
@@ -133,5 +160,7 @@ def test_equal_expressions_are_one_node_and_constants_fold_only_where_exact():
 
 def test_a_missing_derivative_says_which_and_what_to_do():
     y, f = symbol("y"), symbol("f")
-    with pytest.raises(FormulaError, match=r"tweedie_deviance has no derivative by its argument 1.*state the derivative"):
+    with pytest.raises(
+        FormulaError, match=r"tweedie_deviance has no derivative by its argument 1.*state the derivative"
+    ):
         derivative(build("tweedie_deviance", y, f, 1.5), y)

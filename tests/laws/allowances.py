@@ -1,7 +1,7 @@
 """How far a number may be from the truth: the promise, and the two allowances of the numerics page. No third.
 
 ROOT: a derivative that is a difference with a root is bounded in ulp of its largest summand.
-DEVIANCE: a deviance near f = log y is allowed |gradient| ulp(max(|f|, |log y|)) more, for f - log y is not known better.
+DEVIANCE: a deviance near f = log y may be off by |gradient| ulp(max(|f|, |log y|)): f - log y is not known better.
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from losskit.base import Pointwise, Residual, Traits, Trace
+from losskit.base import Pointwise, Residual
 from losskit.calculus.emit import array_function
 from losskit.domains import SIGNS, UNIT
+from losskit.tracing import Trace
+from losskit.traits import Traits
 from tests.laws.textbook import textbook
 
 INF = float("inf")
@@ -51,7 +53,9 @@ def truth(loss: Pointwise) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Rows, and the textbook's value, gradient and Hessian there."""
     y, f = examples(loss)
     name = type(loss).__name__
-    wanted = [np.array([float(textbook(name, loss.parameters, a, b, k)) for a, b in zip(y, f, strict=True)]) for k in range(3)]
+    wanted = [
+        np.array([float(textbook(name, loss.parameters, a, b, k)) for a, b in zip(y, f, strict=True)]) for k in range(3)
+    ]
     return y, f, wanted
 
 
@@ -60,7 +64,8 @@ def departures(loss: Pointwise, evaluate: Evaluate, true: tuple[np.ndarray, np.n
     y, f, wanted = true
     got = evaluate(loss, y, f)
     return [  # beyond float64 the textbook's number is infinite, of its sign
-        output for output, g, w in zip(("value", "gradient", "hessian"), got, wanted, strict=True)
+        output
+        for output, g, w in zip(("value", "gradient", "hessian"), got, wanted, strict=True)
         if not np.allclose(g, w, rtol=1e-9, atol=1e-12)
     ]
 
@@ -132,7 +137,9 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         middle = 0.5 if loss.prediction_domain is UNIT else 0.0
         proper = bool(np.allclose(prediction, shares, atol=3 * step))
         calibrated = bool(((best > middle) == (shares > 0.5)).all())
-        wrong += [n for n, seen in (("proper", proper), ("calibrated", calibrated)) if getattr(claimed, n) not in (None, seen)]
+        wrong += [
+            n for n, seen in (("proper", proper), ("calibrated", calibrated)) if getattr(claimed, n) not in (None, seen)
+        ]
         if claimed.elicits not in (None, "most probable class") and (claimed.elicits == "mean") != proper:
             wrong.append("elicits")
         if claimed.elicits == "most probable class" and not (np.sign(prediction) == np.sign(shares - 0.5)).all():
@@ -143,7 +150,9 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         y = np.round(rng.gamma(2.0, 0.6, 31) + 0.05, 3)
         best = float(loss.predict(grid[np.argmin(evaluate(loss, y[:, None], grid[None, :])[0].sum(axis=0))]))
         wanted = {
-            "mean": lambda y=y: y.mean(), "median": lambda y=y: np.median(y), "quantile": lambda y=y: np.quantile(y, level, method="inverted_cdf"),
+            "mean": lambda y=y: y.mean(),
+            "median": lambda y=y: np.median(y),
+            "quantile": lambda y=y: np.quantile(y, level, method="inverted_cdf"),
             "expectile": lambda y=y: stats.expectile(y, level),
         }.get(claimed.elicits or "", lambda best=best: best)()
         if abs(best - wanted) > 3 * step * max(1.0, best):

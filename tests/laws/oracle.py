@@ -46,7 +46,11 @@ def ulp(x: Any) -> Any:
         return mpmath.mpf(2) ** -1074
     if x >= mpmath.mpf(2) ** 1024:
         return mpmath.mpf(2) ** 971
-    return mpmath.mpf(2) ** (int(mpmath.floor(mpmath.log(x, 2))) - 52) if not math.isinf(float(x)) else mpmath.mpf(2) ** 971
+    return (
+        mpmath.mpf(2) ** (int(mpmath.floor(mpmath.log(x, 2))) - 52)
+        if not math.isinf(float(x))
+        else mpmath.mpf(2) ** 971
+    )
 
 
 _LIMIT = mpmath.mpf(2) ** 1024 - mpmath.mpf(2) ** 970  # beyond it the nearest double is infinite
@@ -57,7 +61,11 @@ def error(got: float, true: Any, scale: Any = None) -> float:
     if math.isnan(got):
         return 0.0 if mpmath.isnan(true) else math.inf
     if mpmath.isinf(true) or abs(true) >= _LIMIT:
-        return 0.0 if math.isinf(got) and (got > 0) == (true > 0) else (1.0 if abs(got) == np.finfo(float).max else math.inf)
+        return (
+            0.0
+            if math.isinf(got) and (got > 0) == (true > 0)
+            else (1.0 if abs(got) == np.finfo(float).max else math.inf)
+        )
     if math.isinf(got):
         return 1.0 if abs(true) > mpmath.mpf(np.finfo(float).max) * (1 - mpmath.mpf(2) ** -52) else math.inf
     unit = ulp(true) if scale is None else max(ulp(true), ulp(scale))

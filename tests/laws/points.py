@@ -12,12 +12,86 @@ from losskit.domains import UNIT
 
 MAX = np.finfo(float).max
 TINY = np.finfo(float).tiny
-HARD = np.array([
-    0.0, 5e-324, 1e-320, TINY, 1e-300, 1e-160, 1e-155, 1e-100, 1e-30, 1e-16, 1e-12, 1e-9, 1e-8, 1e-5, 1e-3, 0.01, 0.1, 0.25,
-    0.3, 0.45, 0.5, 0.55, 0.6, 0.7, 0.9, 1.0, 1.1, 1.25, 1.5, 1.9, 2.0, 2.5, 3.0, 4.685, 5.0, 8.0, 12.0, 17.0, 20.0, 30.0,
-    34.0, 36.7, 37.5, 40.0, 50.0, 88.0, 100.0, 200.0, 350.0, 354.9, 372.0, 700.0, 709.0, 709.7, 709.8, 710.5, 744.0, 745.0,
-    745.2, 746.0, 1000.0, 1e4, 1e5, 1e8, 1e10, 1e16, 1e50, 1e100, 1e150, 1e153, 1.3e154, 1e155, 1e200, 1e300, 1e307, MAX,
-])
+HARD = np.array(
+    [
+        0.0,
+        5e-324,
+        1e-320,
+        TINY,
+        1e-300,
+        1e-160,
+        1e-155,
+        1e-100,
+        1e-30,
+        1e-16,
+        1e-12,
+        1e-9,
+        1e-8,
+        1e-5,
+        1e-3,
+        0.01,
+        0.1,
+        0.25,
+        0.3,
+        0.45,
+        0.5,
+        0.55,
+        0.6,
+        0.7,
+        0.9,
+        1.0,
+        1.1,
+        1.25,
+        1.5,
+        1.9,
+        2.0,
+        2.5,
+        3.0,
+        4.685,
+        5.0,
+        8.0,
+        12.0,
+        17.0,
+        20.0,
+        30.0,
+        34.0,
+        36.7,
+        37.5,
+        40.0,
+        50.0,
+        88.0,
+        100.0,
+        200.0,
+        350.0,
+        354.9,
+        372.0,
+        700.0,
+        709.0,
+        709.7,
+        709.8,
+        710.5,
+        744.0,
+        745.0,
+        745.2,
+        746.0,
+        1000.0,
+        1e4,
+        1e5,
+        1e8,
+        1e10,
+        1e16,
+        1e50,
+        1e100,
+        1e150,
+        1e153,
+        1.3e154,
+        1e155,
+        1e200,
+        1e300,
+        1e307,
+        MAX,
+    ]
+)
 EDGES = np.array([0.5, 0.6, 1.0, 1.5, 2.0])  # thresholds of stable bodies
 
 
@@ -41,7 +115,7 @@ def units(rng: np.random.Generator, draws: int) -> np.ndarray:
 
 def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -> Iterator[Pointwise]:
     """The loss as it comes, at telling parameters, and at seeded draws."""
-    from losskit.base import parameter_domains
+    from losskit.parameters import parameter_domains
 
     yield cls()
     domains = parameter_domains(cls)
@@ -79,6 +153,8 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     f = reals(rng, draws, thresholds)
     f = f[np.abs(f) < 1e4]
     y = np.concatenate([np.repeat(targets, f.size), *[np.full(24, t) for t in targets[targets > 0]]])
-    near = [np.log(t) + np.concatenate([[0.0], rng.choice([-1, 1], 23) * 10.0 ** rng.uniform(-17, 0.5, 23)])
-            for t in targets[targets > 0]]
+    near = [
+        np.log(t) + np.concatenate([[0.0], rng.choice([-1, 1], 23) * 10.0 ** rng.uniform(-17, 0.5, 23)])
+        for t in targets[targets > 0]
+    ]
     return y, np.concatenate([np.tile(f, targets.size), *near])

@@ -16,7 +16,9 @@ INF = math.inf
 def brute(loss: lk.Pointwise, y: np.ndarray, w: np.ndarray | None) -> tuple[float, float]:
     """The lowest mean loss of a constant, and where: a grid, narrowed around its best ten times."""
     residual = loss.variables == ("r",)
-    low, high = (y.min(), y.max()) if residual else (1e-9, 1 - 1e-9) if loss.prediction_domain.bounded else (-12.0, 12.0)
+    low, high = (
+        (y.min(), y.max()) if residual else (1e-9, 1 - 1e-9) if loss.prediction_domain.bounded else (-12.0, 12.0)
+    )
     for _ in range(10):
         grid = np.linspace(low, high, 401)
         table = loss(np.broadcast_to(y, (401, y.size)), np.repeat(grid[:, None], y.size, 1), reduction="none")
@@ -53,41 +55,45 @@ def test_a_best_constant_ignores_the_shape_the_order_and_rows_of_no_weight(loss)
     assert loss.constant(np.repeat(y, 2), np.repeat(w, 2)) == pytest.approx(c, rel=1e-7, abs=1e-7)
 
 
-@pytest.mark.parametrize(("loss", "y", "w", "want"), [
-    (lk.SquaredError(), [1, 2, 6], None, 3.0),
-    (lk.SquaredError(), [1, 2, 6], [1, 1, 2], 3.75),
-    (lk.AbsoluteError(), [1, 2, 6], None, 2.0),
-    (lk.AbsoluteError(), [1, 2, 6, 9], None, 4.0),
-    (lk.AbsoluteError(), [1, 2, 6], [1, 1, 2], 4.0),
-    (lk.AbsoluteError(), [1, 2, 6], [1, 1, 3], 6.0),
-    (lk.Quantile(0.25), [1, 2, 6, 9], None, 1.5),
-    (lk.Quantile(0.25), [1, 1, 1, 1], None, 1.0),
-    (lk.Quantile(0.9), np.arange(1, 11), None, 9.5),
-    (lk.Quantile(0.1), np.arange(1, 11), None, 1.5),
-    (lk.Quantile(0.3), np.arange(1, 11), None, 3.5),
-    (lk.Quantile(0.31), np.arange(1, 11), None, 4.0),
-    (lk.Expectile(0.5), [1, 2, 6], None, 3.0),
-    (lk.Poisson(), [0, 0, 0], None, -INF),
-    (lk.Poisson(), [0, 7, 0], [1, 0, 1], -INF),
-    (lk.Poisson(), [2, 4], None, math.log(3)),
-    (lk.Gamma(), [2, 4], None, math.log(3)),
-    (lk.Tweedie(), [0, 0], None, -INF),
-    (lk.Logistic(), [1, 1], None, INF),
-    (lk.Logistic(), [0, 0], None, -INF),
-    (lk.Logistic(), [0, 1, 1, 1], None, math.log(3)),
-    (lk.BinaryCrossEntropy(), [0, 1, 1, 1], None, 0.75),
-    (lk.BinaryCrossEntropy(), [1, 1], None, 1.0),
-    (lk.Hinge(), [1, 1, -1], None, 1.0),
-    (lk.Hinge(), [-1, 1, -1], None, -1.0),
-    (lk.SquaredHinge(), [1, 1, -1], None, 1 / 3),
-    (lk.Huber(1.0), [0, 0, 0, 100], None, 1 / 3),
-    (lk.LogCosh(), [5, 5], None, 5.0),
-    (lk.Tweedie(0), [-1, -2], None, -INF),
-    (lk.Tweedie(0), [1, 3], None, math.log(2)),
-    (lk.SquaredError(), [1e308, 1e308], None, 1e308),
-    (lk.AbsoluteError(), [-1.7e308, 1.7e308], None, 0.0),
-    (lk.BinaryFocal(), [1, 1], None, INF),
-], ids=repr)
+@pytest.mark.parametrize(
+    ("loss", "y", "w", "want"),
+    [
+        (lk.SquaredError(), [1, 2, 6], None, 3.0),
+        (lk.SquaredError(), [1, 2, 6], [1, 1, 2], 3.75),
+        (lk.AbsoluteError(), [1, 2, 6], None, 2.0),
+        (lk.AbsoluteError(), [1, 2, 6, 9], None, 4.0),
+        (lk.AbsoluteError(), [1, 2, 6], [1, 1, 2], 4.0),
+        (lk.AbsoluteError(), [1, 2, 6], [1, 1, 3], 6.0),
+        (lk.Quantile(0.25), [1, 2, 6, 9], None, 1.5),
+        (lk.Quantile(0.25), [1, 1, 1, 1], None, 1.0),
+        (lk.Quantile(0.9), np.arange(1, 11), None, 9.5),
+        (lk.Quantile(0.1), np.arange(1, 11), None, 1.5),
+        (lk.Quantile(0.3), np.arange(1, 11), None, 3.5),
+        (lk.Quantile(0.31), np.arange(1, 11), None, 4.0),
+        (lk.Expectile(0.5), [1, 2, 6], None, 3.0),
+        (lk.Poisson(), [0, 0, 0], None, -INF),
+        (lk.Poisson(), [0, 7, 0], [1, 0, 1], -INF),
+        (lk.Poisson(), [2, 4], None, math.log(3)),
+        (lk.Gamma(), [2, 4], None, math.log(3)),
+        (lk.Tweedie(), [0, 0], None, -INF),
+        (lk.Logistic(), [1, 1], None, INF),
+        (lk.Logistic(), [0, 0], None, -INF),
+        (lk.Logistic(), [0, 1, 1, 1], None, math.log(3)),
+        (lk.BinaryCrossEntropy(), [0, 1, 1, 1], None, 0.75),
+        (lk.BinaryCrossEntropy(), [1, 1], None, 1.0),
+        (lk.Hinge(), [1, 1, -1], None, 1.0),
+        (lk.Hinge(), [-1, 1, -1], None, -1.0),
+        (lk.SquaredHinge(), [1, 1, -1], None, 1 / 3),
+        (lk.Huber(1.0), [0, 0, 0, 100], None, 1 / 3),
+        (lk.LogCosh(), [5, 5], None, 5.0),
+        (lk.Tweedie(0), [-1, -2], None, -INF),
+        (lk.Tweedie(0), [1, 3], None, math.log(2)),
+        (lk.SquaredError(), [1e308, 1e308], None, 1e308),
+        (lk.AbsoluteError(), [-1.7e308, 1.7e308], None, 0.0),
+        (lk.BinaryFocal(), [1, 1], None, INF),
+    ],
+    ids=repr,
+)
 def test_best_constants_known_by_hand(loss, y, w, want):
     assert loss.constant(y, w) == pytest.approx(want, rel=1e-12, abs=1e-12)
 
@@ -95,20 +101,28 @@ def test_best_constants_known_by_hand(loss, y, w, want):
 # -- "auto"
 
 
-@pytest.mark.parametrize(("loss", "name", "tuning"), [
-    (lk.Huber("auto"), "delta", 1.345), (lk.PseudoHuber("auto"), "delta", 1.2871),
-    (lk.LogCosh("auto"), "scale", 1.205), (lk.Tukey("auto"), "c", 4.685),
-])
+@pytest.mark.parametrize(
+    ("loss", "name", "tuning"),
+    [
+        (lk.Huber("auto"), "delta", 1.345),
+        (lk.PseudoHuber("auto"), "delta", 1.2871),
+        (lk.LogCosh("auto"), "scale", 1.205),
+        (lk.Tukey("auto"), "c", 4.685),
+    ],
+)
 def test_auto_is_the_tuning_constant_times_the_mad_over_0_6745(loss, name, tuning):
     # median of (1, 2, 4, 8, 100) is 4; deviations 3, 2, 0, 4, 96 have median 3
     closed = loss.resolve([1.0, 2.0, 4.0, 8.0, 100.0])
     assert closed == type(loss)(tuning * (3 / 0.6745))
     # weights 1, 1, 1, 1, 3: median 8 (half of 7 is 3.5); deviations 7, 6, 4, 0, 92: 0, 4, 6 of weight 3, so 7 at 3.5
-    assert loss.resolve([1, 2, 4, 8, 100], [1, 1, 1, 1, 3]).parameters[name] == pytest.approx(tuning * 7 / 0.6745, rel=1e-15)
+    assert loss.resolve([1, 2, 4, 8, 100], [1, 1, 1, 1, 3]).parameters[name] == pytest.approx(
+        tuning * 7 / 0.6745, rel=1e-15
+    )
     assert loss.resolve([1, 2, 4, 8, 100, math.nan], [1, 1, 1, 1, 1, 0]) == closed
     assert closed.resolve([0.0]) is closed
     assert loss.resolve(np.array([[1, 2], [4, 4]]) * 3.0).parameters[name] == pytest.approx(
-        3 * loss.resolve([1, 2, 4, 4]).parameters[name], rel=1e-15)
+        3 * loss.resolve([1, 2, 4, 4]).parameters[name], rel=1e-15
+    )
 
 
 def test_an_open_loss_says_so_when_it_is_called():

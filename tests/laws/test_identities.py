@@ -28,47 +28,65 @@ def same(a, b, rel=1e-12):
 
 IDENTITIES = {
     "Huber of a huge delta is half the squared error": lambda: same(
-        value(lk.Huber(1e9), ZERO, R), value(lk.SquaredError(), ZERO, R) / 2),
+        value(lk.Huber(1e9), ZERO, R), value(lk.SquaredError(), ZERO, R) / 2
+    ),
     "Huber of a tiny delta over delta is the absolute error": lambda: same(
-        value(lk.Huber(1e-13), ZERO, R) / 1e-13, value(lk.AbsoluteError(), ZERO, R), 1e-11),
+        value(lk.Huber(1e-13), ZERO, R) / 1e-13, value(lk.AbsoluteError(), ZERO, R), 1e-11
+    ),
     "twice the median's pinball is the absolute error": lambda: same(
-        2 * value(lk.Quantile(0.5), ZERO, R), value(lk.AbsoluteError(), ZERO, R)),
+        2 * value(lk.Quantile(0.5), ZERO, R), value(lk.AbsoluteError(), ZERO, R)
+    ),
     "twice the middle expectile is the squared error": lambda: same(
-        2 * value(lk.Expectile(0.5), ZERO, R), value(lk.SquaredError(), ZERO, R)),
+        2 * value(lk.Expectile(0.5), ZERO, R), value(lk.SquaredError(), ZERO, R)
+    ),
     "pinballs of level and of 1 - level mirror each other": lambda: same(
-        value(lk.Quantile(0.2), ZERO, R), value(lk.Quantile(0.8), ZERO, -R)),
+        value(lk.Quantile(0.2), ZERO, R), value(lk.Quantile(0.8), ZERO, -R)
+    ),
     "expectiles of level and of 1 - level mirror each other": lambda: same(
-        value(lk.Expectile(0.2), ZERO, R), value(lk.Expectile(0.8), ZERO, -R)),
+        value(lk.Expectile(0.2), ZERO, R), value(lk.Expectile(0.8), ZERO, -R)
+    ),
     "pseudo-Huber of a huge delta is half the squared error": lambda: same(
-        value(lk.PseudoHuber(1e9), ZERO, R), R**2 / 2, 1e-11),
+        value(lk.PseudoHuber(1e9), ZERO, R), R**2 / 2, 1e-11
+    ),
     "pseudo-Huber's distance to its asymptote is delta squared": lambda: same(
-        value(lk.PseudoHuber(2.0), [0.0], [1e9]), [2e9 - 4], 1e-15),
+        value(lk.PseudoHuber(2.0), [0.0], [1e9]), [2e9 - 4], 1e-15
+    ),
     "log-cosh of a huge scale is half the squared error": lambda: same(
-        value(lk.LogCosh(1e9), ZERO, R), R**2 / 2, 1e-11),
+        value(lk.LogCosh(1e9), ZERO, R), R**2 / 2, 1e-11
+    ),
     "log-cosh's derivative is a hyperbolic tangent": lambda: same(
-        lk.LogCosh(2.0).gradient(ZERO, R, reduction="none"), 2 * np.tanh(R / 2)),
+        lk.LogCosh(2.0).gradient(ZERO, R, reduction="none"), 2 * np.tanh(R / 2)
+    ),
     "Tukey of a huge c is half the squared error": lambda: same(value(lk.Tukey(1e9), ZERO, R), R**2 / 2),
     "Tukey's plateau is c squared over six": lambda: same(value(lk.Tukey(2.0), [0.0], [5.0]), [4 / 6]),
     "Tweedie of power 0 is half the squared error of the mean": lambda: same(
-        value(lk.Tweedie(0), R, R / 3), (np.exp(R / 3) - R) ** 2 / 2),
+        value(lk.Tweedie(0), R, R / 3), (np.exp(R / 3) - R) ** 2 / 2
+    ),
     "Tweedie of power 1 is Poisson": lambda: same(value(lk.Tweedie(1), COUNTS, R), value(lk.Poisson(), COUNTS, R)),
     "Tweedie near power 1 is near Poisson": lambda: same(
-        value(lk.Tweedie(1 + 1e-9), COUNTS, R), value(lk.Poisson(), COUNTS, R), 1e-6),
+        value(lk.Tweedie(1 + 1e-9), COUNTS, R), value(lk.Poisson(), COUNTS, R), 1e-6
+    ),
     "Tweedie of power 2 is Gamma": lambda: same(value(lk.Tweedie(2), AMOUNTS, R), value(lk.Gamma(), AMOUNTS, R)),
     "Tweedie near power 2 is near Gamma": lambda: same(
-        value(lk.Tweedie(2 - 1e-9), AMOUNTS, R), value(lk.Gamma(), AMOUNTS, R), 1e-6),
+        value(lk.Tweedie(2 - 1e-9), AMOUNTS, R), value(lk.Gamma(), AMOUNTS, R), 1e-6
+    ),
     "Tweedie of power 3 is half the inverse Gaussian deviance": lambda: same(
-        value(lk.Tweedie(3), AMOUNTS, R), (AMOUNTS - np.exp(R)) ** 2 / (2 * AMOUNTS * np.exp(2 * R)), 1e-9),
+        value(lk.Tweedie(3), AMOUNTS, R), (AMOUNTS - np.exp(R)) ** 2 / (2 * AMOUNTS * np.exp(2 * R)), 1e-9
+    ),
     "focal of gamma 0 is logistic": lambda: same(value(lk.BinaryFocal(0), BITS, R), value(lk.Logistic(), BITS, R)),
     "focal of gamma 0 and alpha 1/2 is half of logistic": lambda: same(
-        value(lk.BinaryFocal(0, 0.5), BITS, R), value(lk.Logistic(), BITS, R) / 2),
+        value(lk.BinaryFocal(0, 0.5), BITS, R), value(lk.Logistic(), BITS, R) / 2
+    ),
     "logistic is cross-entropy of the sigmoid": lambda: same(
-        value(lk.Logistic(), BITS, R), value(lk.BinaryCrossEntropy(), BITS, special.expit(R)), 1e-10),
+        value(lk.Logistic(), BITS, R), value(lk.BinaryCrossEntropy(), BITS, special.expit(R)), 1e-10
+    ),
     "squared hinge is the square of the hinge": lambda: same(
-        value(lk.SquaredHinge(), SIGNS, R), value(lk.Hinge(), SIGNS, R) ** 2),
+        value(lk.SquaredHinge(), SIGNS, R), value(lk.Hinge(), SIGNS, R) ** 2
+    ),
     "fractional labels mix the two classes": lambda: same(
         value(lk.BinaryFocal(2, 0.3), 0.3 + ZERO, R),
-        0.3 * value(lk.BinaryFocal(2, 0.3), 1 + ZERO, R) + 0.7 * value(lk.BinaryFocal(2, 0.3), ZERO, R)),
+        0.3 * value(lk.BinaryFocal(2, 0.3), 1 + ZERO, R) + 0.7 * value(lk.BinaryFocal(2, 0.3), ZERO, R),
+    ),
 }
 
 
@@ -95,7 +113,10 @@ P = special.expit(R)
 ANCHORS = {
     "SquaredError": [
         lambda: same(value(lk.SquaredError(), [1.0], [4.0]), [9.0]),
-        lambda: same(lk.SquaredError()([3, -0.5, 2, 7], [2.5, 0, 2, 8]), _metric("mean_squared_error", [3, -0.5, 2, 7], [2.5, 0, 2, 8])),
+        lambda: same(
+            lk.SquaredError()([3, -0.5, 2, 7], [2.5, 0, 2, 8]),
+            _metric("mean_squared_error", [3, -0.5, 2, 7], [2.5, 0, 2, 8]),
+        ),
         lambda: same(value(lk.SquaredError(), ZERO, R) / 2, _sklearn("HalfSquaredError", ZERO, R)),
     ],
     "AbsoluteError": [
@@ -116,7 +137,9 @@ ANCHORS = {
     "LogCosh": [
         lambda: same(value(lk.LogCosh(), [0.0], [np.log(2)]), [np.log(1.25)]),
         lambda: same(value(lk.LogCosh(), ZERO, R), np.logaddexp(R, -R) - np.log(2), 1e-9),
-        lambda: same(value(lk.LogCosh(0.5), ZERO, R), -0.25 * (stats.hypsecant.logpdf(2 * R) - stats.hypsecant.logpdf(0)), 1e-9),
+        lambda: same(
+            value(lk.LogCosh(0.5), ZERO, R), -0.25 * (stats.hypsecant.logpdf(2 * R) - stats.hypsecant.logpdf(0)), 1e-9
+        ),
     ],
     "Quantile": [
         lambda: same(value(lk.Quantile(0.9), [10, 10], [8, 12]), [1.8, 0.2]),
@@ -170,9 +193,13 @@ ANCHORS = {
     ],
     "BinaryFocal": [
         lambda: same(value(lk.BinaryFocal(2.0), [1.0], [0.0]), [np.log(2) / 4]),
-        lambda: same(value(lk.BinaryFocal(2.0, 0.25), [1.0, 0.0], [np.log(9)] * 2),
-                     [-0.25 * 0.01 * np.log(0.9), -0.75 * 0.81 * np.log(0.1)]),
-        lambda: same(value(lk.BinaryFocal(1.0), BITS, R), np.where(BITS == 1, (1 - P) * -np.log(P), P * -np.log1p(-P)), 1e-9),
+        lambda: same(
+            value(lk.BinaryFocal(2.0, 0.25), [1.0, 0.0], [np.log(9)] * 2),
+            [-0.25 * 0.01 * np.log(0.9), -0.75 * 0.81 * np.log(0.1)],
+        ),
+        lambda: same(
+            value(lk.BinaryFocal(1.0), BITS, R), np.where(BITS == 1, (1 - P) * -np.log(P), P * -np.log1p(-P)), 1e-9
+        ),
     ],
 }
 
@@ -187,7 +214,10 @@ def test_anchor(name, number):
 
 
 CURVATURES = {
-    lk.SquaredError(): 2.0, lk.Poisson(): np.exp(R), lk.Gamma(): 1.0, lk.Tweedie(1.5): np.exp(R / 2),
+    lk.SquaredError(): 2.0,
+    lk.Poisson(): np.exp(R),
+    lk.Gamma(): 1.0,
+    lk.Tweedie(1.5): np.exp(R / 2),
     lk.Logistic(): special.expit(R) * special.expit(-R),
 }
 
@@ -195,8 +225,10 @@ CURVATURES = {
 @pytest.mark.parametrize("loss", CURVATURES, ids=repr)
 def test_fisher_is_the_expected_hessian_where_the_prediction_is_right(loss):
     w = RNG.random(R.size)
-    same(loss.fisher(AMOUNTS if loss.domain.low == 0 and loss.domain.high > 1 else BITS, R, reduction="none"),
-         np.broadcast_to(CURVATURES[loss], R.shape))
+    same(
+        loss.fisher(AMOUNTS if loss.domain.low == 0 and loss.domain.high > 1 else BITS, R, reduction="none"),
+        np.broadcast_to(CURVATURES[loss], R.shape),
+    )
     same(loss.fisher(BITS + 0.0 if loss.domain.high == 1 else AMOUNTS, R, w), w * CURVATURES[loss] / w.sum())
 
 

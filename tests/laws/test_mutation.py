@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from losskit.base import Pointwise, _twin
+from losskit.base import Pointwise
 from losskit.calculus import arrays
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
@@ -20,6 +20,7 @@ from losskit.calculus.exact import evaluate as exact
 from losskit.calculus.graph import BOOLEAN, Node, as_node, build, constant, nodes_of, substitute, symbol
 from losskit.calculus.table import TABLE
 from losskit.registry import losses
+from losskit.tracing import twin_of
 from tests.calculus.test_derive import BODY_PLACES, PLACES, SMOOTH
 from tests.laws.array_laws import by_arrays, departures, examples, truth
 
@@ -36,7 +37,10 @@ def flipped(root: Node) -> Iterator[tuple[str, Node]]:
         elif node.op in ("neg", "abs"):
             yield f"{node!r} dropped", substitute(root, {node: node.args[0]})
         elif node.op == "where":
-            yield f"{node!r} swapped", substitute(root, {node: build("where", node.args[0], node.args[2], node.args[1])})
+            yield (
+                f"{node!r} swapped",
+                substitute(root, {node: build("where", node.args[0], node.args[2], node.args[1])}),
+            )
         elif node.op == "constant" and node.value != 0:
             yield f"{node!r} negated", substitute(root, {node: constant(-float(node.value))})
         elif node.op in TABLE and node.op not in BOOLEAN:
@@ -45,14 +49,14 @@ def flipped(root: Node) -> Iterator[tuple[str, Node]]:
 
 def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
     """Twins of `cls` whose formula, or stated derivative, has one thing flipped."""
-    twin = _twin(cls, tuple(n for n, v in cls().parameters.items() if v is None))
+    twin = twin_of(cls, tuple(n for n, v in cls().parameters.items() if v is None))
     for method in ("formula", "derivative", "second_derivative"):
         if not hasattr(twin, method):
             continue
         node = as_node(getattr(twin, method)(*map(symbol, cls.variables or ("y", "f"))))
         for name, mutant in flipped(node):
             body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
-            yield f"{method}: {name}", _twin(body, tuple(n for n, v in cls().parameters.items() if v is None))
+            yield f"{method}: {name}", twin_of(body, tuple(n for n, v in cls().parameters.items() if v is None))
 
 
 def _instances(cls: type[Pointwise]) -> list[Pointwise]:
@@ -78,11 +82,13 @@ def test_a_flip_in_a_formula_departs_from_the_textbook(cls):
     assert all(departures(at, by_arrays(at.trace(), at), true[at]) == [] for at in true)
     alive = []
     for name, mutant in _mutants(cls):
-        trace = mutant._graphs(symbol("y"), (symbol("f"),))
+        trace = mutant.graphs(symbol("y"), (symbol("f"),))
         if any(departures(at, by_arrays(trace, at), true[at]) for at in true):
             continue
         pairs = zip(trace.gradient + trace.hessian, loss.trace().gradient + loss.trace().hessian, strict=True)
-        if name.endswith(("swapped", "inf negated")) and all(_is_another_spelling(new, old, at) for new, old in pairs for at in true):
+        if name.endswith(("swapped", "inf negated")) and all(
+            _is_another_spelling(new, old, at) for new, old in pairs for at in true
+        ):
             continue
         alive.append(name)
     assert alive == []
@@ -97,8 +103,14 @@ def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
     for i, rule in enumerate(row.partials):
         if rule is None:
             continue
-        monkeypatch.setitem(TABLE, name, dataclasses.replace(
-            row, partials=tuple((lambda *a, r=r: -as_node(r(*a))) if j == i else r for j, r in enumerate(row.partials))))
+        monkeypatch.setitem(
+            TABLE,
+            name,
+            dataclasses.replace(
+                row,
+                partials=tuple((lambda *a, r=r: -as_node(r(*a))) if j == i else r for j, r in enumerate(row.partials)),
+            ),
+        )
         seen = False
         for point in itertools.product(place, repeat=len(names)):
             values = dict(zip(names, point, strict=True))
@@ -133,11 +145,15 @@ def test_a_flip_in_an_array_body_departs_from_its_face(monkeypatch):
         monkeypatch.setattr(arrays, name, getattr(mutant, name))
         arity = len(TABLE[name].partials) if TABLE[name].partials else 2
         names = [f"x{i}" for i in range(arity)]
-        points = np.array(list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))).T
+        points = np.array(
+            list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))
+        ).T
         if name == "tweedie_deviance":
             points = points[:, (points[0] > 0) | (points[2] < 2)]
         with np.errstate(all="ignore"):
-            got = np.broadcast_to(array_function("f", names, [build(name, *map(symbol, names))])(np, *points), points.shape[1:])
+            got = np.broadcast_to(
+                array_function("f", names, [build(name, *map(symbol, names))])(np, *points), points.shape[1:]
+            )
         wanted = _faces(name, points)
         if np.allclose(got, wanted, rtol=1e-13, atol=1e-290):
             alive.append(place)
@@ -152,6 +168,7 @@ def _faces(name: str, points: np.ndarray) -> np.ndarray:
     if name not in _known:
         names = [f"x{i}" for i in range(len(points))]
         node = build(name, *map(symbol, names))
-        _known[name] = np.array([float(exact(node, dict(zip(names, column, strict=True)))) for column in points.T.tolist()])
+        _known[name] = np.array(
+            [float(exact(node, dict(zip(names, column, strict=True)))) for column in points.T.tolist()]
+        )
     return _known[name]
-

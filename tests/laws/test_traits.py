@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from losskit.base import Pointwise, Traits
+from losskit.base import Pointwise
 from losskit.registry import losses
+from losskit.traits import Traits
 from tests.laws.array_laws import by_arrays, contradictions
 from tests.laws.points import parameter_sets
 
@@ -29,7 +30,9 @@ def _flips(claimed: Traits) -> list[Traits]:
         if isinstance(value, bool):
             flipped.append(dataclasses.replace(claimed, **{field.name: not value}))
         elif isinstance(value, float):
-            others = [1e4 if value == float("inf") else value * 1.1 + 0.05, value * 0.9 - 0.05] if value < 1e300 else [50.0]
+            others = (
+                [1e4 if value == float("inf") else value * 1.1 + 0.05, value * 0.9 - 0.05] if value < 1e300 else [50.0]
+            )
             flipped += [dataclasses.replace(claimed, **{field.name: other}) for other in others]
         elif value in ("mean", "median", "expectile"):
             flipped.append(dataclasses.replace(claimed, elicits="median" if value == "mean" else "mean"))

@@ -40,7 +40,9 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
                 away = excess(loss, yi, fi, output, number, exact(loss, yi, fi, output))
                 if away * 1.0 > found[output][0]:
                     found[output] = (away, f"{loss!r} at y={yi!r}, f={fi!r}: {number!r}, {away:.2f} ulp")
-                assert away <= promise(loss), f"{loss!r} {output} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
+                assert away <= promise(loss), (
+                    f"{loss!r} {output} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
+                )
     return found
 
 
@@ -61,7 +63,11 @@ def test_the_promise_holds_over_many_more_points(name):
 def test_float32_is_the_double_rounded_once(name):
     loss = losses()[name]()
     y, f = (x.astype(np.float32) for x in rows(loss, np.random.default_rng(3), 40))
-    keep = np.isfinite(f) & loss.domain.contains(y) & (loss.prediction_domain.contains(f) | ~loss.prediction_domain.bounded)
+    keep = (
+        np.isfinite(f)
+        & loss.domain.contains(y)
+        & (loss.prediction_domain.contains(f) | ~loss.prediction_domain.bounded)
+    )
     y, f = y[keep], f[keep]
     wide = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")
     for narrow, double in zip(loss.value_gradient_and_hessian(y, f, reduction="none"), wide, strict=True):

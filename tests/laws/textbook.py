@@ -1,4 +1,4 @@
-"""Each loss as the textbooks write it, in mpmath: shares no text with the package, and its derivatives are numerical."""
+"""Each loss as the textbooks write it, in mpmath: no text shared with the package, derivatives numerical."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def _tweedie(y: Any, f: Any, power: Any) -> Any:
 TEXTBOOK: dict[str, Any] = {
     "SquaredError": lambda y, f: (y - f) ** 2,
     "AbsoluteError": lambda y, f: abs(y - f),
-    "Huber": lambda y, f, delta: (y - f) ** 2 / 2 if abs(y - f) <= delta else delta * abs(y - f) - mpmath.mpf(delta) ** 2 / 2,
+    "Huber": lambda y, f, delta: (
+        (y - f) ** 2 / 2 if abs(y - f) <= delta else delta * abs(y - f) - mpmath.mpf(delta) ** 2 / 2
+    ),
     "PseudoHuber": lambda y, f, delta: mpmath.mpf(delta) ** 2 * (sqrt(1 + ((y - f) / delta) ** 2) - 1),
     "LogCosh": lambda y, f, scale: mpmath.mpf(scale) ** 2 * log(cosh((y - f) / scale)),
     "Quantile": lambda y, f, level: level * (y - f) if y >= f else (1 - mpmath.mpf(level)) * (f - y),
@@ -56,4 +58,6 @@ def textbook(name: str, parameters: dict[str, Any], y: float, f: float, order: i
     """The `order`-th derivative by f at a point away from kinks, to 25 digits or more."""
     with mpmath.workdps(80):
         y_exact = mpmath.mpf(y)
-        return mpmath.diff(lambda x: TEXTBOOK[name](y_exact, x, *parameters.values()), mpmath.mpf(f), order, h=mpmath.mpf(10) ** -25)
+        return mpmath.diff(
+            lambda x: TEXTBOOK[name](y_exact, x, *parameters.values()), mpmath.mpf(f), order, h=mpmath.mpf(10) ** -25
+        )

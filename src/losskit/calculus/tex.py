@@ -10,7 +10,10 @@ from losskit.calculus.table import TABLE, exp
 
 ATOM = 4
 _MIRRORED = {"lt": "{1:0} > {0:0}", "le": r"{1:0} \ge {0:0}"}  # 0 < x reads better as x > 0
-_GREEK = frozenset("alpha beta gamma delta epsilon kappa lambda mu nu rho sigma tau phi psi theta eta".split())
+_GREEK = frozenset((
+    "alpha", "beta", "gamma", "delta", "epsilon", "kappa", "lambda", "mu", "nu", "rho", "sigma", "tau", "phi", "psi",
+    "theta", "eta",
+))
 
 
 class _Typeset:

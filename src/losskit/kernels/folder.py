@@ -107,6 +107,6 @@ def publish(folder: Path, name: str, text: str) -> Path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
     if path.is_symlink() or path.read_text(encoding="utf-8") != text:
-        warnings.warn(f"{path} is not the kernel it should be; remove it. Compiling elsewhere", CacheWarning, stacklevel=2)
+        warnings.warn(f"{path} is not the kernel it should be; remove it", CacheWarning, stacklevel=2)
         return publish(_temporary_folder(), name, text)
     return path

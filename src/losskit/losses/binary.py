@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from losskit.base import Margin, Pointwise, Traits
+from losskit.base import Margin, Pointwise
 from losskit.calculus import (
     maximum,
     minimum,
@@ -20,6 +20,7 @@ from losskit.calculus import (
 from losskit.calculus.table import sigmoid_slope
 from losskit.domains import UNIT, Nonnegative, OptionalProbability
 from losskit.links import LOGIT, SIGN
+from losskit.traits import Traits
 
 
 class Logistic(Pointwise):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from losskit.base import Pointwise, Traits
+from losskit.base import Pointwise
 from losskit.calculus import exp, expm1mx, log, mul_exp, poisson_deviance, tweedie_deviance, where
 from losskit.domains import NONNEGATIVE, POSITIVE, REAL, Domain, TweediePower
 from losskit.links import LOG
+from losskit.traits import Traits
 
 _UNBOUNDED = {"differentiable": True, "bounded": False, "lipschitz": inf, "elicits": "mean"}
 
@@ -62,7 +63,7 @@ class Tweedie(Pointwise):
     power: TweediePower = 1.5
 
     @property
-    def domain(self) -> Domain:  # type: ignore[override]
+    def domain(self) -> Domain:
         return REAL if self.power == 0 else NONNEGATIVE if self.power < 2 else POSITIVE
 
     def formula(self, y: Any, f: Any) -> Any:

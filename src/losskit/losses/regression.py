@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any
 
-from losskit.base import Residual, Traits
+from losskit.base import Residual
 from losskit.calculus import log_cosh, maximum, minimum, pseudo_huber, where
 from losskit.domains import Probability, Scale
+from losskit.traits import Traits
 
 
 class SquaredError(Residual):
@@ -126,7 +127,7 @@ class Expectile(Residual):
     level: Probability = 0.5
 
     def formula(self, r: Any) -> Any:
-        return where(r > 0, 1 - self.level, self.level) * r * r  # in this order nothing overflows early
+        return where(r > 0, 1 - self.level, self.level) * r * r  # not r**2, which may overflow before its time
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, symmetric=self.level == 0.5, differentiable=True,
@@ -157,4 +158,5 @@ class Tukey(Residual):
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,
-                      lipschitz=16 / (25 * 5**0.5) * (nan if isinstance(self.c, str) else self.c), curvature=1.0, strong=-0.8)
+                      lipschitz=16 / (25 * 5**0.5) * (nan if isinstance(self.c, str) else self.c), curvature=1.0,
+                      strong=-0.8)

@@ -1,0 +1,197 @@
+"""The commands that read data: select, profile, fit, predict. `cli` registers them; each parses, calls, prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from losskit.selection.compare import Progress
+    from losskit.selection.outcome import Selection
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def register(app: App) -> None:
+    """Add the commands of this module to the command line."""
+    for command in (select, profile, fit, predict):
+        app.command(command)
+
+
+def select(
+    data: str,
+    /,
+    *,
+    target: str,
+    out: str,
+    question: str | None = None,
+    problem: str | None = None,
+    time_limit: float | None = None,
+    seed: int = 0,
+    quiet: Flag = False,
+    force: Flag = False,
+) -> None:
+    """Say which loss fits a table, show it by cross-validation, and leave a model and a report.
+
+    Parameters
+    ----------
+    data : a .csv, .tsv, .parquet or .feather file
+    target : the column to predict
+    out : the folder to write report.html, result.json and model.losskit to
+    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for two classes
+    problem : real, count, amount or binary; found from the target by default
+    time_limit : seconds after which no further round of cross-validation counts
+    seed : decides the folds
+    quiet : print no progress and no leaderboard
+    force : write into a folder that exists
+    """
+    from losskit.selection.files import check_folder
+    from losskit.selection.questions import parse_question
+    from losskit.selection.run import select as choose
+    from losskit.tables import read_table
+
+    asked = None if question is None else parse_question(question)
+    check_folder(out, force)
+    table = read_table(data)
+    with _progress(quiet) as progress:
+        found = choose(table, target, asked, problem, seed=seed, time_limit=time_limit, progress=progress)
+    written = found.save(out, force=force)
+    if not quiet:
+        _show(found)
+    for kind, path in written.items():
+        print(f"{kind:<8}{path}")
+    print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+
+
+def profile(data: str, /, *, target: str, problem: str | None = None) -> None:
+    """What in a table bears on the choice of a loss: outliers, missing values, copies of the target ...
+
+    Parameters
+    ----------
+    data : a .csv, .tsv, .parquet or .feather file
+    target : the column to predict
+    problem : real, count, amount or binary; found from the target by default
+    """
+    from losskit.selection.findings import profile as look
+    from losskit.tables import read_table
+
+    print(look(read_table(data), target, problem))
+
+
+def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None = None, force: Flag = False) -> None:
+    """Fit a linear model with one loss, without choosing.
+
+    Parameters
+    ----------
+    data : a .csv, .tsv, .parquet or .feather file
+    target : the column to predict
+    loss : a name with its parameters: huber, huber:delta=1.35, tweedie:power=1.2
+    out : the model file to write
+    penalty : l2=ALPHA, on the coefficients of standardised features; none by default
+    force : replace an existing file
+    """
+    from losskit.errors import DataError
+    from losskit.fitting import fit_table, parse_loss, parse_penalty
+    from losskit.tables import read_table
+
+    chosen, alpha = parse_loss(loss), parse_penalty(penalty)
+    if os.path.exists(out) and not force:
+        raise DataError(f"{out} exists; choose another name, or replace it with --force")
+    table = read_table(data)
+    with _warnings_said():
+        model, solution = fit_table(table, target, chosen, alpha)
+    model.save(out, force=force)
+    print(
+        f"{model.loss!r} with L2({alpha:g}) on {table.n_rows} rows: objective {solution.value:.6g}, "
+        f"{solution.certificate_kind} {solution.certificate:.1e} ({solution.solver}, {solution.iterations} iterations)"
+    )
+    print(f"model   {out}")
+    print(f"next    losskit predict {_quoted(out)} NEW.csv --out predictions.csv")
+
+
+def predict(model: str, data: str, /, *, out: str | None = None, force: Flag = False) -> None:
+    """Predict the rows of a table as CSV, in the order they came in.
+
+    Parameters
+    ----------
+    model : a file that select or fit wrote
+    data : a table with the columns the model was fitted on; others are ignored
+    out : the CSV file to write; the standard output by default
+    force : replace an existing file
+    """
+    from losskit.errors import DataError
+    from losskit.model import load_model
+    from losskit.modelfile import atomic_write
+
+    made = load_model(model)
+    if out is not None and os.path.exists(out) and not force:
+        raise DataError(f"{out} exists; choose another name, or replace it with --force")
+    text = as_csv(made.table(made.read(data)))
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        atomic_write(out, text, force=force)
+
+
+def as_csv(columns: dict[str, Any]) -> str:
+    """Columns of one length as CSV text; numbers are written so that they read back equal."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Show losskit's warnings as one line each on the standard error."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield
+    for each in caught:
+        print(f"losskit: warning: {' '.join(str(each.message).split())}", file=sys.stderr)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress | None]:
+    """A bar on the standard error, if that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("folds"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("comparing losses", total=None)
+        yield lambda done, total, text: bar.update(line, completed=done, total=total, description=text)
+
+
+def _show(found: Selection) -> None:
+    """The verdict, the leaderboard and the warnings."""
+    from losskit.report.terminal import render
+
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))
+    print(render(found, width))

@@ -1,0 +1,219 @@
+"""Linear models as scikit-learn estimators: any loss, any penalty, and a certificate for every fit."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from losskit import registry
+from losskit.base import Pointwise
+from losskit.domains import SIGNS
+from losskit.errors import CapabilityError, DomainError
+from losskit.losses.binary import Logistic
+from losskit.losses.regression import SquaredError
+from losskit.penalties import Penalty
+from losskit.solvers.joint_scale import JointScale
+from losskit.solvers.minimise import TOLERANCE, minimise
+
+Array = np.ndarray
+
+
+class _Linear(BaseEstimator):
+    """The part that regressor and classifier share."""
+
+    _default: type[Pointwise]
+    coef_: Any
+    intercept_: Any
+
+    def __init__(
+        self,
+        loss: Pointwise | JointScale | str | None = None,
+        *,
+        penalty: Penalty | None = None,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = TOLERANCE,
+        max_iter: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def _loss(self) -> Pointwise | JointScale:
+        """The loss asked for, by value or by name."""
+        if self.loss is None:
+            return self._default()
+        return registry.get(self.loss) if isinstance(self.loss, str) else self.loss
+
+    def _minimise(self, loss: Pointwise | JointScale, X: Array, y: Array, sample_weight: Any) -> None:
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        solution = minimise(
+            loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
+            max_iter=self.max_iter,
+        )  # fmt: skip
+        self.solution_ = solution
+        self.loss_ = solution.loss
+        self.coef_, self.intercept_ = solution.coef, solution.intercept
+        self.n_iter_ = max(solution.iterations, 1)
+
+    def _scores(self, X: Any) -> Array:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return np.asarray(X @ np.ravel(self.coef_) + np.ravel(self.intercept_), dtype=np.float64)
+
+
+class LinearRegressor(RegressorMixin, _Linear):
+    """A linear model of the mean, median, quantile ... of numbers, whichever the loss elicits.
+
+    Minimises sum(w L(y, X coef + b)) / sum(w) + penalty(coef).
+
+    Parameters
+    ----------
+    loss : Pointwise, JointScale or str, optional
+        SquaredError() by default; a name such as "huber" means its default parameters. A parameter "auto" is set from
+        the residuals of a median fit.
+    penalty : Penalty, optional
+        None by default; L2(alpha=...).
+    fit_intercept : bool
+        The intercept is not penalised.
+    solver : {"auto", "newton", "lbfgs", "smoothing", "gradient_descent"}
+    tol : float
+        The certificate (duality gap or relative gradient) to reach.
+    max_iter : int, optional
+        The solver's own default if None.
+
+    Attributes
+    ----------
+    coef_, intercept_ : ndarray of shape (n_features_in_,), float
+    loss_ : Pointwise
+        The loss minimised, no parameter open; for JointScale, Huber at the scale found.
+    solution_ : Solution
+        Value, certificate, solver, the reason for it, and the curve.
+    n_iter_, n_features_in_, feature_names_in_ : as in scikit-learn
+
+    Examples
+    --------
+    >>> from losskit import Huber
+    >>> from losskit.estimators import LinearRegressor
+    >>> model = LinearRegressor(Huber(delta="auto")).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.1, 9.0])
+    """
+
+    _default = SquaredError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to rows X and numbers y; a row of weight 2 counts as two.
+
+        Raises
+        ------
+        DomainError
+            If a target lies outside the loss's domain, naming the row.
+        CapabilityError
+            If the loss is one of classes, or the solver does not fit the loss.
+        """
+        loss = self._loss()
+        if isinstance(loss, Pointwise) and loss.domain is SIGNS:
+            raise CapabilityError(
+                f"{type(loss).__name__} is a loss of two classes; use LinearClassifier, or SquaredError here"
+            )
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+        self._minimise(loss, X, y, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """What the loss elicits, on the scale of y: exp of the score for losses of log means."""
+        score = self._scores(X)
+        return np.asarray(self.loss_.predict(score))
+
+
+def _has_probabilities(model: LinearClassifier) -> bool:
+    loss = getattr(model, "loss_", None) or model._loss()
+    if isinstance(loss, Pointwise) and loss.link.name == "logit":
+        return True
+    raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
+
+
+class LinearClassifier(ClassifierMixin, _Linear):
+    """A linear model of two classes with labels of any kind.
+
+    Minimises sum(w L(y, X coef + b)) / sum(w) + penalty(coef), the labels coded as the loss wants them: -1 and +1 for
+    losses of the margin, else 0 and 1.
+
+    Parameters
+    ----------
+    loss : Pointwise or str, optional
+        Logistic() by default.
+    penalty, fit_intercept, solver, tol, max_iter
+        As for LinearRegressor.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+    coef_ : ndarray of shape (1, n_features_in_)
+    intercept_ : ndarray of shape (1,)
+    loss_, solution_, n_iter_, n_features_in_, feature_names_in_ : as for LinearRegressor
+    """
+
+    _default = Logistic
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to rows X and labels y; a row of weight 2 counts as two.
+
+        Raises
+        ------
+        DomainError
+            If there are not exactly two classes.
+        CapabilityError
+            If the loss is one of numbers, or the solver does not fit the loss.
+        """
+        loss = self._loss()
+        if not isinstance(loss, Pointwise) or loss.link.name not in ("logit", "sign"):
+            raise CapabilityError(f"{loss!r} is a loss of numbers; use LinearRegressor, or Logistic or Hinge here")
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self._refuse_classes(y)
+        coded = codes.astype(np.float64)
+        self._minimise(loss, X, 2 * coded - 1 if loss.domain is SIGNS else coded, sample_weight)
+        self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
+        return self
+
+    def _refuse_classes(self, y: Array) -> None:
+        count = len(self.classes_)
+        if count > 2:
+            # scikit-learn's checks look for this very sentence
+            raise DomainError(
+                f"Only binary classification is supported. The type of the target is {type_of_target(y)}; y holds "
+                f"{count} classes. Wrap the model in sklearn.multiclass.OneVsRestClassifier"
+            )
+        if count < 2:
+            raise DomainError(f"LinearClassifier needs two classes; y holds only one class, {self.classes_[0]!r}")
+
+    def decision_function(self, X: Any) -> Array:
+        """The raw score of each row; positive means `classes_[1]`."""
+        return self._scores(X)
+
+    def predict(self, X: Any) -> Array:
+        """The label of each row."""
+        scores = self._scores(X)
+        return np.asarray(self.classes_[(scores > 0).astype(np.intp)])
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, for losses whose score is a logit."""
+        score = self._scores(X)
+        # each from its own side, so that neither is rounded to 0 early
+        return np.column_stack([self.loss_.predict(-score), self.loss_.predict(score)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags

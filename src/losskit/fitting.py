@@ -1,0 +1,76 @@
+"""One loss, one penalty, one table: a linear model without any choosing, for `losskit fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from losskit.base import Pointwise
+from losskit.domains import SIGNS
+from losskit.errors import DataError, ParameterError
+from losskit.model import LinearModel
+from losskit.penalties import L2
+from losskit.preprocess import Preprocessor
+from losskit.registry import get
+from losskit.selection.target import read_target, split_target
+from losskit.solvers.minimise import Solution, minimise
+
+_CLASSES = ("logit", "sign")
+
+
+def parse_loss(text: str) -> Pointwise:
+    """The loss that "huber:delta=1.35" or "poisson" names; several parameters are separated by commas."""
+    name, _, given = text.partition(":")
+    parameters: dict[str, Any] = {}
+    for part in filter(None, given.split(",")):
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise ParameterError(f"--loss takes NAME:param=value, such as huber:delta=1.35; got {text!r}")
+        try:
+            parameters[key.strip()] = None if value.lower() == "none" else float(value)
+        except ValueError:
+            parameters[key.strip()] = value
+    return get(name, **parameters)
+
+
+def parse_penalty(text: str | None) -> float:
+    """The alpha that "l2=0.1" states; 0 for none."""
+    if text is None:
+        return 0.0
+    name, _, value = text.partition("=")
+    try:
+        alpha = float(value) if name.strip().lower() == "l2" else -1.0
+    except ValueError:
+        alpha = -1.0
+    if not 0 <= alpha < float("inf"):
+        raise ParameterError(f"--penalty takes l2=ALPHA with ALPHA >= 0, such as l2=0.1; got {text!r}")
+    return alpha
+
+
+def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[LinearModel, Solution]:
+    """Fit a table: features are standardised, so alpha/2 ||coef||^2 counts coefficients a standard deviation.
+
+    Raises
+    ------
+    DataError
+        If the target is not what the loss takes, or no feature varies.
+    """
+    table, column = split_target(X, y)
+    classes = loss.link.name in _CLASSES
+    target = read_target(column, "binary" if classes else "real")
+    preprocessor = Preprocessor().fit(table)
+    if not preprocessor.feature_names:
+        raise DataError(f"{table.source}: no feature varies; nothing to learn from")
+    coded = 2 * target.y - 1 if loss.domain is SIGNS else target.y
+    solution = minimise(loss, L2(alpha), preprocessor.transform(table), coded)
+    model = LinearModel(
+        preprocessor,
+        solution.loss,
+        solution.coef,
+        solution.intercept,
+        alpha,
+        0.0,
+        target.classes,
+        target.name,
+        "label" if loss.link.name == "sign" else solution.loss.traits().elicits or "prediction",
+    )
+    return model, solution

@@ -1,0 +1,49 @@
+"""Traits: what is known of a loss, with numbers; solvers choose by them, and a test attacks every one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from losskit.calculus.graph import Node, is_constant
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is known of a loss as a function of the prediction. None means unknown, which is not False.
+
+    Attributes
+    ----------
+    convex, strictly_convex, symmetric, differentiable, bounded : bool or None
+        Symmetric: L(y, y + r) = L(y, y - r), or for margins unknown. Differentiable everywhere, that is without kinks.
+    lipschitz, curvature : float or None
+        The least upper bounds of |L'| and of L'' (for Quantile and kin 0, kinks aside); inf where there is none.
+    strong : float or None
+        The largest lower bound of L''; positive for a strongly convex loss.
+    elicits : str or None
+        The functional of y given x that the best prediction is: "mean", "median", "quantile", "expectile" ...
+    proper, calibrated : bool or None
+        A proper scoring rule; consistent for classification.
+    """
+
+    convex: bool | None = None
+    strictly_convex: bool | None = None
+    symmetric: bool | None = None
+    differentiable: bool | None = None
+    bounded: bool | None = None
+    lipschitz: Any = None
+    curvature: Any = None
+    strong: Any = None
+    elicits: str | None = None
+    proper: bool | None = None
+    calibrated: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("lipschitz", "curvature", "strong"):
+            bound = getattr(self, name)
+            if isinstance(bound, Node) and is_constant(bound):
+                object.__setattr__(self, name, float(bound))
+            open_still = isinstance(bound, str) or (isinstance(bound, float) and math.isnan(bound))
+            if open_still:
+                object.__setattr__(self, name, None)
