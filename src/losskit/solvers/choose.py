@@ -1,0 +1,114 @@
+"""Which solver fits a loss, a penalty and a size, and why: one table, read from the top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from losskit.base import Pointwise
+from losskit.errors import CapabilityError, ParameterError
+from losskit.objective import Objective
+from losskit.solvers import gradient_descent, lbfgs, newton, smoothing
+from losskit.solvers.control import Control, Outcome
+from losskit.solvers.duality import slopes_of
+from losskit.traits import Traits
+
+NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves
+
+Solve = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A solver, how many iterations it may take, and what it cannot do: None, or the reason with an alternative."""
+
+    solve: Solve
+    max_iter: int
+    objection: Callable[[Objective], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """If `applies`, then `solver`, because of `why`."""
+
+    solver: str
+    applies: Callable[[Objective], bool]
+    why: str
+
+
+def _kinked(objective: Objective) -> str | None:
+    if objective.loss.traits().differentiable is not False:
+        return None
+    if slopes_of(objective) is None:
+        return 'it has kinks; use solver="gradient_descent", which takes subgradients'
+    return 'it has kinks and no curvature; use solver="smoothing", which ends in a duality gap'
+
+
+def _not_two_pieces(objective: Objective) -> str | None:
+    if slopes_of(objective) is not None:
+        return None
+    return 'it is not made of two straight pieces that meet at a perfect prediction; use solver="newton" or "lbfgs"'
+
+
+METHODS = {
+    "newton": Method(newton.solve, 100, _kinked),
+    "lbfgs": Method(lbfgs.solve, 2000, _kinked),
+    "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
+    "gradient_descent": Method(gradient_descent.solve, 10_000, lambda objective: None),
+}
+
+
+def _traits(objective: Objective) -> Traits:
+    return objective.loss.traits()
+
+
+TABLE = (
+    Rule("smoothing", lambda o: slopes_of(o) is not None,
+         "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
+    Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
+         "the loss has kinks of a kind only subgradients handle; expect few digits"),
+    Rule("lbfgs", lambda o: o.design.size > NEWTON_COLUMNS,
+         f"the loss is smooth and there are more than {NEWTON_COLUMNS} columns, so a Gram matrix costs too much"),
+    Rule("lbfgs", lambda o: _traits(o).convex is None or _traits(o).differentiable is None,
+         "little is known of the loss, so only its gradient is trusted; another start may end elsewhere"),
+    Rule("newton", lambda o: _traits(o).convex is False,
+         "the loss is smooth but not convex: damped Newton from the fit of a convex relative; the certificate says "
+         "stationary, not best of all"),
+    Rule("newton", lambda o: True,
+         "the loss is smooth and convex and the columns are few: a Gram matrix pays for itself in few passes"),
+)  # fmt: skip
+
+
+def choose(objective: Objective, solver: str = "auto") -> tuple[str, str]:
+    """The solver to use and why.
+
+    Raises
+    ------
+    CapabilityError
+        If the solver asked for does not fit the loss, with the reason and an alternative.
+    ParameterError
+        If there is no such solver.
+    """
+    if solver == "auto":
+        rule = next(rule for rule in TABLE if rule.applies(objective))
+        return rule.solver, rule.why
+    if solver not in METHODS:
+        raise ParameterError(f'there is no solver {solver!r}; use "auto", {", ".join(map(repr, METHODS))}')
+    if objection := METHODS[solver].objection(objective):
+        raise CapabilityError(f"{solver} cannot minimise {objective.loss!r}: {objection}")
+    return solver, "asked for"
+
+
+def refuse_unfit(loss: Pointwise) -> None:
+    """Raise CapabilityError for a loss that no linear model can be fitted with."""
+    name = type(loss).__name__
+    if len(loss.outputs) != 1:
+        raise CapabilityError(f"{name} predicts {len(loss.outputs)} numbers a row; a linear model here predicts one")
+    if loss.prediction_domain.bounded:
+        raise CapabilityError(
+            f"{name} needs {loss.prediction_domain.describe('f')}, which a linear model's raw score does not keep to; "
+            "use the loss on scores instead (Logistic for BinaryCrossEntropy)"
+        )
+
+
+__all__ = ["METHODS", "TABLE", "Control", "choose", "refuse_unfit"]

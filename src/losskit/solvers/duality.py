@@ -1,0 +1,120 @@
+"""Losses of two straight pieces that meet at f = y, their dual problem, and the gap that certifies a solution.
+
+AbsoluteError, Quantile and Hinge (where y is -1 or +1, the kink m = 1 is f = y) are
+
+    L_i(f) = max over d in [low_i, high_i] of d (f - y_i),    low_i <= 0 <= high_i.
+
+With o = w / sum(w), exchanging min and max bounds the objective from below: for every d in the box,
+
+    min over coef, b of  sum o (d (f - y)) + penalty(coef)  =  -sum(o d y) - conjugate(-X'(o d)),
+
+if the intercept's sum(o d) is 0; without a penalty X'(o d) must be 0 too, else the bound is -inf. A candidate d (the
+slopes of a smoothed loss) is made feasible first. Under a penalty: the larger of its positive and its negative part
+is shrunk until they cancel. Without: the least change of the rows inside the box that makes X'(o d) = 0, then all of d
+is shrunk into the box. Shrinking towards 0 never leaves the box or the null space, so what is left is a true bound.
+The gap is then a sum of o (L(r) - d r) >= 0 over rows, and penalty(coef) + conjugate(-u) + u coef >= 0, u = X'(o d).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.objective import Array, Objective
+
+_PROBES = (1e-3, 1.0, 1e3)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """The slopes of each row's two pieces."""
+
+    low: Array
+    high: Array
+
+
+def two_slopes(loss: Pointwise, y: Array) -> Slopes | None:
+    """The slopes of `loss` below and above f = y if it is just those two pieces, found by trying; else None."""
+    traits = loss.traits()
+    if traits.differentiable is not False or not traits.convex or traits.curvature != 0:
+        return None
+    kinds, rows = np.unique(y, return_inverse=True) if loss.variables == ("m",) else (y, np.arange(y.size))
+    low, high = (np.asarray(loss.gradient(kinds, kinds + side, None, "sum")) for side in (-1.0, 1.0))
+    if np.any(low > 0) or np.any(high < 0):
+        return None
+    probe = kinds[: min(kinds.size, 8)]
+    for size in _PROBES:
+        for side, slope in ((-size, low), (size, high)):
+            there = loss(probe, probe + side, None, "none")
+            if not np.allclose(there, slope[: probe.size] * side, rtol=1e-6, atol=1e-9 * np.abs(probe).max()):
+                return None
+    return Slopes(low[rows], high[rows])
+
+
+def slopes_of(objective: Objective) -> Slopes | None:
+    """`two_slopes` of an objective's loss and targets."""
+    return two_slopes(objective.loss, objective.y)
+
+
+def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes) -> float:
+    """(value at theta - lower bound) / value, the bound made from the candidate `d`: a certificate of suboptimality.
+
+    A value below 1e-5 of the null model's counts as that much: a perfect fit is 0 but for rounding.
+
+    Written as a sum of terms that are all >= 0, so that it is exact to rounding even where it is tiny.
+    """
+    share, design = row_shares(objective), objective.design
+    r = design.scores(theta) - objective.y
+    d = np.clip(d, slopes.low, slopes.high)
+    coef = theta[: design.columns] / design.scale
+    value = gap = 0.0
+    if objective.penalty.strong > 0:
+        d = _balanced(d, share) if design.intercept else d
+        pull = design.adjoint(share * d)[: design.columns] * design.scale
+        value = objective.penalty.value(coef)
+        gap = value + objective.penalty.conjugate(-pull) + float(pull @ coef)
+    else:
+        d = _projected(objective, d, share, slopes)
+    rows = np.maximum(slopes.low * r, slopes.high * r)
+    value += float(share @ rows)
+    gap += float(share @ (rows - d * r))
+    return max(gap, 0.0) / max(value, 1e-5 * objective.null_value, 1e-300)
+
+
+def row_shares(objective: Objective) -> Array:
+    """w / sum(w)."""
+    if objective.weights is None:
+        return np.full(objective.design.rows, 1 / objective.total)
+    return objective.weights / objective.total
+
+
+def _balanced(d: Array, share: Array) -> Array:
+    """`d` with sum(share d) = 0."""
+    parts = share * d
+    up, down = parts[parts > 0].sum(), -parts[parts < 0].sum()
+    if up > down:
+        return np.where(d > 0, d * (down / up), d)
+    return np.where(d < 0, d * (up / down), d) if down > 0 else d
+
+
+def _projected(objective: Objective, d: Array, share: Array, slopes: Slopes) -> Array:
+    """`d` with X'(share d) = 0, inside the box."""
+    design = objective.design
+    width = slopes.high - slopes.low
+    inside = (d > slopes.low + 1e-9 * width) & (d < slopes.high - 1e-9 * width)
+    for rows in (np.flatnonzero(inside), np.arange(design.rows)):
+        if rows.size < design.size:
+            continue
+        X, o = design.take(rows), share[rows]
+        K = X.T @ (o[:, None] * X)
+        candidate = d.copy()
+        for _ in range(2):  # the second time removes the rounding of the first
+            candidate[rows] -= X @ np.linalg.lstsq(K, design.adjoint(share * candidate), rcond=1e-13)[0]
+        ends = np.where(candidate > 0, slopes.high, slopes.low)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            over = np.where(candidate == 0, 0.0, candidate / ends)
+        if over.max() < 1.1 and np.abs(design.adjoint(share * candidate)).max() <= 1e-13 * width.max():
+            return candidate / max(1.0, float(over.max()))
+    return np.zeros_like(d)

@@ -1,0 +1,237 @@
+"""The front door: `minimise` checks the data, resolves the loss, chooses the solver and says how good the answer is."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.border import as_real
+from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
+from losskit.evaluate import weight_sum
+from losskit.losses.regression import Huber
+from losskit.objective import Array, Objective, one_thread_each
+from losskit.penalties import NoPenalty, Penalty
+from losskit.solvers import joint_scale
+from losskit.solvers.choose import METHODS, choose, refuse_unfit
+from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
+from losskit.solvers.joint_scale import JointScale
+
+TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Where a fit ended and what is known of it.
+
+    Attributes
+    ----------
+    coef, intercept : the linear model, in the units of the data
+    value : sum(w L) / sum(w) + penalty(coef)
+    certificate : what `certificate_kind` names; at most `tol` if `reason` is "tol"
+    certificate_kind : "gap", (value - lower bound) / value, which bounds how much better any answer could be; or "kkt",
+        the largest entry of the gradient by standardised coefficients over the mean size of L' with no coefficients
+        (never under 1e-5 of that at f = 0, where rounding ends)
+    iterations, curve : how many, and the objective at the start and after each
+    reason : "tol", "max_iter", "time_limit", "callback", "no progress" or "no scale"
+    solver, why : which solver, and why that one
+    loss : the loss minimised, with no parameter open; for JointScale, Huber at the scale found
+    scale : the scale that JointScale found, else None
+    """
+
+    coef: Array
+    intercept: float
+    value: float
+    certificate: float
+    certificate_kind: CertificateKind
+    iterations: int
+    reason: str
+    solver: str
+    why: str
+    curve: tuple[float, ...]
+    loss: Pointwise
+    scale: float | None = None
+
+
+def minimise(
+    loss: Pointwise | JointScale,
+    penalty: Penalty | None,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    fit_intercept: bool = True,
+    solver: str = "auto",
+    tol: float = TOLERANCE,
+    max_iter: int | None = None,
+    start: Solution | tuple[Any, float] | None = None,
+    time_limit: float | None = None,
+    callback: Callback | None = None,
+) -> Solution:
+    """Minimise sum(w L(y, X coef + b)) / sum(w) + penalty(coef) over coefficients and intercept.
+
+    Parameters
+    ----------
+    loss : Pointwise or JointScale
+        A parameter "auto" is resolved on the residuals of a median fit.
+    penalty : Penalty or None
+    X : array_like of shape (rows, columns)
+        float32 is kept as it is; everything is summed in float64.
+    y : array_like of shape (rows,)
+    sample_weight : array_like of shape (rows,), optional
+        A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
+    solver : {"auto", "newton", "lbfgs", "smoothing", "gradient_descent"}
+    tol : float
+        The certificate to reach; 1e-6 is plenty for most uses.
+    max_iter : int, optional
+        A default of the solver's own.
+    start : Solution or (coef, intercept), optional
+    time_limit : float, optional
+        Seconds after which no iteration is begun.
+    callback : callable, optional
+        Called as callback(iteration, value, certificate); a true answer stops the run.
+
+    Returns
+    -------
+    Solution
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the certificate misses `tol`, or the minimum lies at infinity (separated classes); it names the remedy.
+
+    Raises
+    ------
+    CapabilityError, DataError, DomainError, ParameterError, ShapeError
+    """
+    _check_options(loss, penalty, tol, max_iter, time_limit)
+    deadline = None if time_limit is None else time.monotonic() + time_limit
+    X, y, w = _border(X, y, sample_weight)
+    penalty = penalty or NoPenalty()
+    with one_thread_each():
+        inner = loss.loss if isinstance(loss, JointScale) else loss
+        if inner._open():
+            inner = _resolved(inner, X, y, w, fit_intercept)
+        objective = Objective(inner, penalty, X, y, w, fit_intercept)
+        theta = None if start is None else _start(objective, start)
+        if isinstance(loss, JointScale):
+            if solver not in ("auto", "newton"):
+                raise CapabilityError(f'{solver} cannot fit a scale jointly; JointScale needs solver="newton"')
+            control = Control(tol, max_iter or 100, deadline, callback)
+            outcome, scale = joint_scale.solve(objective, theta, control)
+            solution = _solution(objective, outcome, control, "newton", joint_scale.WHY, scale)
+        else:
+            solution = _solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
+    return solution
+
+
+def _solved(objective: Objective, solver: str, theta: Array | None, control: Control) -> Solution:
+    solver, why = choose(objective, solver)
+    control.max_iter = control.max_iter or METHODS[solver].max_iter
+    if theta is None and objective.loss.traits().convex is False:
+        theta = _convex_start(objective)
+    outcome = METHODS[solver].solve(objective, theta, control)
+    return _solution(objective, outcome, control, solver, why)
+
+
+def _solution(
+    objective: Objective, outcome: Outcome, control: Control, solver: str, why: str, scale: float | None = None
+) -> Solution:
+    coef, intercept = objective.design.to_user(outcome.theta)
+    loss = objective.loss if scale is None else Huber(objective.loss.parameters["delta"] * scale)
+    if outcome.note:
+        warnings.warn(f"{type(loss).__name__}: {outcome.note}", ConvergenceWarning, stacklevel=4)
+    elif not outcome.certificate <= control.tol and outcome.reason != "callback":
+        warnings.warn(_missed(outcome, control, solver), ConvergenceWarning, stacklevel=4)
+    return Solution(
+        coef, intercept, outcome.value, outcome.certificate, outcome.kind, control.iterations, outcome.reason, solver,
+        why, tuple(control.curve), loss, scale,
+    )  # fmt: skip
+
+
+_REMEDY = {
+    "max_iter": "raise max_iter",
+    "time_limit": "raise time_limit",
+    "no progress": "raise tol: rounding allows no better, or add a penalty such as L2(1e-6) if columns are collinear",
+}
+
+
+def _missed(outcome: Outcome, control: Control, solver: str) -> str:
+    remedy = _REMEDY.get(outcome.reason, "raise tol")
+    other = ' or choose solver="auto"' if solver == "gradient_descent" else ""
+    kind = "relative duality gap" if outcome.kind == "gap" else "relative gradient"
+    return (
+        f"{solver} stopped after {control.iterations} iterations ({outcome.reason}) with a certificate ({kind}) of "
+        f"{outcome.certificate:.1e} instead of {control.tol:.1e}; {remedy}{other}"
+    )
+
+
+def _convex_start(objective: Objective) -> Array:
+    """Where to begin with a loss that is not convex: the fit of its convex relative, which outliers do not pull far."""
+    from losskit.losses.binary import Logistic
+    from losskit.losses.regression import AbsoluteError
+
+    relative = Logistic() if objective.loss.link.name == "logit" else AbsoluteError()
+    if objective.loss.link.name not in ("logit", "identity") or objective.loss.variables == ("m",):
+        return objective.null
+    convex = objective.with_loss(relative)
+    method = METHODS[choose(convex)[0]]
+    found = method.solve(convex, None, Control(tol=1e-4, max_iter=method.max_iter))
+    return objective.adopt(convex, found.theta)
+
+
+def _resolved(loss: Pointwise, X: Array, y: Array, w: Array | None, fit_intercept: bool) -> Pointwise:
+    """`loss` with its open parameters set on the residuals of an unpenalised median fit."""
+    from losskit.losses.regression import AbsoluteError
+
+    median = Objective(AbsoluteError(), NoPenalty(), X, y, w, fit_intercept)
+    found = METHODS["smoothing"].solve(median, None, Control(tol=1e-4, max_iter=60))
+    return loss.resolve(median.design.scores(found.theta) - y, w)
+
+
+def _start(objective: Objective, start: Solution | tuple[Any, float]) -> Array:
+    coef, intercept = (start.coef, start.intercept) if isinstance(start, Solution) else start
+    coef = np.asarray(coef, dtype=np.float64)
+    if coef.shape != (objective.design.columns,) or not np.isfinite(coef).all() or not math.isfinite(intercept):
+        raise ShapeError(
+            f"start holds coefficients of shape {coef.shape}; it must be (coef, intercept) with "
+            f"{objective.design.columns} finite coefficients"
+        )
+    return objective.design.from_user(coef, float(intercept))
+
+
+def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
+    if not isinstance(loss, (Pointwise, JointScale)):
+        raise CapabilityError(f'loss must be a loss such as Huber(delta=1.35) or losskit.get("huber"); got {loss!r}')
+    if isinstance(loss, Pointwise):
+        refuse_unfit(loss)
+    if penalty is not None and not isinstance(penalty, Penalty):
+        raise CapabilityError(f"penalty must be a penalty such as L2(alpha=0.1), or None; got {penalty!r}")
+    for name, value in (("tol", tol), ("max_iter", max_iter), ("time_limit", time_limit)):
+        if (value is not None or name == "tol") and not (isinstance(value, (int, float, np.number)) and value > 0):
+            raise ParameterError(f"{name} must be a number above 0; got {name}={value!r}")
+
+
+def _border(X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
+    """X as it is or as contiguous floats, y and the weights as float64, without the rows of weight 0."""
+    X, y = as_real("X", X), as_real("y", y)
+    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y):
+        raise ShapeError(f"X must be (rows, columns) and y (rows,); got shapes {X.shape} and {y.shape}")
+    w = None
+    if sample_weight is not None:
+        w = np.asarray(as_real("sample_weight", sample_weight), dtype=np.float64)
+        if w.shape != y.shape:
+            raise ShapeError(f"sample_weight has shape {w.shape}; it must be {y.shape}, one number a row")
+        weight_sum(w)
+        if not w.all():
+            X, y, w = X[w > 0], y[w > 0], w[w > 0]
+    if not len(y):
+        raise DomainError("there are no rows of weight above 0 to fit")
+    X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+    if not (X.flags.c_contiguous or X.flags.f_contiguous):
+        X = np.ascontiguousarray(X)
+    return X, np.ascontiguousarray(y, dtype=np.float64), w

@@ -1,0 +1,141 @@
+"""Smoothing with recentring, for losses of two straight pieces (see `duality`), to a certified duality gap.
+
+The kink of L_i(r) = max over d in [low, high] of d r is rounded by charging for the distance to a centre c:
+
+    M_i(r) = max over d in [low, high] of  d r - mu/2 (d - c_i)^2,   M_i' = d = clip(c_i + r / mu, low, high),
+
+a quadratic inside a band about the kink, straight outside. Newton solves each smoothed problem: its Hessian needs only
+the rows in the band, and its line search only stored scores. At its minimum X'(o d) + penalty' = 0, so d solves the
+dual's constraints. With c moved to that d and mu decreased, the next problem is the proximal point method on the dual,
+which ends exactly at a vertex after finitely many rounds instead of needing mu = 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from losskit.constants import weighted_quantile
+from losskit.objective import Array, Objective
+from losskit.solvers.control import Control, Outcome
+from losskit.solvers.duality import Slopes, relative_gap, row_shares, slopes_of
+from losskit.solvers.newton import direction
+
+_ROUND = 40  # Newton steps a smoothed problem may take
+_SHRINK = 0.2
+
+
+def solve(objective: Objective, start: Array | None, control: Control) -> Outcome:
+    """Minimise an objective whose loss has two straight pieces, from `start` (in standard units)."""
+    slopes = slopes_of(objective)
+    assert slopes is not None, "choose.py lets no other loss come here"
+    problem = _Smoothed(objective, slopes, start)
+    best, best_value, certificate = problem.theta, problem.value(), np.inf
+    reason = control.stop(best_value, certificate)
+    stalled = 0
+    while reason is None:
+        problem.minimise()
+        value, gap = problem.value(), relative_gap(objective, problem.theta, problem.d, slopes)
+        if value < best_value:
+            best, best_value = problem.theta.copy(), value
+        stalled = 0 if gap < 0.5 * certificate else stalled + 1
+        certificate = min(certificate, gap)
+        reason = control.stop(best_value, certificate) or ("no progress" if stalled > 8 else None)
+        problem.recentre()
+    return Outcome(best, best_value, certificate, "gap", reason)
+
+
+class _Smoothed:
+    """The smoothed problem: its point `theta`, its residuals f - y there, its centre and width."""
+
+    def __init__(self, objective: Objective, slopes: Slopes, start: Array | None) -> None:
+        self.objective, self.slopes = objective, slopes
+        self.design, self.share = objective.design, row_shares(objective)
+        self.ridge = np.diag(objective.ridge())
+        self.theta = self._first() if start is None else start.copy()
+        self.r = self.design.scores(self.theta) - objective.y
+        self.c = np.zeros(self.design.rows)
+        self.steep = float(np.max(slopes.high - slopes.low))
+        self.mu = max(weighted_quantile(np.abs(self.r), 0.5, objective.weights), 1e-12 * self._reach()) / self.steep
+        self.d = self._slope(self.r)
+
+    def _first(self) -> Array:
+        """Least squares, penalised alike."""
+        start = self.objective.null
+        r = self.design.scores(start) - self.objective.y
+        return start + direction(self.design.gram(self.share) + self.ridge, self.design.adjoint(self.share * r))[0]
+
+    def _reach(self) -> float:
+        return float(np.max(np.abs(self.objective.y), initial=0.0)) + 1.0
+
+    def _slope(self, r: Array) -> Array:
+        return np.clip(self.c + r / self.mu, self.slopes.low, self.slopes.high)
+
+    def value(self) -> float:
+        """The objective itself, unsmoothed."""
+        exact = np.maximum(self.slopes.low * self.r, self.slopes.high * self.r)
+        coef = self.theta[: self.design.columns] / self.design.scale
+        return float(self.share @ exact) + self.objective.penalty.value(coef)
+
+    def minimise(self) -> None:
+        """Newton's method on the smoothed problem."""
+        for _ in range(_ROUND):
+            gradient = self._gradient()
+            if np.abs(gradient).max() <= 1e-13 * self.steep:
+                break
+            step, _ = direction(self._hessian(), gradient)
+            slope = float(gradient @ step)
+            if not slope < 0:
+                break
+            df = self.design.scores(step)
+            t = self._exact_step(df, step, slope)
+            self.theta = self.theta + t * step
+            self.r = self.r + t * df
+            self.d = self._slope(self.r)
+
+    def recentre(self) -> None:
+        """Take the slopes reached as the new centre, and narrow the band."""
+        self.c = self.d
+        self.mu *= _SHRINK
+        self.r = self.design.scores(self.theta) - self.objective.y
+        self.d = self._slope(self.r)
+
+    def _gradient(self) -> Array:
+        p, scale = self.design.columns, self.design.scale
+        gradient = self.design.adjoint(self.share * self.d)
+        gradient[:p] += self.objective.penalty.gradient(self.theta[:p] / scale) / scale
+        return gradient
+
+    def _hessian(self) -> Array:
+        band = np.flatnonzero((self.d > self.slopes.low) & (self.d < self.slopes.high))
+        if 4 * band.size > self.design.rows:
+            curvature = np.zeros(self.design.rows)
+            curvature[band] = self.share[band] / self.mu
+            return self.design.gram(curvature) + self.ridge
+        X = self.design.take(band)
+        return X.T @ ((self.share[band] / self.mu)[:, None] * X) + self.ridge
+
+    def _exact_step(self, df: Array, step: Array, slope: float) -> float:
+        """Where the slope along the step, which never falls, comes near 0: by the secant rule inside a bracket."""
+        p, scale = self.design.columns, self.design.scale
+        coef, move = self.theta[:p] / scale, step[:p] / scale
+        weighted = self.share * df
+
+        def slope_at(t: float) -> float:
+            of_penalty = self.objective.penalty.gradient(coef + t * move) @ move
+            return float(self._slope(self.r + t * df) @ weighted + of_penalty)
+
+        low, high, at_low, at_high, t = 0.0, np.inf, slope, np.nan, 1.0
+        for _ in range(60):
+            s = slope_at(t)
+            if abs(s) <= 0.01 * abs(slope):
+                return t
+            if s < 0:
+                low, at_low = t, s
+            else:
+                high, at_high = t, s
+            if np.isinf(high):
+                t *= 4
+            else:
+                cut = low - at_low * (high - low) / (at_high - at_low)
+                t = min(max(cut, low + 0.1 * (high - low)), high - 0.1 * (high - low))
+        return low or t

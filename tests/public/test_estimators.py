@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import losskit as lk
+from losskit.errors import CapabilityError, ConvergenceWarning, DomainError
+from losskit.estimators import LinearClassifier, LinearRegressor
+from losskit.penalties import L2
+from losskit.solvers.joint_scale import JointScale
+from tests.solvers.data import problem
+
+ESTIMATORS = [
+    LinearRegressor(),
+    LinearRegressor(lk.Huber(1.35), penalty=L2(0.1)),
+    LinearRegressor(lk.AbsoluteError()),
+    LinearRegressor(JointScale(lk.Huber(1.35))),
+    LinearClassifier(),
+    LinearClassifier(penalty=L2(0.01)),
+    LinearClassifier(lk.Hinge(), penalty=L2(0.1)),
+    LinearClassifier("squared_hinge"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::losskit.errors.ConvergenceWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+def test_squared_error_is_least_squares():
+    X, y = problem(lk.SquaredError())
+    model = LinearRegressor().fit(X, y)
+    beta = np.linalg.lstsq(np.column_stack([X, np.ones(len(y))]), y, rcond=None)[0]
+    np.testing.assert_allclose(model.coef_, beta[:-1], rtol=1e-9)
+    assert model.intercept_ == pytest.approx(beta[-1], rel=1e-9)
+
+
+def test_a_name_is_a_loss_with_its_defaults():
+    X, y = problem(lk.Huber())
+    assert LinearRegressor("huber").fit(X, y).loss_ == lk.Huber()
+    assert LinearRegressor("absolute error").fit(X, y).solution_.solver == "smoothing"
+
+
+def test_auto_is_resolved_on_the_training_rows():
+    X, y = problem(lk.Huber())
+    model = LinearRegressor(lk.Huber(delta="auto")).fit(X, y)
+    assert model.loss_.delta == pytest.approx(1.345 * 1.1, rel=0.25)  # Student's t with 3 degrees of freedom
+    assert model.loss == lk.Huber(delta="auto")
+    larger = LinearRegressor(lk.Huber(delta="auto")).fit(X, 10 * y)
+    np.testing.assert_allclose(larger.coef_, 10 * model.coef_, rtol=1e-6)
+
+
+def test_log_links_predict_the_mean():
+    X, y = problem(lk.Poisson())
+    model = LinearRegressor(lk.Poisson()).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), np.exp(X @ model.coef_ + model.intercept_), rtol=1e-12)
+    assert model.predict(X).sum() == pytest.approx(y.sum(), rel=1e-9)
+
+
+def test_logistic_agrees_with_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = problem(lk.Logistic())
+    X, alpha = X / X.std(0), 0.01
+    model = LinearClassifier(penalty=L2(alpha)).fit(X, y)
+    theirs = LogisticRegression(C=1 / (alpha * len(y)), tol=1e-12, solver="newton-cholesky").fit(X, y)
+    np.testing.assert_allclose(model.coef_, theirs.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(X), theirs.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), (False, True), (3, 8)], ids=str)
+@pytest.mark.parametrize("loss", [None, lk.Hinge(), lk.SquaredHinge(), lk.BinaryFocal()], ids=str)
+def test_labels_of_any_kind_come_back(loss, labels):
+    X, y = problem(lk.Logistic())
+    named = np.array(labels)[y.astype(int)]
+    model = LinearClassifier(loss, penalty=L2(0.1)).fit(X, named)
+    assert list(model.classes_) == list(labels)
+    assert set(model.predict(X)) <= set(labels)
+    assert model.score(X, named) > 0.6
+    assert np.array_equal(model.decision_function(X) > 0, model.predict(X) == labels[1])
+
+
+def test_probabilities_only_where_the_score_is_a_logit():
+    X, y = problem(lk.Logistic())
+    proba = LinearClassifier(penalty=L2(0.1)).fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(proba.sum(1), 1)
+    hinge = LinearClassifier("hinge", penalty=L2(0.1)).fit(X, y)
+    assert not hasattr(hinge, "predict_proba")
+
+
+def test_what_does_not_belong_together_is_refused():
+    X, y = problem(lk.Logistic())
+    with pytest.raises(CapabilityError, match="LinearClassifier"):
+        LinearRegressor(lk.Hinge()).fit(X, y)
+    with pytest.raises(CapabilityError, match="LinearRegressor"):
+        LinearClassifier(lk.Huber()).fit(X, y)
+    with pytest.raises(DomainError, match="OneVsRest"):
+        LinearClassifier().fit(X, np.arange(len(y)) % 3)
+    with pytest.raises(DomainError, match="one class"):
+        LinearClassifier().fit(X, np.ones(len(y)))
+    with pytest.raises(DomainError, match=r"y\[5\] = -2\.0"):
+        LinearRegressor(lk.Poisson()).fit(X, np.where(np.arange(len(y)) == 5, -2.0, 1.0))
+
+
+def test_separated_classes_are_said_by_the_estimator():
+    X = np.linspace(-1, 1, 30)[:, None]
+    with pytest.warns(ConvergenceWarning, match="separat"):
+        LinearClassifier().fit(X, X[:, 0] > 0)
+
+
+def test_clones_keep_loss_and_penalty_and_print_as_typed():
+    model = LinearRegressor(JointScale(lk.Huber(1.5)), penalty=L2(0.1))
+    assert clone(model).get_params() == model.get_params()
+    assert repr(LinearRegressor(lk.Huber(delta=2.0))) == "LinearRegressor(loss=Huber(delta=2.0))"
+
+
+def test_column_names_are_kept():
+    pandas = pytest.importorskip("pandas")
+    X, y = problem(lk.Huber())
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    assert list(LinearRegressor().fit(frame, y).feature_names_in_) == list("abcd")

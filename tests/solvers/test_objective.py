@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+import losskit as lk
+from losskit import objective as module
+from losskit.errors import DataError
+from losskit.objective import Design, Objective
+from losskit.penalties import L2, NoPenalty
+from tests.solvers.data import KINKED, NONCONVEX, SMOOTH, problem
+
+
+def made(loss, penalty, weights=True, intercept=True, **options):
+    X, y = problem(loss, **options)
+    w = np.random.default_rng(1).uniform(0.5, 2, len(y)) if weights else None
+    return Objective(loss, penalty, X, y, w, intercept)
+
+
+@pytest.mark.parametrize("penalty", [NoPenalty(), L2(0.1)], ids=str)
+@pytest.mark.parametrize("loss", SMOOTH + NONCONVEX + KINKED, ids=str)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_gradient_and_hessian_are_the_values_differences(loss, penalty, intercept):
+    objective = made(loss, penalty, intercept=intercept)
+    theta = np.random.default_rng(2).standard_normal(objective.design.size) / 10
+    point = objective.evaluate(theta, order=2)
+    h = 1e-5
+    for j, unit in enumerate(np.eye(theta.size) * h):
+        up, down = objective.evaluate(theta + unit), objective.evaluate(theta - unit)
+        size = np.abs(point.gradient).max()
+        assert point.gradient[j] == pytest.approx((up.value - down.value) / (2 * h), rel=1e-3, abs=1e-3 * size)
+        if loss in SMOOTH[:1] + SMOOTH[2:4] + SMOOTH[5:6]:
+            bend = (up.gradient - down.gradient) / (2 * h)
+            np.testing.assert_allclose(point.hessian[j], bend, rtol=1e-4, atol=1e-6 * np.abs(bend).max())
+
+
+def test_value_is_the_formula_in_the_users_units():
+    X, y = problem(lk.Huber())
+    w = np.random.default_rng(1).uniform(0, 2, len(y))
+    objective = Objective(lk.Huber(), L2(0.5), X, y, w, True)
+    theta = objective.design.from_user(np.array([1.0, -2, 0.1, 0.01]), 0.7)
+    coef, intercept = objective.design.to_user(theta)
+    np.testing.assert_allclose(coef, [1.0, -2, 0.1, 0.01], rtol=1e-12)
+    expected = np.average(lk.Huber()(y, X @ coef + intercept, reduction="none"), weights=w) + 0.25 * coef @ coef
+    assert objective.evaluate(theta).value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1e5])
+def test_products_are_those_of_the_standardised_matrix(order, dtype, offset):
+    rng = np.random.default_rng(0)
+    X = np.asarray(rng.standard_normal((5000, 70)) + offset, dtype=dtype, order=order)
+    design = Design(X, True)
+    full = np.column_stack([(X.astype(float) - X.mean(0, dtype=float)) / X.std(0, dtype=float), np.ones(len(X))])
+    theta, v, d = rng.standard_normal(71), rng.standard_normal(5000), rng.standard_normal(5000)
+    np.testing.assert_allclose(design.scores(theta), full @ theta, atol=1e-10)
+    np.testing.assert_allclose(design.adjoint(v), full.T @ v, atol=1e-9)
+    np.testing.assert_allclose(design.gram(np.abs(d)), full.T @ (np.abs(d)[:, None] * full), atol=1e-8)
+    np.testing.assert_allclose(design.gram(d), full.T @ (d[:, None] * full), atol=1e-8)
+    np.testing.assert_allclose(design.take(np.array([3, 4999])), full[[3, 4999]], atol=1e-9)
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch):
+    objective = made(lk.Logistic(), L2(0.1), rows=70_000, columns=16)
+    theta = np.linspace(-0.1, 0.1, 17)
+    results = []
+    for threads in (1, 2):
+        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        with module.one_thread_each():
+            results.append(objective.evaluate(theta, order=2))
+    one, two = results
+    assert one.value == two.value
+    assert np.array_equal(one.gradient, two.gradient)
+    assert np.array_equal(one.hessian, two.hessian)
+
+
+def test_along_a_line_the_stored_scores_give_what_a_pass_gives():
+    objective = made(lk.Poisson(), L2(0.1))
+    rng = np.random.default_rng(3)
+    theta, step = rng.standard_normal((2, 5)) / 10
+    value, slope = objective.along(theta, step)(0.3)
+    point = objective.evaluate(theta + 0.3 * step)
+    assert value == pytest.approx(point.value, rel=1e-12)
+    assert slope == pytest.approx(point.gradient @ step, rel=1e-9)
+
+
+def test_a_constant_column_and_columns_of_any_scale_are_told_apart():
+    X = np.column_stack([np.full(10, 3.0), np.arange(10) * 1e-200, np.zeros(10), np.arange(10) + 1e9])
+    design = Design(X, True)
+    assert np.isfinite(design.scale).all()
+    assert np.all(design.scale > 0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_missing_value_is_named(bad):
+    X, y = problem(lk.SquaredError())
+    X[17, 2] = bad
+    with pytest.raises(DataError, match=r"X\[17, 2\]"):
+        Objective(lk.SquaredError(), NoPenalty(), X, y, None, True)
+
+
+def test_a_missing_value_among_many_rows_is_named():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40_000, 3)), rng.standard_normal(40_000)
+    X[31, 1] = np.nan
+    with pytest.raises(DataError, match=r"X\[31, 1\]"):
+        Objective(lk.SquaredError(), NoPenalty(), X, y, None, True).evaluate(np.ones(4))
