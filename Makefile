@@ -1,5 +1,5 @@
 # make test   all checks, in an environment made from nothing
-# make demo   the main job on a real table
+# make demo   the main job on a real table: which loss, why, a model and a report in demo-report/
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,8 +31,11 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+demo: $(STAMP)
+	$(BIN)/losskit select examples/data/doctor_visits.csv --target doctor_visits --out demo-report --force
+
 bench: $(STAMP)
 	$(BIN)/losskit bench kernels
 
 clean:
-	rm -rf $(VENV) .losskit-cache .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) demo-report .losskit-cache .pytest_cache .ruff_cache .mypy_cache

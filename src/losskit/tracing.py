@@ -67,11 +67,11 @@ def _curvature(twin: Any, kind: str) -> Node:
     return as_node(twin.information(*map(symbol, twin.outputs)))
 
 
-@cache
-def compiled_of(
+def program_of(
     cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str
 ) -> Any:
-    from losskit.kernels.compile import Program, compiled
+    """What the kernel of a loss computes: up to the `order`-th derivative, or a named curvature."""
+    from losskit.kernels.compile import Program
 
     if isinstance(order, str):
         curvature = _curvature(twin_of(cls, absent), order)
@@ -85,4 +85,12 @@ def compiled_of(
             # nan is a prediction's own affair: it passes through
             inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
     parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)
-    return compiled(Program(trace.value, trace.gradient, trace.hessian, cls.outputs, parameters, inside))
+    return Program(trace.value, trace.gradient, trace.hessian, cls.outputs, parameters, inside)
+
+
+@cache
+def compiled_of(cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str) -> Any:
+    """The compiled kernel of `program_of`."""
+    from losskit.kernels.compile import compiled
+
+    return compiled(program_of(cls, absent, domain, of_f, order))
