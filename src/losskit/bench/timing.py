@@ -1,0 +1,105 @@
+"""Timing that drift and noise do not fool: sides alternate, medians and quartiles are kept, ratios are paired."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: the median of the samples, their quartiles, and the samples in the order they were taken."""
+
+    median: float
+    low: float
+    high: float
+    samples: tuple[float, ...]
+
+    @classmethod
+    def of(cls, samples: list[float]) -> Timing:
+        low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
+        return cls(median, low, high, tuple(samples))
+
+    def scaled(self, factor: float) -> dict[str, float]:
+        """Median, quartiles and the best sample, times `factor`, for a report."""
+        figures = {"median": self.median, "low": self.low, "high": self.high, "best": min(self.samples)}
+        return {name: seconds * factor for name, seconds in figures.items()}
+
+
+def alternate(sides: Mapping[str, Call], repeats: int = 9, sample_seconds: float = 0.01) -> dict[str, Timing]:
+    """Time every side `repeats` times, in turn, the order reversed each round.
+
+    Each sample is as many calls as fill `sample_seconds`; a side is called twice before it is timed.
+    """
+    loops = {name: _loops(call, sample_seconds) for name, call in sides.items()}
+    samples: dict[str, list[float]] = {name: [] for name in sides}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(repeats):
+            for name in list(sides)[:: 1 if turn % 2 == 0 else -1]:
+                samples[name].append(_sample(sides[name], loops[name]))
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: Timing.of(each) for name, each in samples.items()}
+
+
+def paired_ratio(slow: Timing, fast: Timing) -> float:
+    """The median over rounds of slow / fast: samples of one round share the machine's mood."""
+    return statistics.median(a / b for a, b in zip(slow.samples, fast.samples, strict=True))
+
+
+def _loops(call: Call, seconds: float) -> int:
+    call()
+    call()
+    once = _sample(call, 1)
+    return max(1, round(seconds / max(once, 1e-7)))
+
+
+def _sample(call: Call, loops: int) -> float:
+    start = time.perf_counter()
+    for _ in range(loops):
+        call()
+    return (time.perf_counter() - start) / loops
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"cpu": _cpu(), "cores": cores, "system": platform.platform(), "load": load}
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of Python and of installed packages."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+

@@ -1,0 +1,286 @@
+"""The pictures of the report: SVG drawn from numbers, as wide as a phone and sharp at any size.
+
+Every text passes through `Markup.format`, which escapes it; numbers are written by `_n`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from losskit.selection.outcome import Candidate, Selection
+
+Array = np.ndarray
+_W, _H = 360, 236
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 40
+_POINTS = 500
+COLOURS = ("#1f5fa8", "#c8553d", "#3b8a56", "#8c5fb0", "#b8860b")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear scale from numbers to pixels, with round ticks."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, x: float) -> str:
+        return _n(self.start + (x - self.low) / (self.high - self.low) * (self.end - self.start))
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """Round numbers inside the scale."""
+        raw = (self.high - self.low) / count
+        unit = 10.0 ** math.floor(math.log10(raw))
+        step = unit * next((m for m in (1, 2, 2.5, 5) if raw <= m * unit), 10)
+        first = math.ceil(self.low / step - 1e-9)
+        return [k * step for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
+    """The charts of a selection, each with a title and a caption."""
+    charts = [losses(found), histogram(found)]
+    last = {"probability": calibration, "label": None}.get(found.question.kind, agreement)
+    return [*charts, last(found)] if last else charts
+
+
+def histogram(found: Selection) -> tuple[str, str, Markup]:
+    """How the target is distributed."""
+    target = found.target
+    if target.classes:
+        return "The target", f"How many rows are of each class of {target.name}.", _shares(target.y, target.classes)
+    y, clipped = _without_far_ends(target.y)
+    whole = bool((y == np.floor(y)).all()) and np.ptp(y) <= 40
+    edges = (
+        np.arange(y.min() - 0.5, y.max() + 1) if whole else np.histogram_bin_edges(y, min(40, max(8, int(y.size**0.5))))
+    )
+    heights, _ = np.histogram(y, edges)
+    x, h = _axes(edges[0], edges[-1], 0.0, float(heights.max()) * 1.05)
+    bars = Markup("").join(
+        Markup('<rect x="{}" y="{}" width="{}" height="{}"/>').format(
+            x(a), h(count), _n(max(float(x(b)) - float(x(a)) - 0.7, 0.5)), _n(_H - _BOTTOM - float(h(count))))
+        for a, b, count in zip(edges[:-1], edges[1:], heights, strict=True) if count
+    )  # fmt: skip
+    caption = f"How the values of {target.name} are distributed." + (
+        f" {_count(clipped, 'far-off value')} beyond the picture." if clipped else ""
+    )
+    body = Markup('<g class="bars">{}</g>').format(bars)
+    return "The target", caption, _svg(body, x, h, target.name, "rows", caption)
+
+
+def losses(found: Selection) -> tuple[str, str, Markup]:
+    """What each loss charges for a miss."""
+    shown = [c for c in found.candidates if c.loss is not None][:5]
+    grid, wording, target = _view(found)
+    curves, names = [], []
+    for candidate in shown:
+        cost = _cost(candidate, grid, target)
+        finite = cost[np.isfinite(cost)]
+        curves.append(cost / (finite.max() or 1.0))
+        names.append(candidate.label)
+    x, h = _axes(float(grid[0]), float(grid[-1]), 0.0, 1.05)
+    body = Markup("").join(_line(grid, curve, x, h, i) for i, curve in enumerate(curves))
+    caption = f"What each loss charges a row {wording}, drawn to one height: the shapes are what differs."
+    legend = Markup('<div class="legend">{}</div>').format(
+        Markup("").join(
+            Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[i], name)
+            for i, name in enumerate(names)
+        )
+    )
+    label = "prediction - target" if target is None else _label_of(found, target)
+    return "The losses", caption, _svg(body, x, h, label, "cost", caption) + legend
+
+
+def agreement(found: Selection) -> tuple[str, str, Markup]:
+    """Predictions of the first round against actual values."""
+    scores = found.winner.scores
+    assert scores is not None
+    prediction = np.asarray(found.metric.link.to_prediction(scores))
+    y = found.target.y
+    step = max(1, y.size // _POINTS)
+    a, b = prediction[::step], y[::step]
+    known = np.isfinite(a)
+    a, b = a[known], b[known]
+    low, high = _ends(np.concatenate([a, b]))
+    inside = (a >= low) & (a <= high) & (b >= low) & (b <= high)
+    x, h = _axes(low, high, low, high)
+    dots = "".join(f"M{x(u)} {h(v)}h0" for u, v in zip(a[inside], b[inside], strict=True))
+    body = Markup('<path class="guide" d="M{} {}L{} {}"/><path class="dots" d="{}"/>').format(
+        x(low), h(low), x(high), h(high), dots
+    )
+    left_out = int((~inside).sum())
+    kind = "Each point is a row predicted by a model that has not seen it; on the line a prediction is exact."
+    if found.question.kind == "quantile":
+        share = float((y <= prediction).mean())
+        kind = f"About {found.question.level:.0%} of the points should lie below the line: {share:.0%} do."
+    caption = kind + (f" {_count(left_out, 'point')} beyond the picture." if left_out else "")
+    return "Predicted and actual", caption, _svg(body, x, h, "predicted", "actual", caption)
+
+
+def calibration(found: Selection) -> tuple[str, str, Markup]:
+    """The share of class 1 among rows of like probability, first round."""
+    scores = found.winner.scores
+    assert scores is not None
+    p, y = np.asarray(found.metric.link.to_prediction(scores)), found.target.y
+    groups = np.array_split(np.argsort(p, kind="stable"), min(10, max(2, y.size // 20)))
+    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    marks = []
+    for rows in groups:
+        share, mean, size = float(y[rows].mean()), float(p[rows].mean()), len(rows)
+        error = 1.96 * math.sqrt(max(share * (1 - share), 0.25 / size) / size)
+        low, high = max(0.0, share - error), min(1.0, share + error)
+        marks.append(
+            Markup('<path class="error" d="M{0} {1}V{2}"/><circle cx="{0}" cy="{3}" r="4"/>').format(
+                x(mean), h(low), h(high), h(share)
+            )
+        )
+    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(
+        x(0), h(0), x(1), h(1), Markup("").join(marks)
+    )
+    caption = (
+        f"Rows in {len(groups)} groups of like probability, predicted by models that have not seen them. "
+        "On the line, the probability is what happened."
+    )
+    label = f"probability of {found.target.classes[1]}"
+    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+
+
+def intervals(found: Selection) -> dict[str, Markup]:
+    """For each candidate its relative difference from the default with a 95 % interval, all to one scale."""
+    from scipy.special import stdtrit
+
+    default, ends = found.default, {}
+    for c in found.candidates:
+        if c.role == "challenger" and c.valid and default.valid and default.mean > 0 and c.folds > 1:
+            half = float(stdtrit(c.folds - 1, 0.975)) * c.difference_error
+            ends[c.name] = tuple(v / default.mean for v in (c.difference - half, c.difference, c.difference + half))
+    reach = min(max((abs(v) for three in ends.values() for v in three), default=0.01) * 1.1 or 0.01, 2.0)
+    scale = Axis(-reach, reach, 0, 100)
+    drawn = {}
+    for c in found.candidates:
+        marks = Markup('<path class="zero" d="M50 0V20" vector-effect="non-scaling-stroke"/>')
+        if c.name in ends:
+            low, middle, high = (min(max(v, -reach), reach) for v in ends[c.name])
+            tone = "better" if ends[c.name][2] < 0 else "worse" if ends[c.name][0] > 0 else "level"
+            marks += Markup(
+                '<path class="{}" d="M{} 10H{}" vector-effect="non-scaling-stroke"/>'
+                '<path class="{} dot" d="M{} 10h0" vector-effect="non-scaling-stroke"/>'
+            ).format(tone, scale(low), scale(high), tone, scale(middle))
+        elif c.role == "default":
+            marks += Markup('<path class="level dot" d="M50 10h0" vector-effect="non-scaling-stroke"/>')
+        drawn[c.name] = Markup(
+            '<svg class="interval" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+        ).format(marks)
+    return drawn
+
+
+def _view(found: Selection) -> tuple[Array, str, float | None]:
+    """The grid of predictions, what it is, and the target it is drawn for; none where only the residual counts."""
+    if found.target.classes:
+        return np.linspace(-4, 4, 161), f"of class {found.target.classes[1]}, by its raw score", 1.0
+    scores = found.default.scores
+    assert scores is not None
+    if found.metric.name.startswith("Poisson"):
+        y = float(np.median(found.target.y[found.target.y > 0]))
+        return np.linspace(y / 20, 4 * y, 161), f"whose target is {y:.4g}, by the predicted mean", y
+    residuals = np.asarray(found.metric.link.to_prediction(scores)) - found.target.y
+    reach = 6 * (float(np.median(np.abs(residuals[np.isfinite(residuals)]))) or 1.0)
+    return np.linspace(-reach, reach, 161), "by how far the prediction is off", None
+
+
+def _cost(candidate: Candidate, grid: Array, target: float | None) -> Array:
+    loss = candidate.loss
+    assert loss is not None
+    y = np.full_like(grid, 0.0 if target is None else target)
+    score = loss.link.to_score(grid) if loss.link.name == "log" else grid
+    return np.asarray(loss(y, np.asarray(score), reduction="none"))
+
+
+def _label_of(found: Selection, target: float) -> str:
+    return f"raw score (above 0: {found.target.classes[1]})" if found.target.classes else "predicted mean"
+
+
+def _shares(y: Array, classes: Sequence[str]) -> Markup:
+    share = float(y.mean())
+    rows = ((classes[1], share, int(y.sum())), (classes[0], 1 - share, int(y.size - y.sum())))
+    return Markup('<div class="shares">{}</div>').format(
+        Markup("").join(
+            Markup('<div><span>{}</span><b style="width:{}%"></b><em>{} rows, {}</em></div>').format(
+                name, _n(70 * part), count, f"{part:.1%}"
+            )
+            for name, part, count in rows
+        )
+    )
+
+
+def _axes(x_low: float, x_high: float, y_low: float, y_high: float) -> tuple[Axis, Axis]:
+    return Axis(float(x_low), float(x_high), _LEFT, _W - _RIGHT), Axis(float(y_low), float(y_high), _H - _BOTTOM, _TOP)
+
+
+def _svg(body: Markup, x: Axis, y: Axis, x_label: str, y_label: str, caption: str) -> Markup:
+    parts = [Markup('<path class="axis" d="M{0} {1}V{2}H{3}"/>').format(_LEFT, _TOP, _H - _BOTTOM, _W - _RIGHT)]
+    below = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>')
+    parts += [below.format(x(tick), _H - _BOTTOM + 15, _t(tick)) for tick in x.ticks(4)]
+    beside = Markup('<path class="grid" d="M{0} {1}H{2}"/><text x="{3}" y="{1}" dy="4" text-anchor="end">{4}</text>')
+    parts += [beside.format(_LEFT, y(tick), _W - _RIGHT, _LEFT - 5, _t(tick)) for tick in y.ticks(4)]
+    parts.append(
+        Markup('<text class="name" x="{}" y="{}" text-anchor="end">{}</text>').format(
+            _W - _RIGHT, _H - 6, _short(x_label)
+        )
+    )
+    parts.append(
+        Markup('<text class="name" x="{}" y="{}" text-anchor="start">{} (upwards)</text>').format(4, _H - 6, y_label)
+    )
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
+        _W, _H, caption, Markup("").join(parts), body
+    )
+
+
+def _line(grid: Array, values: Array, x: Axis, y: Axis, i: int) -> Markup:
+    known = np.isfinite(values)
+    points = "L".join(f"{x(a)} {y(b)}" for a, b in zip(grid[known], values[known], strict=True))
+    dash = ("", "6 3", "2 2", "8 3 2 3", "4 4")[i]
+    return Markup('<path class="curve" style="stroke:{};stroke-dasharray:{}" d="M{}"/>').format(
+        COLOURS[i], dash or "none", points
+    )
+
+
+def _ends(values: Array) -> tuple[float, float]:
+    kept, _ = _without_far_ends(values)
+    low, high = float(kept.min()), float(kept.max())
+    margin = 0.03 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _without_far_ends(values: Array) -> tuple[Array, int]:
+    """Values within reach of the middle half, so that a few far ones do not squeeze the rest; how many are not."""
+    low, high = np.quantile(values, [0.02, 0.98])
+    reach = 1.0 * (high - low) or np.ptp(values) or 1.0
+    kept = values[(values >= low - reach) & (values <= high + reach)]
+    return kept, int(values.size - kept.size)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 34 else text[:33] + "…"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what} lies" if number == 1 else f"{number} {what}s lie"
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".rstrip("0").rstrip(".")
+
+
+def _t(value: float) -> str:
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 1e-3:
+        return f"{value:.3g}"
+    return f"{value / 1000:.4g}k" if size >= 1e4 else f"{value:.4g}"

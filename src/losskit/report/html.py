@@ -1,0 +1,101 @@
+"""The report of a selection: one page, no scripts, nothing from the network, every text escaped by the template."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from losskit.report.charts import intervals, pictures
+from losskit.report.terminal import change
+from losskit.selection.explain import number, percent, shown
+
+if TYPE_CHECKING:
+    from losskit.selection.outcome import Selection
+
+
+def page(found: Selection) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("losskit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("select.html.j2").render(_content(found))
+
+
+def _content(found: Selection) -> dict[str, Any]:
+    verdict, winner, baseline = found.verdict, found.winner, found.baseline
+    saved = 1 - winner.mean / baseline.mean if winner.valid and baseline.mean > 0 else None
+    least = verdict.smallest_difference
+    return {
+        "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
+        "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
+        "least": percent(least) if math.isfinite(least) else None,
+        "importance": _importance(found), "file": PurePath(found.source).name, "facts": _facts(found),
+        "snippet": _snippet(found),
+    }  # fmt: skip
+
+
+def _leaderboard(found: Selection) -> list[dict[str, Any]]:
+    drawn = intervals(found)
+    return [
+        {
+            "c": c, "bar": drawn[c.name], "chosen": c is found.winner, "mean": number(c.mean),
+            "error": number(c.standard_error), "p": "" if c.p_holm != c.p_holm else shown(c.p_holm),
+            "change": "default" if c.role == "default" else change(-c.gain(found.default)) if c.valid else "not ranked",
+            "alpha": number(c.alpha),
+        }
+        for c in found.candidates
+    ]  # fmt: skip
+
+
+def _importance(found: Selection) -> list[dict[str, Any]]:
+    listed = found.model.importance()[:10]
+    largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
+    return [
+        {"name": name, "value": f"{value:+.3g}", "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0}
+        for name, value in listed
+    ]
+
+
+def _facts(found: Selection) -> list[tuple[str, str]]:
+    """Label and value pairs of how it was done."""
+    full = (
+        "" if found.rounds == found.rounds_asked else f" (the time limit left out {found.rounds_asked - found.rounds})"
+    )
+    inferred = ", found from the values" if found.target.inferred else ", as told"
+    return [
+        (
+            "question",
+            f"{found.question}" + (", taken because none was given" if found.question_inferred else ", as asked"),
+        ),
+        ("problem", found.target.problem + inferred),
+        ("metric", f"{found.metric.name}: {found.metric.words}"),
+        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}; penalty chosen by 3 inner folds"),
+        (
+            "penalty",
+            "L2 on standardised features, alpha = c h; c from 0, 0.001, 0.01, 0.1, 1; h the loss's mean curvature",
+        ),
+        (
+            "test",
+            "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5 % win",
+        ),
+        ("seed", str(found.seed)),
+        ("time", f"{found.seconds:.1f} s"),
+        ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),
+    ]
+
+
+def _snippet(found: Selection) -> str:
+    return (
+        "from losskit.model import load_model\n\n"
+        'model = load_model("model.losskit")\n'
+        "model.predict(table)          # a dataframe, or a dict of columns\n"
+        + (
+            "model.predict_proba(table)    # probabilities of the two classes\n"
+            if found.model.has_probabilities
+            else ""
+        )
+    )

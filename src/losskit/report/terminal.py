@@ -1,0 +1,75 @@
+"""A selection as text for a terminal of 80 columns or more, or for a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from losskit.selection.explain import number, shown
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from losskit.selection.outcome import Selection
+
+
+def render(found: Selection, width: int | None) -> str:
+    """The verdict first, then the leaderboard, then what to look at; no line is longer than `width`."""
+    from rich.console import Console
+
+    console = Console(width=width, highlight=False, emoji=False, markup=False)
+    lines = [*_wrap(found.verdict.sentence, console.width)]
+    lines += [line for why in found.verdict.why for line in _wrap(f"- {why}", console.width)]
+    if found.question_inferred:
+        lines += _wrap(
+            f"The question was not given: {found.question} was taken (--question says another).", console.width
+        )
+    if found.also is not None:
+        lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
+    with console.capture() as captured:
+        console.print(leaderboard(found))
+    lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n")), ""]
+    for item in found.findings.warnings:
+        lines += _wrap(f"! {item.what} {item.do}", console.width)
+    return "\n".join([*lines, ""] if found.findings.warnings else lines)
+
+
+def leaderboard(found: Selection) -> Table:
+    """The candidates, best first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    counted = f"{found.folds} folds x {found.rounds} round{'s' if found.rounds > 1 else ''}"
+    table = Table(
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 1),
+        title_justify="left",
+        title=Text(f"{found.metric.name}, {counted}; smaller is better", "italic"),
+    )
+    for heading in ("", "loss", "link"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("mean", "+- error", "vs default", "p (Holm)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for candidate in found.candidates:
+        chosen, bold = candidate is found.winner, "bold"
+        p = shown(candidate.p_holm).removeprefix("p = ").removeprefix("p ")
+        note = "not ranked" if not candidate.valid else change(-candidate.gain(found.default))
+        table.add_row(
+            ">" if chosen else "", Text(candidate.label, bold if chosen else ""), candidate.link,
+            number(candidate.mean), number(candidate.standard_error),
+            "default" if candidate.role == "default" else note,
+            p if candidate.role == "challenger" else "",
+        )  # fmt: skip
+    return table
+
+
+def change(share: float) -> str:
+    """A relative change with its sign: +3.1 %."""
+    return "-" if share != share else f"{share:+.2%}" if abs(share) < 0.0995 else f"{share:+.0%}"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    indent = "  " if text[:2] in ("- ", "! ") else ""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,225 @@
+"""Repeated cross-validation of all candidates on the same folds, each choosing its penalty by inner folds.
+
+Nothing of a test fold is seen in training: medians, levels, means and deviations of the features, the scale of robust
+losses, the penalty and the shift of a quantile all come from the training rows. What candidates share, the fold's
+matrices, is made once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.constants import robust_scale
+from losskit.errors import DataError, LosskitError, ParameterError
+from losskit.objective import one_thread_each
+from losskit.preprocess import Preprocessor
+from losskit.selection.folds import deal, round_rng
+from losskit.selection.metrics import Metric
+from losskit.selection.questions import Contender
+from losskit.selection.training import (
+    STEPS,
+    Line,
+    Rows,
+    central,
+    fit_path,
+    metric_score,
+    residual_quantile,
+    score,
+    unit_of_penalty,
+)
+from losskit.tables import Table
+
+Array = np.ndarray
+Progress = Callable[[int, int, str], object]
+INNER = 3
+_NO_SPREAD = 1e-6  # of y's deviation: residuals this small are a solver's rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is compared: a table, a target coded as numbers, a metric, and contenders, the default first."""
+
+    table: Table
+    y: Array
+    w: Array | None
+    two_classes: bool
+    metric: Metric
+    level: float
+    contenders: tuple[Contender, ...]
+
+    def rows(self, preprocessor: Preprocessor, at: Array) -> Rows:
+        """The rows `at` as a fitted preprocessor makes them."""
+        X = preprocessor.transform(self.table.take(at))
+        return Rows(X, self.y[at], None if self.w is None else self.w[at])
+
+    def learn(self, at: Array) -> Preprocessor:
+        """A preprocessor that has seen the rows `at` only."""
+        made = Preprocessor().fit(self.table, at, self.w)
+        if not made.feature_names:
+            raise DataError(
+                f"{self.table.source}: no feature varies over {len(at)} training rows; nothing to learn from"
+            )
+        return made
+
+    def folds(self, at: Array, count: int, rng: np.random.Generator) -> list[tuple[Array, Array]]:
+        """Training and test rows of `count` folds of the rows `at`."""
+        fold = deal(self.y[at] if self.two_classes else None, len(at), count, rng)
+        return [(at[fold != k], at[fold == k]) for k in range(count)]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A contender trained on some rows."""
+
+    contender: Contender
+    loss: Pointwise
+    alpha: float
+    step: float
+    line: Line
+    shift: float
+
+    def metric_score(self, metric: Metric, X: Array) -> Array:
+        """Predictions for rows, on the metric's scale."""
+        return metric_score(self.contender, self.loss, metric, score(self.line, X), self.shift)
+
+
+@dataclass(eq=False)
+class Results:
+    """What cross-validation found; arrays have one row a contender, the baseline being the last.
+
+    Attributes
+    ----------
+    costs : (contenders + 1, folds): the metric of each test fold; whole rounds only
+    outside : (contenders + 1,): test rows whose prediction cost infinity
+    first : (contenders + 1, rows): the metric's scores of the first round, each row predicted from the others
+    failed : contender -> why it could not be trained
+    test_share : n_test / n_train
+    """
+
+    costs: Array
+    outside: Array
+    first: Array
+    failed: dict[int, str] = field(default_factory=dict)
+    rounds: int = 0
+    test_share: float = 0.25
+
+
+class Trainer:
+    """Trains every contender on the same rows; keeps the matrices of the inner folds."""
+
+    def __init__(self, task: Task, at: Array, rng: np.random.Generator) -> None:
+        self.task = task
+        self.preprocessor = task.learn(at)
+        self.rows = task.rows(self.preprocessor, at)
+        self.inner: list[tuple[Rows, Rows]] = []
+        for train, test in task.folds(at, INNER, rng):
+            learned = task.learn(train)
+            self.inner.append((task.rows(learned, train), task.rows(learned, test)))
+        self._lines: dict[str, tuple[Line, list[Line]]] = {}  # by class: on all rows, and on each inner fold
+        self._residuals: Array | None = None
+
+    def train(self, contender: Contender) -> Fitted:
+        """Choose the penalty by the inner folds, then fit all rows."""
+        task, rows = self.task, self.rows
+        loss = self._resolved(contender.loss)
+        constant = central(loss, rows.code(loss), rows.w)
+        unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
+        alphas = [c * unit for c in STEPS]
+        outer, inner = self._lines.get(contender.start or "", (None, [None] * INNER))
+        paths = [
+            fit_path(loss, train, alphas, constant, start) for (train, _), start in zip(self.inner, inner, strict=True)
+        ]
+        best = self._best(contender, loss, paths)
+        line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best])[0]
+        name = type(contender.loss).__name__
+        self._lines[name] = (line, [path[best] for path in paths])
+        if self._residuals is None:
+            self._residuals = rows.y - score(line, rows.X)
+        shift = residual_quantile(rows, line, task.level) if contender.turn == "quantile" else 0.0
+        return Fitted(contender, loss, alphas[best], STEPS[best], line, shift)
+
+    def _resolved(self, loss: Pointwise) -> Pointwise:
+        """The loss with its open parameters set from the default's residuals."""
+        if self._residuals is None or not loss._open():
+            return loss
+        if robust_scale(self._residuals, self.rows.w) <= _NO_SPREAD * float(np.std(self.rows.y)):
+            raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
+        return loss.resolve(self._residuals, self.rows.w)
+
+    def _best(self, contender: Contender, loss: Pointwise, paths: list[list[Line]]) -> int:
+        """The penalty of the lowest metric over the inner folds; the stronger where two are equal."""
+        task, totals, weight = self.task, np.zeros(len(STEPS)), 0.0
+        for (train, test), path in zip(self.inner, paths, strict=True):
+            weight += len(test.y) if test.w is None else float(test.w.sum())
+            for k, line in enumerate(path):
+                shift = residual_quantile(train, line, task.level) if contender.turn == "quantile" else 0.0
+                scores = metric_score(contender, loss, task.metric, score(line, test.X), shift)
+                costs = task.metric.rows(test.y, scores)
+                totals[k] += costs.sum() if test.w is None else float(test.w @ costs)
+        return int(np.argmin(totals / weight))
+
+
+def cross_validate(
+    task: Task, folds: int, rounds: int, seed: int, deadline: float | None, progress: Progress | None
+) -> Results:
+    """Compare the contenders over `rounds` rounds of `folds` folds; fewer rounds where the deadline comes first.
+
+    The first round is always finished.
+    """
+    n, lines = task.table.n_rows, len(task.contenders) + 1
+    results = Results(
+        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n), np.nan), test_share=1 / (folds - 1)
+    )
+    total = folds * rounds
+    with one_thread_each():
+        for number in range(rounds):
+            costs, outside = np.full((lines, folds), np.inf), np.zeros(lines, dtype=np.int64)
+            splits = task.folds(np.arange(n), folds, round_rng(seed, number))
+            for k, (train, test) in enumerate(splits):
+                if number and deadline is not None and time.monotonic() > deadline:
+                    return results
+                trainer = Trainer(task, train, round_rng(seed, number, k))
+                scores = _test(trainer, test, results.failed)
+                costs[:, k], bad = _judge(task, test, scores)
+                outside += bad
+                if number == 0:
+                    results.first[:, test] = scores
+                if progress is not None:
+                    progress(number * folds + k + 1, total, f"round {number + 1} of {rounds}")
+            results.costs = np.hstack([results.costs, costs])
+            results.outside += outside
+            results.rounds = number + 1
+    return results
+
+
+def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
+    """The metric's scores of the test rows, one line a contender, the baseline last; nan where one failed."""
+    task = trainer.task
+    scores = np.full((len(task.contenders) + 1, len(test)), np.nan)
+    X = trainer.preprocessor.transform(task.table.take(test))
+    for i, contender in enumerate(task.contenders):
+        if i in failed:
+            continue
+        try:
+            scores[i] = trainer.train(contender).metric_score(task.metric, X)
+        except LosskitError as error:
+            if i == 0:
+                raise
+            failed[i] = str(error)
+    scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w)
+    return scores
+
+
+def _judge(task: Task, test: Array, scores: Array) -> tuple[Array, Array]:
+    """The metric over the test rows of each line of scores, and how many rows cost infinity."""
+    y, w = task.y[test], None if task.w is None else task.w[test]
+    costs = np.array([task.metric.rows(y, line) for line in scores])
+    if w is None:
+        return costs.mean(axis=1), np.isinf(costs).sum(axis=1)
+    counted = w > 0
+    return costs[:, counted] @ w[counted] / w.sum(), np.isinf(costs[:, counted]).sum(axis=1)

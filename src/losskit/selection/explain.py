@@ -1,0 +1,266 @@
+"""Reasons in words: for and against each candidate, from its traits, the data's findings and the measured figures."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+from losskit.selection.findings import Findings
+from losskit.selection.metrics import Metric
+from losskit.selection.outcome import Candidate, Verdict
+from losskit.selection.questions import Question
+from losskit.selection.statistic import smallest_difference
+from losskit.traits import Traits
+
+_ASKED = {
+    "mean": "mean", "median": "median", "quantile": "quantile", "probability": "probability", "label": "label",
+}  # fmt: skip
+_MEANING = {
+    "mean": "A prediction is a mean: it may miss on every single row, and its sum over many rows comes out right.",
+    "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
+    "quantile": "A prediction is a quantile: about {level:.0%} of rows like it lie below.",
+    "probability": "A prediction is a probability: of all rows given 30 %, about 30 % should turn out so.",
+    "label": "A prediction is a label, the likelier class; it says nothing of how sure it is.",
+}
+Reason = tuple[bool, str]  # for or against, and the words
+
+
+def explain(candidates: list[Candidate], question: Question, findings: Findings, metric: Metric) -> None:
+    """Fill in `pros` and `cons` of every candidate; the default comes first in the list."""
+    default = candidates[0]
+    for candidate in candidates:
+        for good, words in _reasons(candidate, default, question, findings, metric):
+            (candidate.pros if good else candidate.cons).append(words)
+
+
+def _reasons(
+    candidate: Candidate, default: Candidate, question: Question, findings: Findings, metric: Metric
+) -> Iterator[Reason]:
+    if candidate.failed:
+        yield False, f"It could not be trained: {candidate.failed}."
+        return
+    if candidate.role == "baseline":
+        yield True, "What needs no features; a model that does not beat it has learned nothing."
+    elif candidate.loss is not None:
+        traits = candidate.loss.traits()
+        yield from _of_aim(candidate, traits, question, findings)
+        yield from _of_outliers(traits, question, findings)
+        yield from _of_shape(candidate, traits)
+    yield from _measured(candidate, default, metric)
+
+
+def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: Findings) -> Iterator[Reason]:
+    asked = question.kind
+    if asked == "probability":
+        if traits.proper:
+            yield True, "It is a proper score: only honest probabilities minimise it."
+        else:
+            yield (
+                False,
+                (
+                    "Its scores are no probabilities by themselves: each is turned into the probability at which "
+                    "that score is the best one could do."
+                ),
+            )
+    elif asked == "label":
+        if traits.calibrated:
+            yield True, "With enough data its sign is the likelier class."
+        if candidate.link == "sign":
+            yield False, "It gives labels only; probabilities cannot be had from it later."
+    elif "residual quantile" in candidate.name:
+        yield True, "It uses all rows for the slope, where a quantile loss uses mostly those near the quantile."
+        yield False, "It assumes that the spread is the same everywhere: the quantile is the mean moved by one number."
+    elif traits.elicits == asked:
+        yield True, f"Its best prediction is the {_ASKED[asked]}, which is what is asked."
+    else:
+        aim = f"the {traits.elicits}" if traits.elicits in ("mean", "median") else "something between median and mean"
+        yield False, f"Its best prediction is {aim}, not the {asked}; the two agree only where errors are symmetric."
+        if findings.has("skewed"):
+            yield False, f"Here they should differ: the target's skewness is {findings.facts['skewness']:.1f}."
+    yield from _of_scale(candidate, findings)
+
+
+def _of_scale(candidate: Candidate, findings: Findings) -> Iterator[Reason]:
+    if findings.problem not in ("count", "amount"):
+        return
+    if candidate.link == "log":
+        yield True, "Log link: effects multiply, and a predicted mean is always above 0."
+        spread = {"Poisson": "like the mean", "Tweedie": "faster than the mean", "Gamma": "like the square of the mean"}
+        grows = spread.get(candidate.name.split("(")[0])
+        if grows:
+            yield True, f"It is made for a variance that grows {grows}."
+    elif candidate.name == "SquaredError()":
+        yield True, "Identity link: right where each feature adds its share instead of multiplying."
+        yield False, "It can predict a mean of 0 or below, and rows of large values weigh most."
+
+
+def _of_outliers(traits: Traits, question: Question, findings: Findings) -> Iterator[Reason]:
+    if not findings.has("outliers"):
+        return
+    count = int(findings.facts["outliers"])
+    each = f"Each of the {count} far-off target values" if count > 1 else "The one far-off target value"
+    all_lose = f"The {count} far-off target values lose" if count > 1 else "The one far-off target value loses"
+    if traits.bounded:
+        yield True, f"{all_lose} all pull on it."
+    elif traits.lipschitz is not None and math.isfinite(traits.lipschitz):
+        yield True, f"{each} pulls with a bounded force."
+    else:
+        yield False, f"{each} pulls with the full size of its residual."
+
+
+def _of_shape(candidate: Candidate, traits: Traits) -> Iterator[Reason]:
+    if traits.convex is False:
+        yield False, "It is not convex: a fit may end in a local minimum. Here it starts from a convex relative."
+    elif traits.strictly_convex:
+        yield True, "It is strictly convex: one minimum, reached from anywhere."
+    elif traits.differentiable is False:
+        yield False, "It has kinks: exact solutions take longer than for a smooth loss."
+
+
+def _measured(candidate: Candidate, default: Candidate, metric: Metric) -> Iterator[Reason]:
+    if candidate.outside:
+        yield (
+            False,
+            (
+                f"{candidate.outside} test predictions lie outside what {metric.name} is defined for or are certain "
+                "and wrong, which costs infinity: it cannot be ranked."
+            ),
+        )
+        return
+    if candidate is default or not math.isfinite(candidate.difference):
+        return
+    gain = candidate.gain(default)
+    chance = "" if math.isnan(candidate.p_holm) else f" ({shown(candidate.p_holm)} after Holm)"
+    if abs(gain) < 5e-5:
+        yield False, f"Measured: the same {metric.name} as {default.name}{chance}."
+    else:
+        side = "lower" if gain > 0 else "higher"
+        yield gain > 0, f"Measured: {percent(abs(gain))} {side} {metric.name} than {default.name}{chance}."
+
+
+def verdict(
+    candidates: list[Candidate], winner: Candidate, question: Question, findings: Findings, metric: Metric
+) -> Verdict:
+    """The answer in a sentence, why, what it means, and what would change it."""
+    default, baseline = candidates[0], candidates[-1]
+    challengers = [c for c in candidates if c.role == "challenger" and c.valid]
+    rival = winner if winner is not default else min(challengers, key=lambda c: c.mean, default=None)
+    least = _smallest(rival, default, len(challengers))
+    asked = f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
+    named = f"{winner.name} ({winner.link} link)"
+    if winner is default:
+        sentence = f"For {asked} of {findings.target}, train with {named}, the default for this question."
+    else:
+        sentence = f"For {asked} of {findings.target}, train with {named} rather than {default.name}."
+    changes = tuple(_changes(winner, rival, question, findings))
+    return Verdict(
+        winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
+        _MEANING[question.kind].format(level=question.level or 0), changes, least,
+    )  # fmt: skip
+
+
+def _smallest(rival: Candidate | None, default: Candidate, tests: int) -> float:
+    """The share of the default's metric that the best challenger would have had to save at least."""
+    if rival is None or not default.valid or not default.mean > 0:
+        return math.nan
+    return smallest_difference(rival.difference_error, rival.folds - 1, tests) / default.mean
+
+
+def _why(
+    winner: Candidate,
+    default: Candidate,
+    baseline: Candidate,
+    challengers: list[Candidate],
+    metric: Metric,
+    least: float,
+) -> Iterator[str]:
+    if winner is default and challengers:
+        best = min(challengers, key=lambda c: c.mean)
+        gain = best.gain(default)
+        if gain > 0:
+            small = "is too little to matter" if best.p_holm < 0.05 else "may be chance"
+            yield (
+                f"{_best(len(challengers))} {best.name}: its {metric.name} is {percent(gain)} lower (in "
+                f"{best.lower} of {best.folds} folds), which {small}: {shown(best.p_holm)} after Holm, where p < 0.05 "
+                "and more than 0.5 % are needed."
+            )
+        else:
+            yield f"{_none(len(challengers))} had a lower {metric.name} in cross-validation."
+    elif winner is default:
+        yield "No challenger could be ranked."
+    elif default.valid:
+        yield (
+            f"It lowers the {metric.name} by {percent(winner.gain(default))}, from {number(default.mean)} to "
+            f"{number(winner.mean)} ({shown(winner.p_holm)} after Holm), in {winner.lower} of {winner.folds} folds."
+        )
+    else:
+        yield f"The default cannot be ranked: {default.outside} of its test predictions cost infinity."
+    if math.isfinite(least):
+        yield f"Less than {percent(max(least, 0.005))} could not have been told from chance with these rows."
+    yield from _over_constant(winner, baseline, metric)
+
+
+def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:
+    if not winner.valid:
+        yield "Its own predictions cannot be ranked either; look at the findings."
+        return
+    saved = 1 - winner.mean / baseline.mean if baseline.mean > 0 else 0.0
+    if saved > 0.005:
+        yield f"Against the best constant ({number(baseline.mean)}) the model saves {saved:.0%} of the {metric.name}."
+    else:
+        yield "It is no better than the best constant: these features hardly tell the target."
+
+
+def _changes(winner: Candidate, rival: Candidate | None, question: Question, findings: Findings) -> Iterator[str]:
+    others = {
+        "mean": "Another question, such as --question median or --question quantile:0.9, is judged by another metric.",
+        "median": "If totals matter, ask for the mean (--question mean).",
+        "quantile": "If one number a row is enough, ask for the median or the mean.",
+        "probability": "If only labels count, ask for them (--question label); for totals, probabilities are right.",
+        "label": "If errors cost differently or probabilities are wanted, ask for them (--question probability).",
+    }
+    yield others[question.kind]
+    if findings.has("outliers"):
+        yield "If the far-off target values are errors, mend or remove them and run again."
+    if findings.has("leak"):
+        yield "A feature that determines the target makes every figure here an illusion, if it is not known in time."
+    if rival is not None and rival is not winner and rival.promising:
+        yield (
+            f"{rival.name} looks much better and falls short of proof; more rows may show it. To have it now: "
+            f"losskit fit --loss {plain_name(rival)}."
+        )
+    elif rival is not winner:
+        yield "More rows make smaller differences visible."
+    if findings.problem in ("count", "amount") and question.kind == "mean":
+        yield "If misses cost the same at large and small values, say --problem real."
+
+
+def plain_name(candidate: Candidate) -> str:
+    """The name of a candidate's loss as the command line takes it."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", candidate.name.partition("(")[0]).lower()
+
+
+def number(value: float) -> str:
+    """Four digits, zeros included."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:#.4g}".removesuffix(".") if abs(value) < 1e4 or abs(value) >= 1e9 else f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with as many digits as mean something."""
+    return f"{share:.2%}" if abs(share) < 0.00995 else f"{share:.1%}" if abs(share) < 0.0995 else f"{share:.0%}"
+
+
+def shown(p: float) -> str:
+    """A p-value with as many digits as mean something."""
+    return "p unknown" if math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def _none(count: int) -> str:
+    return f"None of {count} challengers" if count > 1 else "No challenger"
+
+
+def _best(count: int) -> str:
+    return f"Of {count} challengers the best is" if count > 1 else "The challenger is"

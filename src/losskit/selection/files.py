@@ -1,0 +1,57 @@
+"""A selection as three files in a folder, each written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from losskit.errors import DataError
+from losskit.modelfile import atomic_write, to_json
+
+if TYPE_CHECKING:
+    from losskit.selection.outcome import Selection
+
+NAMES = {"report": "report.html", "result": "result.json", "model": "model.losskit"}
+
+
+def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
+    """The folder, if results can be written to it; nothing is made yet.
+
+    Raises
+    ------
+    DataError
+        If it is a file, its parent is missing or not writable, or it exists and `force` is False.
+    """
+    path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file; --out names a folder")
+    if path.exists() and not force:
+        raise DataError(f"{path} exists; choose another folder, or write into it with --force")
+    nearest = path.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".losskit-", dir=nearest):
+            pass  # the only sure way to know, and hours may lie between now and the writing
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {nearest}: {error.strerror}; check its permissions") from None
+    taken = [path / name for name in NAMES.values() if (path / name).exists() and not (path / name).is_file()]
+    if taken:
+        raise DataError(f"{taken[0]} is no regular file; move it away")
+    return path
+
+
+def save_selection(selection: Selection, folder: str | os.PathLike[str], force: bool) -> dict[str, str]:
+    """See `Selection.save`."""
+    path = check_folder(folder, force)
+    page, result = selection.to_html(), to_json(selection.to_dict(), indent=2) + "\n"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{path} cannot be made ({error.strerror}); check the folder above it") from None
+    selection.model.save(path / NAMES["model"], force=force)
+    atomic_write(path / NAMES["result"], result, force=force)
+    atomic_write(path / NAMES["report"], page, force=force)
+    return {kind: str(path / name) for kind, name in NAMES.items()}

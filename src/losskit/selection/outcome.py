@@ -1,0 +1,206 @@
+"""What `select` returns: candidates in order, the verdict, the model, and how to write and read all of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.model import LinearModel
+from losskit.selection.findings import Findings
+from losskit.selection.metrics import Metric
+from losskit.selection.questions import Question
+from losskit.selection.target import Target
+
+Array = np.ndarray
+SCHEMA = "losskit.result/1"
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One row of the leaderboard.
+
+    Attributes
+    ----------
+    name, link : the loss as typed (and what is added to it), and its link
+    role : "default", "challenger" or "baseline", the best constant
+    loss : Pointwise, parameters set on all rows; None for the baseline and for what failed
+    alpha : the L2 penalty chosen on all rows
+    mean, standard_error : of the metric over the test folds, the error corrected for overlapping folds
+    difference, difference_error : of the metric from the default's, negative where it is better
+    p_holm : of the difference, corrected for the number of challengers
+    gain : the share of the default's metric that it saves
+    folds, lower : how many test folds were counted, and in how many of them it was below the default
+    outside : test predictions for which the metric is infinite
+    failed : why it could not be trained, or ""
+    pros, cons : reasons in words
+    """
+
+    name: str
+    link: str
+    role: Literal["default", "challenger", "baseline"]
+    loss: Pointwise | None = None
+    alpha: float = math.nan
+    mean: float = math.inf
+    standard_error: float = math.nan
+    difference: float = math.nan
+    difference_error: float = math.nan
+    p_holm: float = math.nan
+    folds: int = 0
+    lower: int = 0
+    outside: int = 0
+    failed: str = ""
+    pros: list[str] = field(default_factory=list)
+    cons: list[str] = field(default_factory=list)
+    scores: Array | None = None  # the metric's scores in the first round, each row predicted from the others
+
+    @property
+    def valid(self) -> bool:
+        """Whether every prediction has a finite cost."""
+        return not self.failed and not self.outside and math.isfinite(self.mean)
+
+    @property
+    def label(self) -> str:
+        """The name with parameters as set on all rows, in few digits."""
+        if self.loss is None:
+            return self.name
+        listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
+        shift = " + residual quantile" if "residual quantile" in self.name else ""
+        return type(self.loss).__name__ + (f"({', '.join(listed)})" if listed else "") + shift
+
+    @property
+    def promising(self) -> bool:
+        """Whether it does much better than the default without having proved it."""
+        return self.valid and self.lower >= 0.7 * self.folds and self.difference < -0.05 * (self.mean - self.difference)
+
+    def gain(self, default: Candidate) -> float:
+        """The share of the default's metric that this one saves; negative where it loses."""
+        return -self.difference / default.mean if default.mean > 0 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `result.json` has it."""
+        numbers = {k: _plain(getattr(self, k)) for k in ("alpha", "mean", "standard_error", "difference", "p_holm")}
+        return {"loss": self.name, "link": self.link, **numbers, "reasons": {"for": self.pros, "against": self.cons}}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, why, what it means and what would change it."""
+
+    loss: str
+    link: str
+    sentence: str
+    why: tuple[str, ...]
+    meaning: str
+    would_change: tuple[str, ...]
+    smallest_difference: float  # as a share of the default's metric
+
+
+@dataclass(eq=False)
+class Selection:
+    """What `select` found.
+
+    Attributes
+    ----------
+    question, metric, target : what was asked, what judged, what of
+    question_inferred : whether the question was not given
+    findings : Findings
+    candidates : list of Candidate, best first, those that cannot be ranked last
+    verdict : Verdict
+    model : LinearModel, the winner fitted to all rows
+    also : Selection or None
+        The same with the median asked, where outliers were found and no question was given.
+    seed, rounds, rounds_asked, folds, seconds : how it was run
+    """
+
+    question: Question
+    question_inferred: bool
+    metric: Metric
+    target: Target
+    findings: Findings
+    candidates: list[Candidate]
+    verdict: Verdict
+    model: LinearModel
+    seed: int
+    folds: int
+    rounds: int
+    rounds_asked: int
+    seconds: float
+    versions: dict[str, str]
+    source: str = ""
+    also: Selection | None = None
+
+    @property
+    def default(self) -> Candidate:
+        """The loss the contract names for this question."""
+        return next(c for c in self.candidates if c.role == "default")
+
+    @property
+    def baseline(self) -> Candidate:
+        """The best constant."""
+        return next(c for c in self.candidates if c.role == "baseline")
+
+    @property
+    def winner(self) -> Candidate:
+        """The candidate of the verdict."""
+        return next(c for c in self.candidates if c.name == self.verdict.loss and c.role != "baseline")
+
+    @property
+    def loss(self) -> Pointwise:
+        """The loss of the verdict, its parameters set on all rows."""
+        return self.model.loss
+
+    def predict(self, X: Any) -> Array:
+        """The model's predictions for the rows of a table."""
+        return self.model.predict(X)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`result.json`, in plain JSON types; what has no finite value is None."""
+        verdict = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self.verdict).items()}
+        verdict["smallest_difference"] = _plain(self.verdict.smallest_difference)
+        if self.also is not None:
+            verdict["also_median"] = {
+                "sentence": self.also.verdict.sentence,
+                "loss": self.also.verdict.loss,
+                "link": self.also.verdict.link,
+            }
+        return {
+            "schema": SCHEMA, "question": str(self.question), "metric": self.metric.name, "rows": self.findings.rows,
+            "problem": self.target.problem, "findings": [item.to_dict() for item in self.findings.items],
+            "candidates": [c.to_dict() for c in self.candidates], "verdict": verdict, "seed": self.seed,
+            "versions": self.versions, "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+    def to_html(self) -> str:
+        """The report: one page without scripts or network."""
+        from losskit.report.html import page
+
+        return page(self)
+
+    def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> dict[str, str]:
+        """Write report.html, result.json and model.losskit into a folder, which is made if need be.
+
+        Returns
+        -------
+        dict of str
+            The three paths.
+
+        Raises
+        ------
+        DataError
+            If the folder cannot be written, or a file is there and `force` is False.
+        """
+        from losskit.selection.files import save_selection
+
+        return save_selection(self, folder, force)
+
+    def __str__(self) -> str:
+        return " ".join([self.verdict.sentence, *self.verdict.why])
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

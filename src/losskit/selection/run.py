@@ -1,0 +1,263 @@
+"""`select`: profile, shortlist, compare, explain, refit. Each step has its own file; this one puts them in order."""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+from losskit._version import __version__
+from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError
+from losskit.model import LinearModel
+from losskit.objective import one_thread_each
+from losskit.preprocess import _weights
+from losskit.selection.compare import INNER, Fitted, Progress, Results, Task, Trainer, cross_validate
+from losskit.selection.explain import explain, verdict
+from losskit.selection.findings import Findings, profile_table
+from losskit.selection.folds import round_rng
+from losskit.selection.outcome import Candidate, Selection
+from losskit.selection.questions import Contender, Question, Row, contract, infer_question, parse_question
+from losskit.selection.statistic import corrected_t, holm
+from losskit.selection.target import Target, read_target, split_target
+from losskit.tables import Table
+
+Array = np.ndarray
+FOLDS, ROUNDS = 5, 5
+LEVEL, WORTH = 0.05, 0.005  # a challenger wins below this p-value and above this share of the default's metric
+_LEAST = 10
+
+
+def select(
+    X: Any,
+    y: Any,
+    question: str | Question | None = None,
+    problem: str | None = None,
+    sample_weight: Any = None,
+    *,
+    seed: int = 0,
+    folds: int = FOLDS,
+    rounds: int = ROUNDS,
+    time_limit: float | None = None,
+    progress: Progress | None = None,
+) -> Selection:
+    """Say which loss fits a table and a column to predict, show it by cross-validation, and train the model.
+
+    Parameters
+    ----------
+    X : Table, dataframe, dict of columns or 2-D array
+    y : array_like of numbers or labels, or the name of a column of X
+    question : {"mean", "median", "quantile:LEVEL", "probability", "label"}, optional
+        What of y is wanted. By default the mean of numbers and the probability of two classes.
+    problem : {"real", "count", "amount", "binary"}, optional
+        What y is; found if None.
+    sample_weight : array_like, optional
+        A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    seed : int
+        Decides the folds. The same seed gives the same result unless the time limit is hit.
+    folds, rounds : int
+        Cross-validation is repeated `rounds` times.
+    time_limit : float, optional
+        Seconds after which no further round counts; the first is always finished.
+    progress : callable, optional
+        Called as progress(done, total, text).
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    DataError, DomainError, ParameterError, ShapeError
+
+    Examples
+    --------
+    >>> import losskit as lk
+    >>> table = {"x": list(range(1, 13)), "y": [1.1, 2, 3, 4.2, 5, 6, 7.1, 8, 9, 9.7, 11, 12]}
+    >>> found = lk.select(table, "y")
+    >>> found.loss
+    SquaredError()
+    """
+    began = time.monotonic()
+    _check_options(seed, folds, rounds, time_limit)
+    table, column = split_target(X, y)
+    target = read_target(column, problem)
+    w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
+    if w is not None and not w.all():
+        kept = w > 0
+        table, w = table.take(kept), w[kept]
+        target = read_target(type(column)(column.name, column.kind, column.values[kept], column.integers), problem)
+    asked = None if question is None else parse_question(question)
+    findings = profile_table(table, target)
+    if (
+        asked is not None
+        and asked.kind == "mean"
+        and target.inferred
+        and target.problem == "binary"
+        and column.kind == "numeric"
+    ):
+        target = read_target(column, "real")
+    deadline = None if time_limit is None else began + time_limit
+    both = asked is None and findings.has("outliers")
+    shared = (table, target, w, findings, seed, folds, rounds)
+    chosen = asked or infer_question(target.problem)
+    found = _answer(
+        *shared, chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both)
+    )
+    found.question_inferred = asked is None
+    if both:
+        found.also = _answer(*shared, Question("median"), deadline, _part(progress, 1, 2))
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def _answer(
+    table: Table,
+    target: Target,
+    w: Array | None,
+    findings: Findings,
+    seed: int,
+    folds: int,
+    rounds: int,
+    question: Question,
+    deadline: float | None,
+    progress: Progress | None,
+) -> Selection:
+    """One question, from the contract to the verdict."""
+    began = time.monotonic()
+    row, level = contract(question, target.problem), question.level or 0.5
+    task = _task(table, target, w, row, level)
+    folds = _folds(target, folds)
+    results = cross_validate(task, folds, rounds, seed, deadline, progress)
+    fitted = _refit(task, results, seed)
+    candidates = _candidates(task, results, fitted)
+    winner = pick(candidates)
+    explain(candidates, question, findings, task.metric)
+    made = LinearModel(
+        fitted[0], fitted[1][winner].loss, *fitted[1][winner].line, fitted[1][winner].alpha, fitted[1][winner].shift,
+        target.classes, target.name, str(question),
+    )  # fmt: skip
+    said = verdict(candidates, candidates[winner], question, findings, task.metric)
+    ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
+    return Selection(
+        question, False, task.metric, target, findings, ranked, said, made, seed, folds, results.rounds, rounds,
+        time.monotonic() - began, _versions(), table.source,
+    )  # fmt: skip
+
+
+def _task(table: Table, target: Target, w: Array | None, row: Row, level: float) -> Task:
+    positive = bool(target.y.min() > 0)
+    challengers = [c for c in row.challengers if positive or not c.positive]
+    contenders = (Contender(row.default(level)), *challengers)
+    return Task(table, target.y, w, bool(target.classes), row.metric(level), level, contenders)
+
+
+def _folds(target: Target, folds: int) -> int:
+    """The number of folds these rows allow: in each, training rows of both classes for the inner folds too."""
+    n = len(target.y)
+    if n < _LEAST:
+        raise DataError(f"there are {n} rows; at least {_LEAST} are needed to compare losses (losskit fit takes fewer)")
+    if not target.classes:
+        return min(folds, n // 2)
+    few = int(min(target.y.sum(), n - target.y.sum()))
+    if few < INNER + 1:
+        label = target.classes[1 if target.y.mean() < 0.5 else 0]
+        raise DataError(
+            f"only {few} rows are {label!r}; at least {INNER + 1} of each class are needed to compare losses"
+        )
+    return min(folds, few)
+
+
+def _candidates(task: Task, results: Results, fitted: tuple[Any, dict[int, Fitted]]) -> list[Candidate]:
+    """The rows of the leaderboard in the order of the contract, the baseline last, with the tests."""
+    base = results.costs[0]
+    found: list[Candidate] = []
+    for i, contender in enumerate(task.contenders):
+        loss, each = contender.loss, fitted[1].get(i)
+        made = Candidate(
+            _name(contender), loss.link.name, "challenger" if i else "default", failed=results.failed.get(i, "")
+        )
+        if each is not None:
+            made.loss, made.alpha = each.loss, each.alpha
+        found.append(made)
+    found.append(Candidate("the best constant", task.metric.link.name, "baseline"))
+    for i, candidate in enumerate(found):
+        if candidate.failed:
+            continue
+        own = corrected_t(results.costs[i], results.test_share)
+        candidate.mean, candidate.standard_error = own.mean, own.standard_error
+        candidate.folds, candidate.lower = results.costs.shape[1], int((results.costs[i] < base).sum())
+        candidate.outside, candidate.scores = int(results.outside[i]), results.first[i]
+        if np.isfinite(own.mean) and np.isfinite(base.mean()):
+            paired = corrected_t(results.costs[i] - base, results.test_share)
+            candidate.difference, candidate.difference_error = paired.mean, paired.standard_error
+            candidate.p_holm = paired.p if candidate.role == "challenger" else math.nan
+    for candidate, p in zip(found, holm([c.p_holm for c in found]), strict=True):
+        candidate.p_holm = p
+    return found
+
+
+def _name(contender: Contender) -> str:
+    return f"{contender.loss!r}" + (" + residual quantile" if contender.turn == "quantile" else "")
+
+
+def pick(candidates: list[Candidate]) -> int:
+    """The place of the winner: the best challenger that passes both tests, else the default."""
+    default = candidates[0]
+    won = [
+        i for i, c in enumerate(candidates)
+        if c.role == "challenger" and c.valid and (
+            not default.valid or (c.difference < 0 and c.p_holm < LEVEL and c.gain(default) > WORTH))
+    ]  # fmt: skip
+    return min(won, key=lambda i: candidates[i].mean, default=0)
+
+
+def _refit(task: Task, results: Results, seed: int) -> tuple[Any, dict[int, Fitted]]:
+    """The preprocessor of all rows, and every contender trained on them."""
+    fitted: dict[int, Fitted] = {}
+    with one_thread_each(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20))
+        for i, contender in enumerate(task.contenders):
+            if i in results.failed:
+                continue
+            try:
+                fitted[i] = trainer.train(contender)
+            except LosskitError as error:
+                if i == 0:
+                    raise
+                results.failed[i] = str(error)
+    return trainer.preprocessor, fitted
+
+
+def _until(began: float, time_limit: float | None, share: float) -> float | None:
+    return None if time_limit is None else began + share * time_limit
+
+
+def _part(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """The progress of one part of several alike."""
+    if progress is None or parts == 1:
+        return progress
+    return lambda done, total, text: progress(number * total + done, parts * total, text)
+
+
+def _versions() -> dict[str, str]:
+    import scipy
+
+    return {
+        "losskit": __version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _check_options(seed: Any, folds: Any, rounds: Any, time_limit: Any) -> None:
+    for name, value, least in (("seed", seed, 0), ("folds", folds, 2), ("rounds", rounds, 1)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+            raise ParameterError(f"{name} is a whole number of at least {least}; got {name}={value!r}")
+    if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):
+        raise ParameterError(f"time_limit is a number of seconds above 0; got {time_limit!r}")

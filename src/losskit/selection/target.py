@@ -1,0 +1,127 @@
+"""The column to predict: numbers or two classes, and what kind of problem that makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losskit.errors import DataError, ParameterError, ShapeError
+from losskit.selection.questions import PROBLEMS, Problem
+from losskit.tables import Column, Table, as_table
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The target as numbers.
+
+    Attributes
+    ----------
+    y : float64; for two classes 0 and 1
+    problem : "real", "count", "amount" or "binary"
+    classes : the two labels as text, sorted; empty for numbers
+    inferred : whether the problem was found rather than told
+    """
+
+    name: str
+    y: Array
+    problem: Problem
+    classes: tuple[str, ...]
+    inferred: bool
+
+
+def split_target(X: Any, y: Any) -> tuple[Table, Column]:
+    """The features and the target column of X and y; y may be the name of a column of X."""
+    table = as_table(X)
+    if isinstance(y, str):
+        column, features = table.target(y), [name for name in table.names if name != y]
+        if not features:
+            raise DataError(f"{table.source} has no column but the target {y!r}; at least one feature is needed")
+        return table.select(features), column
+    name = str(getattr(y, "name", None) or "y")
+    if isinstance(y, list | tuple):
+        y = np.asarray(y)
+    if getattr(y, "ndim", 1) != 1:
+        raise ShapeError(f"y has shape {np.shape(y)}; it must be one number or label a row")
+    column = as_table({name: y}).target(name)
+    if len(column.values) != table.n_rows:
+        raise ShapeError(f"y has {len(column.values)} rows and X has {table.n_rows}; they must be equal")
+    return table, column
+
+
+def read_target(column: Column, problem: str | None = None) -> Target:
+    """The target of a column, its problem found or as told.
+
+    Raises
+    ------
+    DataError
+        If there is one value only, or more than two classes, or values the problem told does not take.
+    ParameterError
+        If there is no such problem.
+    """
+    if problem is not None and problem not in PROBLEMS:
+        raise ParameterError(f"problem={problem!r} is not known; use one of {', '.join(map(repr, PROBLEMS))}")
+    distinct = np.unique(column.values.astype(str) if column.kind == "text" else column.values)
+    if len(distinct) < 2:
+        raise DataError(
+            f"the target {column.name!r} has one value only, {_label(column, distinct[0])!r}; nothing to predict"
+        )
+    if len(distinct) == 2 and problem in (None, "binary"):
+        codes = (column.values.astype(str) if column.kind == "text" else column.values) == distinct[1]
+        classes = tuple(_label(column, value) for value in distinct)
+        return Target(column.name, codes.astype(np.float64), "binary", classes, problem is None)
+    if column.kind == "text" or problem == "binary":
+        _refuse_classes(column, distinct, problem)
+    y = np.array(column.values, dtype=np.float64)
+    _check_sign(column.name, y, problem)
+    return Target(column.name, y, problem or _infer(y), (), problem is None)
+
+
+def skewness(y: Array) -> float:
+    """The third standardised moment; 0 for a constant."""
+    far = np.abs(y - y.mean()).max()
+    if not far:
+        return 0.0
+    z = (y - y.mean()) / far
+    return float((z**3).mean() / (z**2).mean() ** 1.5)
+
+
+def are_counts(y: Array) -> bool:
+    """Whether all are integers of at least 0, some of them 0."""
+    return bool(y.min() == 0 and (y == np.floor(y)).all())
+
+
+def _infer(y: Array) -> Problem:
+    if are_counts(y):
+        return "count"
+    return "amount" if y.min() >= 0 and skewness(y) > 1 else "real"
+
+
+def _label(column: Column, value: Any) -> str:
+    if column.kind == "boolean":
+        return "true" if value else "false"
+    return str(value) if column.kind == "text" else f"{float(value):.17g}" if value % 1 else f"{int(value)}"
+
+
+def _refuse_classes(column: Column, distinct: Array, problem: str | None) -> None:
+    some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
+    if column.kind == "text" and problem in ("real", "count", "amount"):
+        raise DataError(f"the target {column.name!r} holds text ({some}); a problem of numbers needs numbers")
+    raise DataError(
+        f"the target {column.name!r} has {len(distinct)} different values ({some} ...); problem 'binary' takes two, "
+        "and multiclass is not there yet: keep two classes, or predict one class against the rest"
+    )
+
+
+def _check_sign(name: str, y: Array, problem: str | None) -> None:
+    if problem in ("count", "amount") and (y < 0).any():
+        row = int(np.argmax(y < 0))
+        raise DataError(
+            f"the target {name!r} holds {y[row]:g} in row {row + 1} ({int((y < 0).sum())} values are negative); "
+            f"{problem}s are at least 0: look for a sentinel such as -1, or use problem 'real'"
+        )
+    if problem in ("count", "amount") and not y.any():
+        raise DataError(f"the target {name!r} is 0 throughout; nothing to predict")

@@ -1,0 +1,122 @@
+"""Fitting one candidate on one set of rows, for a whole row of penalties at once.
+
+What the penalties share is computed once: the data's location and spread, the best constant, and each solution is the
+start of the next.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.constants import robust_scale, weighted_quantile
+from losskit.domains import SIGNS
+from losskit.errors import ParameterError
+from losskit.links import Link
+from losskit.model import posterior
+from losskit.objective import Objective
+from losskit.penalties import L2
+from losskit.selection.metrics import Metric
+from losskit.selection.questions import Contender
+from losskit.solvers.choose import METHODS, choose
+from losskit.solvers.control import Control
+
+Array = np.ndarray
+Line = tuple[Array, float]  # coefficients and intercept
+STEPS = (1.0, 0.1, 0.01, 0.001, 0.0)  # c of alpha = c h; from the strongest, so that each fit starts the next
+_SMOOTH, _KINKED = 1e-6, 1e-4  # certificates asked for: relative gradient, relative duality gap
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows to learn from, or to judge by."""
+
+    X: Array
+    y: Array
+    w: Array | None
+
+    def code(self, loss: Pointwise) -> Array:
+        """The targets as the loss wants them: classes as -1 and +1 for losses of the margin."""
+        return 2 * self.y - 1 if loss.domain is SIGNS else self.y
+
+
+def unit_of_penalty(loss: Pointwise, y: Array, w: Array | None, constant: float) -> float:
+    """h, the mean curvature at the best constant, which makes alpha = c h mean the same for every loss and unit of y.
+
+    The least upper bound of L'' where it is finite; else the mean of L'' at the constant; for losses with kinks, which
+    have no curvature, the steepest slope over the size of the residuals there.
+    """
+    bound = loss.traits().curvature
+    if bound is not None and 0 < bound < math.inf:
+        return float(bound)
+    at = np.full_like(y, constant if math.isfinite(constant) else 0.0)
+    if bound == 0.0:
+        return float(loss.traits().lipschitz) / (1.0 if loss.domain is SIGNS else _size(y - at, w))
+    mean = abs(float(np.sum(loss.hessian(y, at, w))))
+    return mean if 0 < mean < math.inf else 1.0
+
+
+def central(loss: Pointwise, y: Array, w: Array | None) -> float:
+    """The best constant score; the median where a curvature bound makes a better one pointless."""
+    bound = loss.traits().curvature
+    if loss.variables == ("r",) and bound is not None and 0 < bound < math.inf:
+        return weighted_quantile(y, 0.5, w)
+    return loss.constant(y, w)
+
+
+def _size(residuals: Array, w: Array | None) -> float:
+    try:
+        return robust_scale(residuals, w)
+    except ParameterError:
+        return float(np.sqrt(np.average(residuals**2, weights=w))) or 1.0
+
+
+def fit_path(
+    loss: Pointwise, rows: Rows, alphas: Sequence[float], constant: float, start: Line | None = None
+) -> list[Line]:
+    """The minima of mean loss + alpha/2 ||coef||^2, one an alpha, each started from the one before."""
+    objective = Objective(loss, L2(alphas[0]), rows.X, rows.code(loss), rows.w, fit_intercept=True)
+    null = np.zeros(objective.design.size)
+    null[-1] = constant if math.isfinite(constant) else 0.0
+    objective.null = null
+    solver = METHODS[choose(objective)[0]]
+    tol = _KINKED if loss.traits().differentiable is False else _SMOOTH
+    fits = start is not None and len(start[0]) == objective.design.columns  # folds may differ in rare levels
+    theta = objective.design.from_user(*start) if start is not None and fits else None
+    found = []
+    for alpha in alphas:
+        each = copy.copy(objective)  # keeps what is cached of data and loss
+        each.penalty = L2(alpha)
+        outcome = solver.solve(each, theta, Control(tol, solver.max_iter))
+        theta = outcome.theta
+        found.append(each.design.to_user(theta))
+    return found
+
+
+def score(line: Line, X: Array) -> Array:
+    """The raw scores X coef + intercept."""
+    return np.asarray(X @ line[0] + line[1])
+
+
+def metric_score(contender: Contender, loss: Pointwise, metric: Metric, f: Array, shift: float) -> Array:
+    """Raw scores on the metric's scale; nan or -inf where the prediction is outside its domain."""
+    if metric.loss is None:
+        return f
+    if contender.turn == "posterior":
+        return posterior(loss, f)
+    return rescale(f + shift, loss.link, metric.link)
+
+
+def rescale(f: Array, source: Link, target: Link) -> Array:
+    """Scores of one link as scores of another, of the same prediction."""
+    return f if source is target else np.asarray(target.to_score(source.to_prediction(f)))
+
+
+def residual_quantile(rows: Rows, line: Line, level: float) -> float:
+    """What to add to a fit so that a share `level` of the training targets lies below."""
+    return weighted_quantile(rows.y - score(line, rows.X), level, rows.w)

@@ -1,0 +1,96 @@
+"""The benchmarks measure what they say: both sides agree, and the result has its schema. Nothing here is timed."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from losskit.bench.kernels import SCHEMA, _difference, measure, render
+from losskit.bench.peers import ACTS, CASES, data, numpy_peer, sklearn_peer
+from losskit.bench.timing import Timing, alternate, paired_ratio
+from losskit.errors import LosskitError
+from losskit.registry import losses
+
+FIELDS = {"id", "loss", "what", "peer", "n", "unit", "ours", "theirs", "ratio", "target", "met", "error"}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return measure(rows=500, losses=["Huber", "Quantile"], repeats=7, startup=False)
+
+
+def test_every_loss_of_the_catalogue_is_measured():
+    assert {case.name for case in CASES} >= {
+        "SquaredError", "AbsoluteError", "Huber", "PseudoHuber", "LogCosh", "Quantile", "Expectile", "Tukey", "Poisson",
+        "Gamma", "Tweedie", "Logistic", "BinaryCrossEntropy", "Hinge", "SquaredHinge", "BinaryFocal",
+    }
+    assert {case.name for case in CASES} <= set(losses())
+
+
+def test_result_has_the_schema(result):
+    assert result["schema"] == SCHEMA
+    assert {"suite", "machine", "versions", "settings", "rows"} <= set(result)
+    assert {row["id"] for row in result["rows"]} == {"P1", "P5"}
+    for row in result["rows"]:
+        assert set(row) == FIELDS
+        assert 0 < row["ours"]["best"] <= row["ours"]["low"] <= row["ours"]["median"] <= row["ours"]["high"]
+        assert isinstance(row["met"], bool)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_each_peer_meets_each_act(result):
+    rows = [row for row in result["rows"] if row["id"] == "P1" and row["loss"].startswith("Huber")]
+    seen = {(row["what"], row["peer"]) for row in rows}
+    whats = {"value+gradient, rows", "value+gradient, mean", "gradient+Hessian, rows"}
+    floor = ("value+gradient, mean", "memory floor")
+    assert seen == {(w, p) for w in whats for p in ("scikit-learn", "NumPy")} | {floor}
+
+
+def test_tables_show_every_row(result):
+    from rich.console import Console
+
+    console = Console(width=10_000)
+    with console.capture() as captured:
+        console.print(*render(result), sep="\n")
+    text = captured.get()
+    assert text.count("met") == sum(1 for row in result["rows"] if row["met"] is not None)
+    assert "P1" in text
+    assert "P5" in text
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_peers_agree_with_the_oracle_free_formula(case):
+    """The two peers of a loss agree with each other, in scikit-learn's convention."""
+    y, f = data(case.data, 400, seed=3)
+    mine = numpy_peer(case, y, f)
+    assert all(np.isfinite(part).all() for act in ACTS for part in mine[act]())
+    if case.sklearn is None:
+        return
+    theirs = sklearn_peer(case, y, f)
+    for act in ACTS:
+        count = 1 if act == ACTS[1] and not case.hessian else 2
+        for a, b in list(zip(mine[act](), theirs[act](), strict=True))[:count]:
+            np.testing.assert_allclose(case.factor * a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_half_of_the_far_residuals_lie_beyond_delta():
+    y, f = data("far", 20_000)
+    assert abs(np.mean(np.abs(f - y) > 1) - 0.5) < 0.02
+    assert not np.all(np.diff(f) > 0)
+
+
+def test_sides_that_differ_are_not_timed():
+    case = next(case for case in CASES if case.name == "Huber")
+    ones = np.ones(5)
+    with pytest.raises(LosskitError, match="nothing was timed"):
+        _difference(case, "value+gradient, rows", "NumPy", (ones, ones), (ones, ones + 1e-9), 5)
+
+
+def test_timing_alternates_and_pairs():
+    order = []
+    times = alternate({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=7, sample_seconds=1e-9)
+    assert "".join(order[-4:]) in ("abba", "baab")
+    assert len(times["a"].samples) == 7
+    fast, slow = Timing.of([1.0, 2.0, 4.0]), Timing.of([3.0, 6.0, 12.0])
+    assert math.isclose(paired_ratio(slow, fast), 3.0)

@@ -1,0 +1,74 @@
+"""The report: one offline page in which everything from outside is text."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from losskit.report.terminal import render
+from losskit.selection.run import select
+
+EVIL = "<script>alert('x')</script>\u2028&\"'"
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.attributes = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag not in {"meta", "br", "rect", "path", "circle"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def made(question, kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=90)
+    table = {EVIL: x, "city": rng.choice([EVIL, "Rome"], 90).tolist()}
+    if kind == "binary":
+        y = np.where(x + rng.normal(size=90) > 0, EVIL, "no")
+    else:
+        y = rng.poisson(np.exp(x)).astype(float) if kind == "count" else x + rng.normal(size=90)
+    name = "target<b>"
+    return select({**table, name: y}, name, question, kind, rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("mean", "real"), ("mean", "count"), ("median", "real"), ("quantile:0.8", "real"), ("probability", "binary"),
+     ("label", "binary")],
+)  # fmt: skip
+def test_pages(question, kind):
+    found = made(question, kind)
+    text = found.to_html()
+    page = Page(text)
+    assert not page.open
+    assert not {"script", "link", "img", "iframe", "object", "b>"} & set(page.tags)
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert not any(name.startswith("on") or name in ("src", "href") for name, _ in page.attributes)
+    assert ("http-equiv", "Content-Security-Policy") in page.attributes
+    assert "default-src 'none'" in text
+    assert not re.search(r"(https?:)?//\w", text)
+    assert len(text.encode()) < 300_000
+    assert "nan" not in re.findall(r'd="([^"]*)"', text)
+    assert found.verdict.why[0].split(":")[0] in text.replace("&#39;", "'").replace("&gt;", ">")
+
+
+def test_the_terminal_is_80_columns():
+    found = made("mean", "real")
+    text = render(found, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.splitlines()[0].startswith("For the mean of target<b>, train with SquaredError()")
+    assert "the best constant" in text
