@@ -67,7 +67,7 @@ def test_float32_is_the_double_rounded_once(name):
     keep = (
         np.isfinite(f)
         & loss.domain.contains(y)
-        & (loss.prediction_domain.contains(f) | ~loss.prediction_domain.bounded)
+        & (loss.prediction_domain.contains(f) | (not loss.prediction_domain.bounded))
     )
     y, f = y[keep], f[keep]
     wide = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")
