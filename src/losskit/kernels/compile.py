@@ -88,7 +88,7 @@ def kernel_source(program: Program) -> str:
         '@njit(nogil=True, cache=True, error_model="numpy")',
         # no parameter's name ends in an underscore
         f"def kernel({', '.join(['y_, f_, w_, scale_, first_, last_, sums_, v_, g_, h_', *program.parameters])}):",
-        "    outside_ = 0",
+        "    outside_ = False",
         "    for block_ in range(first_, last_):",
         f"        start_ = block_ * {BLOCK}",
         f"        n_ = min({BLOCK}, y_.size - start_)",
@@ -112,7 +112,7 @@ def kernel_source(program: Program) -> str:
         "                ok_ = ok_ | (w_i == 0.0)",
         "                scale_i = w_i * scale_",
         "                o_0 = select(w_i == 0.0, 0.0, w_i * o_0)",
-        "            outside_ |= select(ok_, 0, 1)",
+        "            outside_ |= not ok_",
         "            if sums_ is not None:",
         "                total_ = add_fast(total_, o_0)",
         "            if v_ is not None:",

@@ -112,8 +112,8 @@ class Results:
 class Trainer:
     """Trains every contender on the same rows; keeps the matrices of the inner folds."""
 
-    def __init__(self, task: Task, at: Array, rng: np.random.Generator) -> None:
-        self.task = task
+    def __init__(self, task: Task, at: Array, rng: np.random.Generator, keep: bool = False) -> None:
+        self.task, self.keep = task, keep
         self.preprocessor = task.learn(at)
         self.rows = task.rows(self.preprocessor, at)
         self.inner: list[tuple[Rows, Rows]] = []
@@ -135,7 +135,7 @@ class Trainer:
             fit_path(loss, train, alphas, constant, start) for (train, _), start in zip(self.inner, inner, strict=True)
         ]
         best = self._best(contender, loss, paths)
-        line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best])[0]
+        line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best], self.keep)[0]
         name = type(contender.loss).__name__
         self._lines[name] = (line, [path[best] for path in paths])
         if self._residuals is None:

@@ -220,7 +220,7 @@ def _refit(task: Task, results: Results, seed: int) -> tuple[Any, dict[int, Fitt
     fitted: dict[int, Fitted] = {}
     with one_thread_each(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20))
+        trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20), keep=True)
         for i, contender in enumerate(task.contenders):
             if i in results.failed:
                 continue

@@ -29,7 +29,8 @@ from losskit.solvers.control import Control
 Array = np.ndarray
 Line = tuple[Array, float]  # coefficients and intercept
 STEPS = (1.0, 0.1, 0.01, 0.001, 0.0)  # c of alpha = c h; from the strongest, so that each fit starts the next
-_SMOOTH, _KINKED = 1e-6, 1e-4  # certificates asked for: relative gradient, relative duality gap
+# certificates asked for: relative gradient of smooth losses, relative duality gap of kinked ones
+_TO_COMPARE, _TO_KEEP = (1e-6, 1e-4), (1e-10, 1e-6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +78,19 @@ def _size(residuals: Array, w: Array | None) -> float:
 
 
 def fit_path(
-    loss: Pointwise, rows: Rows, alphas: Sequence[float], constant: float, start: Line | None = None
+    loss: Pointwise, rows: Rows, alphas: Sequence[float], constant: float, start: Line | None = None, keep: bool = False
 ) -> list[Line]:
-    """The minima of mean loss + alpha/2 ||coef||^2, one an alpha, each started from the one before."""
+    """The minima of mean loss + alpha/2 ||coef||^2, one an alpha, each started from the one before.
+
+    Fits to `keep` are solved to the tolerance of the estimators; those that are only compared, to less.
+    """
     objective = Objective(loss, L2(alphas[0]), rows.X, rows.code(loss), rows.w, fit_intercept=True)
     null = np.zeros(objective.design.size)
     null[-1] = constant if math.isfinite(constant) else 0.0
     objective.null = null
     solver = METHODS[choose(objective)[0]]
-    tol = _KINKED if loss.traits().differentiable is False else _SMOOTH
+    smooth, kinked = _TO_KEEP if keep else _TO_COMPARE
+    tol = kinked if loss.traits().differentiable is False else smooth
     fits = start is not None and len(start[0]) == objective.design.columns  # folds may differ in rare levels
     theta = objective.design.from_user(*start) if start is not None and fits else None
     found = []
