@@ -29,13 +29,9 @@ Typed sources: .parquet, .pq, .feather (version 2), .arrow, dataframes, dicts of
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import io
 import os
 import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -46,6 +42,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from losskit.errors import DataError, ParameterError, ShapeError
+from losskit.textfiles import cells_of, header_of, lines_of, shown, utf8_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,8 +60,6 @@ _PATTERNS: dict[Kind, str] = {
     "datetime": r"^\d{4}-\d\d-\d\d(?:[ T]\d\d(?::\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:?\d\d)?)?$",
 }
 _MOSTLY = 0.9
-_BLOCK = 1 << 24
-_END = "end of the table"
 _WANTED = "a table holds numbers, text, booleans, dates and times"
 
 
@@ -168,7 +163,7 @@ class Table:
             raise ShapeError(f"a mask of rows has one entry a row, here {self.n_rows}; got shape {at.shape}")
         at = np.flatnonzero(at) if at.dtype == bool else at
         if at.ndim != 1 or (at.size and (at.dtype.kind not in "iu" or at.min() < 0 or at.max() >= self.n_rows)):
-            raise ParameterError(f"rows are positions from 0 to {self.n_rows - 1}, or a mask; got {_show(rows)}")
+            raise ParameterError(f"rows are positions from 0 to {self.n_rows - 1}, or a mask; got {shown(rows)}")
         at = at.astype(np.intp)
         lines = None if place.lines is None else place.lines[at]
         columns = {name: replace(column, values=column.values[at]) for name, column in self._columns.items()}
@@ -211,11 +206,11 @@ def read_table(
     ending = _ending(path)
     if ending in _TYPED:
         return _typed_table(_read_typed(path), source, ignore)
-    separator, data = _SEPARATORS[ending], _utf8(path, encoding)
-    names = _names(_header(data, separator, source), source)
+    separator, data = _SEPARATORS[ending], utf8_of(path, encoding)
+    names = _names(header_of(data, separator, source), source)
     _check_known([*ignore, *kinds], names, source)
-    cells = _cells(data, len(names), separator, source)
-    lines = _lines(data, separator, len(cells) + 1)
+    cells = cells_of(data, len(names), separator, source)
+    lines = lines_of(data, separator, len(cells) + 1)
     place = _Place(source, np.arange(1, len(cells) + 1), None if lines is None else lines[1:])
     kept = [(name, cells.column(i)) for i, name in enumerate(names) if name not in ignore]
     return Table({name: _infer(name, column, kinds.get(name), place) for name, column in kept}, place)
@@ -290,98 +285,6 @@ def _read_typed(path: Path) -> list[tuple[str, pa.ChunkedArray]]:
     return [(name, cells) for name, cells in pairs if not re.match(_PANDAS_INDEX, name)]
 
 
-def _utf8(path: Path, encoding: str) -> bytes:
-    """The text of a file as checked UTF-8, without a byte order mark or blank lines at its end."""
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as e:
-        raise DataError(f"{path} cannot be read ({e}); check that the file is whole and may be read") from e
-    if encoding == "utf-8" and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} is UTF-16; save it as UTF-8, or say encoding='utf-16'")
-    try:
-        data = data.decode(encoding).removeprefix("\ufeff").encode()
-    except LookupError:
-        raise ParameterError(f"encoding {encoding!r} is not known; wanted one of Python's, as 'latin-1'") from None
-    except UnicodeDecodeError as e:
-        line = data.count(b"\n", 0, e.start) + 1
-        bad = f"{path}, line {line}: byte 0x{data[e.start]:02x} is not {encoding}"
-        raise DataError(f"{bad}; save the file as UTF-8, or say what it is, such as encoding='cp1252'") from None
-    if (nul := data.find(b"\0")) >= 0:
-        line = data.count(b"\n", 0, nul) + 1
-        raise DataError(f"{path}, line {line}: a NUL byte; this is not plain text, export the table again")
-    return data.rstrip(b"\r\n")
-
-
-def _header(data: bytes, separator: str, source: str) -> list[str]:
-    """The cells of the first line."""
-    if not data.strip():
-        raise DataError(f"{source} is empty (blank lines only); a header and at least one row are needed")
-    start = io.StringIO(data[:_BLOCK].decode(errors="ignore"), newline="")
-    try:
-        cells = next(row for row in csv.reader(start, delimiter=separator) if row)
-    except csv.Error as e:
-        raise DataError(f"{source}, line 1: the names cannot be read ({e}); does a quote stay open?") from None
-    other = next((c for c in ";\t|," if len(cells) == 1 and c in cells[0]), None)
-    if other:
-        wanted = f"separate columns by {separator!r}, not {other!r}, or name the file .tsv for tabs and .csv for commas"
-        raise DataError(f"{source}, line 1: one name, {_show(cells[0])}; {wanted}")
-    return cells
-
-
-def _cells(data: bytes, width: int, separator: str, source: str) -> pa.Table:
-    """Every cell below the header, as text; a last row of our own tells whether a quote stayed open."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    ragged: list[Any] = []
-
-    def keep(row: Any) -> str:
-        ragged.append(row)
-        return "skip"
-
-    names = [str(i) for i in range(width)]
-    try:
-        cells = arrow_csv.read_csv(
-            io.BytesIO(data + f"\n{_END}{separator * (width - 1)}".encode()),
-            arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=_BLOCK),
-            arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=keep),
-            arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string())),
-        )
-    except pa.ArrowInvalid as e:
-        raise DataError(f"{source} cannot be read ({str(e)[:120]}); look for a quote that never closes") from None
-    if ragged or cells[0][-1].as_py() != _END:
-        raise DataError(_broken(ragged[0] if ragged else None, len(cells) - 1, data, separator, source))
-    if len(cells) == 2:
-        raise DataError(f"{source} has a header and no rows; at least one row is needed")
-    return cells.slice(1, len(cells) - 2)
-
-
-def _broken(ragged: Any, last: int, data: bytes, separator: str, source: str) -> str:
-    """What is wrong with the first row of another width, or with the last row, whose quote stayed open."""
-    row, lines = ragged.number - 1 if ragged else last, _lines(data, separator, None)
-    where = f"{source}, row {row}" + (f" (line {lines[row]})" if lines is not None and row < len(lines) else "")
-    if ragged is None:
-        return f"{where}: a quote opens and never closes; close it, or double it if it is part of the text"
-    hint = "look for a quote that never closes" if "\n" in ragged.text else f"put text with {separator!r} in quotes"
-    counts = f"{ragged.actual_columns} cells where the header has {ragged.expected_columns}"
-    text = ragged.text.split(f"\n{_END}")[0]
-    return f"{where}: {counts}: {_show(text)}; {hint}"
-
-
-def _lines(data: bytes, separator: str, records: int | None) -> np.ndarray | None:
-    """The line on which each record starts, header first; None where that cannot be told."""
-    if records == data.count(b"\n") + 1:
-        return np.arange(1, records + 1)
-    reader, starts, line = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator), [], 1
-    try:
-        for cells in reader:
-            starts += [line] if cells else []
-            line = reader.line_num + 1
-    except csv.Error:
-        return None
-    return np.array(starts) if records in (None, len(starts)) else None
-
-
 def _infer(name: str, cells: pa.ChunkedArray, wanted: Kind | None, place: _Place) -> Column:
     """The column that cells of text make: of the kind wanted, or of the first kind that all of them fit."""
     import pyarrow as pa
@@ -419,12 +322,12 @@ def _cast(cells: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray | None:
 
 def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, place: _Place) -> str:
     rows = np.flatnonzero(np.equal(fits, False))
-    shown = ", ".join(f"{_show(cells[i].as_py())} in {place(i)}" for i in rows[:3].tolist())
+    listed = ", ".join(f"{shown(cells[i].as_py())} in {place(i)}" for i in rows[:3].tolist())
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     if not len(rows):
-        shown = "a day that no calendar has, or zones on some values only"
+        listed = "a day that no calendar has, or zones on some values only"
     cure = f"correct these, leave the unknown ones empty, or say kinds={{{name!r}: 'text'}}"
-    return f"{place.source}: column {name!r} is {kind} but for {shown}{more}; {cure}"
+    return f"{place.source}: column {name!r} is {kind} but for {listed}{more}; {cure}"
 
 
 def _typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence[str]) -> Table:
@@ -485,7 +388,7 @@ def _from_objects(name: str, items: list[Any], place: _Place) -> Column:
     family = families[known[0]] if known else "number"
     odd = next((i for i in known if families[i] != family), None)
     if odd is not None:
-        both = " and ".join(f"{families[i]} in {place(i)}, {_show(items[i])}" for i in (known[0], odd))
+        both = " and ".join(f"{families[i]} in {place(i)}, {shown(items[i])}" for i in (known[0], odd))
         raise DataError(f"{place.source}: column {name!r} mixes {both}; make it one kind, with None for unknown values")
     if family != "number":
         raise DataError(f"{place.source}: column {name!r}, {place(known[0])}: {family} cannot be used; {_WANTED}")
@@ -529,8 +432,3 @@ def _check_known(asked: Iterable[str], names: Sequence[str], source: str) -> Non
             meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             some = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
             raise DataError(f"{source} has no column {name!r}; {meant}its columns are {some}")
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

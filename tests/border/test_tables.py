@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
-from losskit import tables
+from losskit import textfiles
 from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.tables import as_table, read_table
 
@@ -138,7 +138,7 @@ def test_text_files_that_are_refused(read, content, message):
 
 
 def test_blocks_do_not_show(read, monkeypatch):
-    monkeypatch.setattr(tables, "_BLOCK", 1000)
+    monkeypatch.setattr(textfiles, "_BLOCK", 1000)
     rows = [f'{i},"{"y" * (i % 50)}\n"' for i in range(500)]
     table = read("a,b\n" + "\n".join(rows))
     assert table.column("a").values.tolist() == list(range(500))

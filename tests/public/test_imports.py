@@ -25,6 +25,7 @@ LAYERS = [
     ("base",),
     ("losses", "penalties", "combine", "constants"),
     ("registry",),
+    ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),
     ("objective",),
