@@ -201,7 +201,7 @@ LAWS = [
     ("xlog1py", lambda a, x: a * mp.log1p(x), scaled(above_minus_one), 1.4, None),
     ("xdivy", lambda a, x: a / x, scaled(positive), 0.5, None),
     ("mul_exp", lambda c, a, x: c * mp.exp(a * x), factors, 2.0, None),
-    ("poisson_deviance", true_deviance, deviances(None), 6.0, deviance_allowance),
+    ("poisson_deviance", true_deviance, deviances(None), 2.0, deviance_allowance),
     *(
         ("tweedie_deviance", true_deviance, deviances(p), ceiling, deviance_allowance)
         for ceiling, powers in {
