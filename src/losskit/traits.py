@@ -25,6 +25,13 @@ class Traits:
         The functional of y given x that the best prediction is: "mean", "median", "quantile", "expectile" ...
     proper, calibrated : bool or None
         A proper scoring rule; consistent for classification.
+    redescending : bool or None
+        |L'| falls to 0 as the prediction goes to infinity on either side: gross outliers lose all pull.
+    breakdown : float or None
+        The share of targets that may be arbitrarily wrong before the best constant prediction is: the asymptotic
+        breakdown point of location, at a known scale.
+    kinks : tuple of float, or None
+        Where in the loss's own variable (r, m or f) it is not differentiable; empty if `differentiable`.
     """
 
     convex: bool | None = None
@@ -38,8 +45,13 @@ class Traits:
     elicits: str | None = None
     proper: bool | None = None
     calibrated: bool | None = None
+    redescending: bool | None = None
+    breakdown: float | None = None
+    kinks: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.kinks is None and self.differentiable:
+            object.__setattr__(self, "kinks", ())
         for name in ("lipschitz", "curvature", "strong"):
             bound = getattr(self, name)
             if isinstance(bound, Node) and is_constant(bound):

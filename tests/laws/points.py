@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-import losskit as lk
 from losskit.base import Margin, Pointwise, Residual
 from losskit.domains import UNIT
+from tests.laws.anchors import collected
 
 MAX = np.finfo(float).max
 TINY = np.finfo(float).tiny
@@ -119,13 +119,9 @@ def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -
 
     yield cls()
     domains = parameter_domains(cls)
-    if cls is lk.Tweedie:
-        for power in (0.0, 1.0, 1.0 + 1e-9, 1.1, 1.9, 2.0, 2.0 + 1e-9, 2.5, 3.0, 4.5):
-            yield cls(power)
-        return
-    if cls is lk.BinaryFocal:
-        for gamma, alpha in ((0.0, None), (0.5, None), (1.0, 0.25), (5.0, 0.9), (0.016, 1e-3), (20.0, None)):
-            yield cls(gamma, alpha)  # beyond 20, a power of the sigmoid loses an ulp with each further 25
+    for settings in collected("TELLING").get(cls.__name__, ()):
+        yield cls(**settings)
+    if cls.__name__ in collected("TELLING"):
         return
     for _ in range(draws if domains else 0):
         yield cls(**{name: float(domain.sample(rng, 1)[0]) for name, (domain, _) in domains.items()})
