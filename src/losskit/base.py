@@ -279,13 +279,13 @@ class Pointwise(Loss):
     def _open(self) -> list[str]:
         return [name for name, value in self.parameters.items() if value == "auto"]
 
-    def _kernel(self, order: int | str) -> tuple[Any, tuple[float, ...]]:
-        """The compiled kernel up to the `order`-th derivative, or of a named curvature; and its parameters' numbers."""
+    def _kernel(self, curvature: str | None = None) -> tuple[Any, tuple[float, ...]]:
+        """The compiled kernel, a named curvature in the gradient's place; and its parameters' numbers."""
         ready = self.__dict__.get("_ready")
         if ready is None:
             ready = {}
             object.__setattr__(self, "_ready", ready)
-        if order not in ready:
+        if curvature not in ready:
             if unset := self._open():
                 raise ParameterError(
                     f'{self!r} is open: {unset[0]} is still "auto". Close it with '
@@ -294,8 +294,9 @@ class Pointwise(Loss):
                 )
             # None is part of the formula; only numbers are parameters of the kernel
             numbers = tuple(v for v in self.parameters.values() if v is not None)
-            ready[order] = (compiled_of(*self._structure(), self.domain, self.prediction_domain, order), numbers)
-        return ready[order]
+            kernel = compiled_of(*self._structure(), self.domain, self.prediction_domain, curvature)
+            ready[curvature] = (kernel, numbers)
+        return ready[curvature]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(self.parameters.values())

@@ -19,7 +19,6 @@ REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
 EMPTY = ("nan", "zero", "raise")
 _FLOAT64 = np.dtype(np.float64)
 _TINY = 2.0**-1000
-_ORDER = {"value": 0, "gradient": 1, "hessian": 2}
 
 
 def evaluate(
@@ -32,7 +31,7 @@ def evaluate(
     """
     if reduction not in REDUCTIONS or empty not in EMPTY:
         _refuse_options(reduction, empty)
-    kernel, numbers = loss._kernel(curvature or _ORDER[want[-1]])
+    kernel, numbers = loss._kernel(curvature)
     rows = y.size
     divisor = 1.0
     if w is not None:
@@ -48,21 +47,25 @@ def evaluate(
     if not divisor and empty == "raise":
         _refuse_empty(loss)
     summed = reduction != "none" and want[0] == "value"
-    results = _targets(loss, y, f, w, want[1:] if summed else want, out)
+    parts = want[1:] if summed else want
+    given = {} if out is None else _given(out, parts)
+    results = _targets(loss, y, f, w, parts, given)
     scale = 1.0 / divisor if divisor else 1.0
     outside, total = _runner()(kernel, y, f, w, scale, results, numbers, summed)
     if outside:
         raise_outside(loss, y, f, w)
     if summed:
         results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else math.nan
-    if out is not None:
-        _give_back(results, out, want[1:] if summed else want)
+    for name, target in given.items():
+        if results[name] is not target:  # the kernel could not write to it
+            target[...] = results[name]
+            results[name] = target
     return [results[name] for name in want]
 
 
 @cache
 def _runner() -> Any:
-    """`kernels.run.run`, imported at the first call: it is the door to Numba."""
+    """`kernels.run.run`, imported at the first call: it is the door to the compiler."""
     from losskit.kernels.run import run
 
     return run
@@ -103,18 +106,13 @@ def _refuse_empty(loss: Pointwise) -> None:
 
 
 def _targets(
-    loss: Pointwise, y: Array, f: Array, w: Array | None, rows: tuple[str, ...], out: Any
+    loss: Pointwise, y: Array, f: Array, w: Array | None, rows: tuple[str, ...], given: dict[str, Any]
 ) -> dict[str, Any]:
     """Where the parts of `rows` go: fresh arrays, or the caller's where a kernel can write to them."""
-    if not rows:
-        if out is not None:
-            _given(out, rows)
-        return {}
     k = len(loss.outputs)
-    dtype = f.dtype if f.dtype.kind == "f" else _FLOAT64
-    if not dtype.isnative:
-        dtype = dtype.newbyteorder("=")
-    given = _given(out, rows) if out is not None else {}
+    dtype = f.dtype
+    if dtype is not _FLOAT64:
+        dtype = dtype.newbyteorder("=") if dtype.kind == "f" else _FLOAT64
     targets: dict[str, Any] = {}
     for name in rows:
         shape = y.shape if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)
@@ -151,14 +149,6 @@ def _may_fill(loss: Pointwise, target: Array, y: Array, f: Array, w: Array | Non
     if np.may_share_memory(target, y) or (w is not None and np.may_share_memory(target, w)):
         return False
     return not np.may_share_memory(target, f) or (target is f and not loss.prediction_domain.bounded)
-
-
-def _give_back(results: dict[str, Any], out: Any, rows: tuple[str, ...]) -> None:
-    """Fill the caller's arrays that a kernel could not write to."""
-    for name, target in _given(out, rows).items():
-        if results[name] is not target:
-            target[...] = results[name]
-            results[name] = target
 
 
 def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -> None:

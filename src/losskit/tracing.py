@@ -9,7 +9,7 @@ from typing import Any
 
 from losskit.calculus.derive import derivative
 from losskit.calculus.graph import Node, as_node, substitute, symbol
-from losskit.domains import Domain
+from losskit.domains import NONNEGATIVE, Domain
 from losskit.errors import CapabilityError
 
 
@@ -68,29 +68,30 @@ def _curvature(twin: Any, kind: str) -> Node:
 
 
 def program_of(
-    cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str
+    cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, curvature: str | None = None
 ) -> Any:
-    """What the kernel of a loss computes: up to the `order`-th derivative, or a named curvature."""
-    from losskit.kernels.compile import Program
+    """What the kernel of a loss computes; a named curvature takes the gradient's place."""
+    from losskit.kernels.source import Program
 
-    if isinstance(order, str):
-        curvature = _curvature(twin_of(cls, absent), order)
-        trace = Trace(curvature, (curvature,), ())
+    if curvature is None:
+        trace = trace_of(cls, absent)
     else:
-        full = trace_of(cls, absent)
-        trace = Trace(full.value, full.gradient if order else (), full.hessian if order > 1 else ())
+        node = _curvature(twin_of(cls, absent), curvature)
+        trace = Trace(node, (node,), ())
     inside = domain.condition(symbol("y"))
     if of_f.bounded:
         for name in cls.outputs:
             # nan is a prediction's own affair: it passes through
             inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
     parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)
-    return Program(trace.value, trace.gradient, trace.hessian, cls.outputs, parameters, inside)
+    return Program(
+        trace.value, trace.gradient, trace.hessian, cls.outputs, parameters, inside, counts=domain == NONNEGATIVE
+    )
 
 
 @cache
-def compiled_of(cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, order: int | str) -> Any:
+def compiled_of(cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
     """The compiled kernel of `program_of`."""
     from losskit.kernels.compile import compiled
 
-    return compiled(program_of(cls, absent, domain, of_f, order))
+    return compiled(program_of(cls, absent, domain, of_f, curvature))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from losskit.calculus import arrays
@@ -14,10 +14,13 @@ Dialect = Literal["scalar", "array"]
 _LARGEST_PRODUCT = 8  # integer powers up to here are products
 
 
-def function_source(name: str, arguments: Sequence[str], outputs: Sequence[Node], dialect: Dialect) -> str:
+def function_source(
+    name: str, arguments: Sequence[str], outputs: Sequence[Node], dialect: Dialect, labels: Mapping[Node, str] = {}
+) -> str:
     """Source of `def name(arguments): ... return outputs`, one assignment a shared operation.
 
-    In the array dialect the first argument is the namespace `xp`.
+    In the array dialect the first argument is the namespace `xp`. `labels` names the argument that holds the label
+    function of a primitive that has one; elsewhere it is called.
     """
     names: dict[int, str] = {}
     lines: list[str] = []
@@ -28,7 +31,7 @@ def function_source(name: str, arguments: Sequence[str], outputs: Sequence[Node]
             names[id(node)] = _literal(float(node.value))  # type: ignore[arg-type]
         else:
             names[id(node)] = f"t{len(lines)}"
-            lines.append(f"    t{len(lines)} = {_operation(node, [names[id(a)] for a in node.args], dialect)}")
+            lines.append(f"    t{len(lines)} = {_operation(node, [names[id(a)] for a in node.args], dialect, labels)}")
     head = ["xp", *arguments] if dialect == "array" else list(arguments)
     returned = ", ".join(names[id(o)] for o in outputs)
     return "\n".join([f"def {name}({', '.join(head)}):", *lines, f"    return {returned}", ""])
@@ -42,7 +45,7 @@ def functions_used(outputs: Iterable[Node], dialect: Dialect) -> list[str]:
             row = TABLE[node.op]
             template = row.scalar if dialect == "scalar" else row.array
             if template is None and not (node.op == "power" and _product(node, "x")):
-                used.add(node.op)
+                used |= {node.op} | ({row.label} if row.label and dialect == "scalar" else set())
             elif template is not None and template.startswith("select("):
                 used.add("select")
     return sorted(used)
@@ -55,13 +58,15 @@ def array_function(name: str, arguments: Sequence[str], outputs: Sequence[Node])
     return space[name]
 
 
-def _operation(node: Node, args: list[str], dialect: Dialect) -> str:
+def _operation(node: Node, args: list[str], dialect: Dialect, labels: Mapping[Node, str]) -> str:
     if node.op == "power" and (product := _product(node, args[0])):
         return product
     row = TABLE[node.op]
     template = row.scalar if dialect == "scalar" else row.array
     if template is not None:
         return template.format(*args)
+    if row.label and dialect == "scalar":
+        args = [*args, labels.get(node, f"{row.label}({args[0]})")]
     return f"{node.op}({', '.join(['xp', *args] if dialect == 'array' else args)})"
 
 

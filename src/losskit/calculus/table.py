@@ -4,6 +4,9 @@ A row gives a primitive's textbook face (`face` in simpler primitives, or `exact
 LaTeX, and its code: `scalar` for the compiled kernels and `array` for NumPy-like namespaces. A row without `scalar`
 names a function of `losskit.kernels.primitives`, one without `array` a function of `losskit.calculus.arrays`: the
 stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
+
+The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is
+worth looking up where it is a small count.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Primitive:
     exact: Callable[..., Any] | None = None
     scalar: str | None = None
     array: str | None = None
+    label: str | None = None
 
 
 TABLE: dict[str, Primitive] = {}
@@ -177,7 +181,7 @@ mul_exp = _row("mul_exp", r"{0:1} \, e^{{{1:1} \, {2:1}}}", binds=1,
 poisson_deviance = _row(
     "poisson_deviance", r"{0:1} \, \log\left({0:-1}\right) - {0:1} - {0:1} \, {1:1} + e^{{{1:-1}}}", binds=0,
     partials=(lambda y, f: where(y == 0.0, -f, log(y) - f), lambda y, f: exp(f) - y),
-    face=lambda y, f: xlogy(y, y) - y - y * f + exp(f))
+    face=lambda y, f: xlogy(y, y) - y - y * f + exp(f), label="log")
 tweedie_deviance = _row(
     "tweedie_deviance",
     r"\frac{{{{{0:4}}}^{{2 - {2:1}}}}}{{\left(1 - {2:1}\right) \, \left(2 - {2:1}\right)}}"

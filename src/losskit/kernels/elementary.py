@@ -52,6 +52,8 @@ EXP_TAIL = (
     2.0925729341977972e-09,
 )
 
+EXP_FROM_SQUARE = (0.5, *EXP_TAIL)
+
 # log((1 + s)/(1 - s)) = 2 s + s z R(z), z = s^2, for sqrt(1/2) <= (1 + s)/(1 - s) <= sqrt(2), error 2^-57.9 s
 LOG_TAIL = (
     0.6666666666666735,
@@ -261,9 +263,11 @@ def exp2part(x: float, tail: float) -> float:
 
 @scalar
 def exp(x: float) -> float:
-    """e^x (0.53 ulp, 0.75 where subnormal)."""
-    n, p, _ = exp_parts(clamp(x, -746.0, 710.0))
-    return scale_exp(p, n)
+    """e^x (1 ulp). For half of that `exp_parts` keeps the roundings, at nearly twice the time."""
+    x = clamp(x, -746.0, 710.0)
+    n = fma(x, LOG2E, SHIFTER) - SHIFTER
+    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, x))
+    return scale_exp(fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0, n)
 
 
 @scalar

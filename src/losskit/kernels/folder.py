@@ -91,14 +91,17 @@ def _sweep(root: Path, current: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def publish(folder: Path, name: str, text: str) -> Path:
-    """`folder/name` with exactly `text`, created at most once, also by several processes at a time."""
+def publish(folder: Path, name: str, content: bytes, *, same: bool = True) -> Path:
+    """`folder/name` with exactly `content`, created at most once, also by several processes at a time.
+
+    With `same=False` a file that is already there may hold other bytes, and stays.
+    """
     path = folder / name
     if not path.exists():
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
             with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)
         except OSError:  # a file system without hard links
@@ -106,7 +109,7 @@ def publish(folder: Path, name: str, text: str) -> Path:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
-    if path.is_symlink() or path.read_text(encoding="utf-8") != text:
+    if same and (path.is_symlink() or path.read_bytes() != content):
         warnings.warn(f"{path} is not the kernel it should be; remove it", CacheWarning, stacklevel=2)
-        return publish(_temporary_folder(), name, text)
+        return publish(_temporary_folder(), name, content)
     return path

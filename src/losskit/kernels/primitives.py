@@ -388,13 +388,13 @@ EXPM1MX_RATIO = (
 
 
 @scalar
-def poisson_deviance(y: float, f: float) -> float:
+def poisson_deviance(y: float, f: float, log_y: float) -> float:
     """y log y - y - y f + e^f for y >= 0: near d = f - log y = 0 by a series, else by its terms (2 ulp, and d's own).
 
     The one exponential is the gradient's own e^f, so that both together cost little more than one.
     """
     e = exp(f)
-    d = f - log(y)
+    d = f - log_y
     near = (y * d) * d * polynomial(d, EXPM1MX_RATIO)
     value = select(abs(d) < 0.75, near, (e - y) - y * d)
     # where e^f is infinite, so is the value; where y is 0, e^f is all of it

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from losskit.kernels.compile import BLOCK
+from losskit.kernels.source import BLOCK
 
 Array = np.ndarray
 _CHUNK = 16 * BLOCK  # rows converted at a time where an array is not as a kernel wants it
 _THREADED = 50_000  # rows under which threads cost more than they bring
-_KERNEL_TYPES = (np.dtype(np.float64), np.dtype(np.float32))
+_DOUBLE = np.dtype(np.float64)
+_KERNEL_TYPES = (_DOUBLE, np.dtype(np.float32))
 
 _pool: ThreadPoolExecutor | None = None
 _pool_lock = threading.Lock()
@@ -73,7 +74,9 @@ def map_tasks(task: Callable[[int, int], Any], bounds: Iterable[tuple[int, int]]
 
 def is_ready(x: Array, dtype: np.dtype | None = None) -> bool:
     """Whether a kernel can read `x` as it lies in memory, beside arrays of `dtype`."""
-    return x.flags.carray and (x.dtype in _KERNEL_TYPES if dtype is None else x.dtype == dtype)
+    own = x.dtype  # most often the very object, which is quicker than to compare
+    known = own is _DOUBLE or own in _KERNEL_TYPES if dtype is None else own is dtype or own == dtype
+    return known and x.flags.carray
 
 
 def run(
@@ -85,7 +88,7 @@ def run(
     outputs: Mapping[str, Array],
     parameters: tuple[float, ...],
     total: bool,
-) -> tuple[int, float]:
+) -> tuple[bool, float]:
     """Run `kernel` over all rows.
 
     Parameters
@@ -96,29 +99,31 @@ def run(
 
     Returns
     -------
-    outside, sum : not 0 if a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
+    outside, sum : whether a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
     """
     v, g, h = outputs.get("value"), outputs.get("gradient"), outputs.get("hessian")
     rows = y.size
     if rows == 0:
-        return 0, 0.0
+        return False, 0.0
     blocks = -(-rows // BLOCK)
-    sums = np.empty(blocks) if total else None
+    state = np.empty(2 * blocks)  # of each block its sum, and 1.0 if a row lies outside the domain
     if not (is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype))):
-        outside = _run_chunks(kernel, (y, f, w), scale, (v, g, h), parameters, sums)
+        _run_chunks(kernel, (y, f, w), scale, (v, g, h), parameters, state, total)
     else:
         if y.ndim != 1 or f.ndim != 1 or (h is not None and h.ndim != 1):
             y, f, w, v, g, h = (None if x is None else x.reshape(-1) for x in (y, f, w, v, g, h))  # type: ignore[assignment]
         if rows < _THREADED or (threads := thread_count()) == 1:
-            outside = kernel(y, f, w, scale, 0, blocks, sums, v, g, h, *parameters)
+            kernel(y, f, w, state, v, g, h, scale, 0, blocks, total, parameters)
         else:
             bounds = _split(blocks, 4 * threads)
-            outside = any(map_tasks(
-                lambda first, last: kernel(y, f, w, scale, first, last, sums, v, g, h, *parameters), bounds, threads
-            ))
-    if sums is None:
-        return int(outside), 0.0
-    return int(outside), float(sums[0] if blocks == 1 else np.add.reduce(sums))
+            map_tasks(
+                lambda first, last: kernel(y, f, w, state, v, g, h, scale, first, last, total, parameters),
+                bounds, threads,
+            )  # fmt: skip
+    if blocks == 1:
+        total_of_block, outside = state.tolist()
+        return outside != 0.0, total_of_block
+    return bool(state[1::2].any()), float(np.add.reduce(state[::2]))
 
 
 def _split(blocks: int, parts: int) -> list[tuple[int, int]]:
@@ -132,8 +137,9 @@ def _run_chunks(
     scale: float,
     outputs: tuple[Array | None, Array | None, Array | None],
     parameters: tuple[float, ...],
-    sums: Array | None,
-) -> int:
+    state: Array,
+    total: bool,
+) -> None:
     """As `run`, converting a chunk of rows at a time: never a copy of the whole, whatever the layout."""
     y, f, w = arrays
     rows = y.size
@@ -142,7 +148,7 @@ def _run_chunks(
     narrow = y.dtype == f.dtype == np.float32 and (w is None or w.dtype == np.float32)
     common = np.dtype(np.float32 if narrow else np.float64)
 
-    def task(first: int, last: int) -> int:
+    def task(first: int, last: int) -> None:
         ya, fa = _piece(y, first, last, common), _piece(f, first * width, last * width, common)
         wa = None if w is None else _piece(w, first, last, common)
         targets = [None if o is None else o[first:last] for o in flat_outputs]
@@ -151,17 +157,16 @@ def _run_chunks(
             None if t is None else (t if ok else np.empty(t.shape, common))
             for t, ok in zip(targets, direct, strict=True)
         ]
-        part = None if sums is None else sums[first // BLOCK : -(-last // BLOCK)]
+        part = state[2 * (first // BLOCK) : 2 * -(-last // BLOCK)]
         flat = [None if b is None else b.reshape(-1) for b in buffers]
-        outside = kernel(ya, fa, wa, scale, 0, -(-(last - first) // BLOCK), part, *flat, *parameters)
+        kernel(ya, fa, wa, part, *flat, scale, 0, -(-(last - first) // BLOCK), total, parameters)
         for target, buffer, ok in zip(targets, buffers, direct, strict=True):
             if not ok and target is not None:
                 with np.errstate(over="ignore"):  # beyond a narrow dtype is infinite, as in the kernels
                     target[...] = buffer
-        return int(outside)
 
     bounds = [(i, min(i + _CHUNK, rows)) for i in range(0, rows, _CHUNK)]
-    return int(any(map_tasks(task, bounds, thread_count() if rows >= _THREADED else 1)))
+    map_tasks(task, bounds, thread_count() if rows >= _THREADED else 1)
 
 
 def _piece(x: Array, first: int, last: int, dtype: np.dtype) -> Array:

@@ -1,0 +1,61 @@
+"""How kernels reach memory: the data of array objects, and a little space of their own."""
+
+# mypy: disable-error-code="call-arg"
+# (an @intrinsic is declared with a typing context that its callers do not pass)
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from losskit.kernels.elementary import SHIFTER, floor, scalar, to_bits
+
+# an ndarray is Python's object header, then the pointer to its data: part of NumPy's stable ABI (PyArrayObject)
+HEADER = object.__basicsize__
+
+
+def _data_at(typ: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.add(args[0], ir.Constant(args[0].type, HEADER))
+        data = context.get_value_type(types.CPointer(typ))
+        return builder.load(builder.inttoptr(place, data.as_pointer()))
+
+    return types.CPointer(typ)(types.intp), codegen
+
+
+@intrinsic
+def doubles_at(typingctx: Any, address: Any) -> Any:
+    """The data of the array object at `address`, of float64."""
+    return _data_at(types.float64)
+
+
+@intrinsic
+def singles_at(typingctx: Any, address: Any) -> Any:
+    """The data of the array object at `address`, of float32."""
+    return _data_at(types.float32)
+
+
+@intrinsic
+def space(typingctx: Any, size: Any) -> Any:
+    """Room for `size` doubles (a literal) on the kernel's stack."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return cgutils.alloca_once(builder, ir.DoubleType(), size=size.literal_value)
+
+    return types.CPointer(types.float64)(size), codegen
+
+
+@scalar
+def is_small_count(y: float, limit: int) -> bool:
+    """Whether y is 0, 1 ... limit - 1, and not -0."""
+    return (to_bits(y) >= 0) & (y < limit) & (floor(y) == y)
+
+
+@scalar
+def small_count(y: float) -> int:
+    """The integer that a small count is."""
+    return to_bits(y + SHIFTER) & 0xFFFF

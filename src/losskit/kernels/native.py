@@ -1,0 +1,127 @@
+"""Machine code: made from a kernel's text by Numba, kept as an object file, loaded by LLVM alone.
+
+A process that finds the object never imports Numba, most of whose second of start-up this saves. The object's entry is
+a function as CPython's own built-ins are (METH_FASTCALL): calling it costs a tenth of what a foreign call does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from losskit.errors import FormulaError
+
+Function = Callable[..., None]
+_DIGEST = 32  # bytes of sha256 before the object
+_OBJECTS = 7  # arguments handed on as they are: arrays, or None
+_COUNTS = 3
+_METH_FASTCALL = 0x80
+_PYTHON = ("PyFloat_AsDouble", "PyLong_AsSsize_t", "PyEval_SaveThread", "PyEval_RestoreThread", "Py_IncRef")
+_alive: list[Any] = []  # engines own the memory their code lives in; a function's definition must outlast it
+
+
+class _Definition(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("entry", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p),
+    )  # fmt: skip
+
+
+@cache
+def machine() -> str:
+    """The processor the code is for, with its features: objects are not shared between unlike ones."""
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+
+
+@cache
+def target() -> Any:
+    """LLVM's description of this machine, which also names Python's functions to loaded objects."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    for name in _PYTHON:
+        llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
+    llvm.add_symbol("_Py_NoneStruct", id(None))
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault",
+        jit=True,
+    )  # fmt: skip
+
+
+def optimised(path: Path, parameters: int) -> str:
+    """The LLVM code of the generated file at `path`, optimised, with its entry for Python."""
+    from numba import types
+
+    spec = importlib.util.spec_from_file_location(f"losskit._generated.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise FormulaError(f"Python cannot load the generated kernel {path}; remove that file and try again")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    signature = (types.intp,) * _OBJECTS + (types.float64,) + (types.intp,) * _COUNTS + (types.float64,) * parameters
+    module.kernel.compile(signature)
+    (made,) = module.kernel.overloads.values()
+    return str(module.kernel.inspect_llvm(signature)) + _entry(made.fndesc.llvm_func_name, parameters)
+
+
+def _entry(kernel: str, parameters: int) -> str:
+    """LLVM code of `entry(self, arguments, count)`, which unpacks and calls `kernel` without the interpreter's lock."""
+    word = f"i{8 * ctypes.sizeof(ctypes.c_void_p)}"
+    kinds = ["object"] * _OBJECTS + ["double"] + [word] * _COUNTS + ["double"] * parameters
+    lines = [
+        "declare double @PyFloat_AsDouble(ptr)",
+        f"declare {word} @PyLong_AsSsize_t(ptr)",
+        "declare ptr @PyEval_SaveThread()",
+        "declare void @PyEval_RestoreThread(ptr)",
+        "declare void @Py_IncRef(ptr)",
+        "@_Py_NoneStruct = external global i8",
+        f"define ptr @entry(ptr %self, ptr %arguments, {word} %count) {{",
+        "%nowhere = alloca [2 x ptr]",  # Numba's convention: a place for a result, one for an exception; none comes
+    ]
+    handed = ["ptr %nowhere", "ptr %nowhere"]
+    for i, kind in enumerate(kinds):
+        lines += [f"%at{i} = getelementptr ptr, ptr %arguments, {word} {i}", f"%o{i} = load ptr, ptr %at{i}"]
+        if kind == "object":
+            lines += [f"%a{i} = ptrtoint ptr %o{i} to {word}"]
+        else:
+            read = "PyFloat_AsDouble" if kind == "double" else "PyLong_AsSsize_t"
+            lines += [f"%a{i} = call {kind} @{read}(ptr %o{i})"]
+        handed.append(f"{word if kind == 'object' else kind} %a{i}")
+    lines += [
+        "%lock = call ptr @PyEval_SaveThread()",
+        f'%status = call i32 @"{kernel}"({", ".join(handed)})',
+        "call void @PyEval_RestoreThread(ptr %lock)",
+        "call void @Py_IncRef(ptr @_Py_NoneStruct)",
+        "ret ptr @_Py_NoneStruct",
+        "}",
+    ]
+    return "\n".join(["", *lines, ""])
+
+
+def sealed(code: str) -> bytes:
+    """An object file of LLVM `code`, behind its checksum."""
+    content = target().emit_object(llvm.parse_assembly(code))
+    return hashlib.sha256(content).digest() + content
+
+
+def loaded(kept: bytes) -> Function | None:
+    """The function of a sealed object, ready to call; None if a byte is missing or wrong."""
+    content = kept[_DIGEST:]
+    if hashlib.sha256(content).digest() != kept[:_DIGEST]:
+        return None
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+    engine.finalize_object()
+    definition = _Definition(b"kernel", engine.get_function_address("entry"), _METH_FASTCALL, None)
+    _alive.extend((engine, definition))
+    new = ctypes.pythonapi.PyCFunction_NewEx
+    new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    return new(ctypes.byref(definition), None, None)
