@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
@@ -17,7 +19,7 @@ from losskit.errors import CapabilityError, ParameterError, ShapeError
 from losskit.evaluate import evaluate
 from losskit.links import IDENTITY, Link
 from losskit.parameters import checked, parameter_domains
-from losskit.tracing import Trace, compiled_of, graphs_of, in_place_of, trace_of, twin_of
+from losskit.tracing import Structure, Trace, compiled_of, graphs_of, in_place_of, trace_of, twin_of
 from losskit.traits import Traits
 
 Array = Any
@@ -252,20 +254,14 @@ class Pointwise(Loss):
         """
         from losskit.constants import robust_scale
 
-        open_names = self._open()
-        if not open_names:
-            return self
-        scale = robust_scale(residuals, sample_weight)
-        closed = {name: self.tuning[name] * scale for name in open_names}
-        return dataclasses.replace(self, **closed)
+        return self._at_scale(robust_scale(residuals, sample_weight)) if self._open() else self
 
     def latex(self, of: Literal["value", "gradient", "hessian"] = "value") -> str:
         """LaTeX of the formula, or of its derivative by the prediction."""
         if of == "value":
             return latex(self.written())
-        twin = twin_of(*self._structure())
         own = tuple(map(symbol, self.variables))
-        parts = graphs_of(twin, own, own) if own else self.trace()
+        parts = twin_of(self._structure()).derived(own, own) if own else self.trace()
         return latex(getattr(parts, of)[0])
 
     def plot(self, y: float | None = None, path: Any = None) -> Any:
@@ -274,10 +270,39 @@ class Pointwise(Loss):
 
         return plot_loss(self, y=y, path=path)
 
+    def __add__(self, other: Any) -> Pointwise:
+        from losskit.combine import Sum
+
+        return Sum(self, other) if isinstance(other, Pointwise) else NotImplemented
+
+    def __radd__(self, other: Any) -> Pointwise:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # the 0 that sum() starts from
+
+    def __mul__(self, factor: Any) -> Pointwise:
+        from losskit.combine import Multiple
+
+        return Multiple(float(factor), self) if isinstance(factor, Real) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> Pointwise:
+        return self * (1 / divisor) if isinstance(divisor, Real) and divisor else NotImplemented
+
     # -- below: how the above is done
 
     def _open(self) -> list[str]:
-        return [name for name, value in self.parameters.items() if value == "auto"]
+        """The parameters that are still "auto", those of losses inside included."""
+        inner = [name for part in self.parameters.values() if isinstance(part, Pointwise) for name in part._open()]
+        return [name for name, value in self.parameters.items() if isinstance(value, str) and value == "auto"] + inner
+
+    def _at_scale(self, scale: float) -> Pointwise:
+        """This loss with every "auto" at its tuning constant times `scale`."""
+        closed = {
+            name: value._at_scale(scale) if isinstance(value, Pointwise) else self.tuning[name] * scale
+            for name, value in self.parameters.items()
+            if isinstance(value, Pointwise) or (isinstance(value, str) and value == "auto")
+        }
+        return dataclasses.replace(self, **closed) if closed else self
 
     def _kernel(self, curvature: str | None = None) -> tuple[Any, tuple[float, ...]]:
         """The compiled kernel, a named curvature in the gradient's place; and its parameters' numbers."""
@@ -292,31 +317,49 @@ class Pointwise(Loss):
                     "loss.resolve(residuals, sample_weight), give a number, or pass the loss to an estimator, which "
                     "resolves it on the training rows"
                 )
-            # None is part of the formula; only numbers are parameters of the kernel
-            numbers = tuple(v for v in self.parameters.values() if v is not None)
-            kernel = compiled_of(*self._structure(), self.domain, self.prediction_domain, curvature)
-            ready[curvature] = (kernel, numbers)
+            kernel = compiled_of(self._structure(), self.domain, self.prediction_domain, curvature)
+            ready[curvature] = (kernel, tuple(self._numbers()))
         return ready[curvature]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(self.parameters.values())
 
-    def _structure(self) -> tuple[Any, tuple[str, ...]]:
-        """What decides the graphs: the class, and which parameters are None."""
-        return type(self), tuple(name for name, value in self.parameters.items() if value is None)
+    def _structure(self) -> Structure:
+        given = self.parameters.items()
+        absent = tuple(name for name, value in given if value is None)
+        return Structure(type(self), absent, tuple((n, v._structure()) for n, v in given if isinstance(v, Pointwise)))
+
+    def _numbers(self) -> Iterator[float]:
+        """The numbers among the parameters, those of losses inside included, in the order of the kernel's."""
+        for value in self.parameters.values():
+            if isinstance(value, Pointwise):
+                yield from value._numbers()
+            elif value is not None:  # None is part of the formula
+                yield value
 
     def trace(self) -> Trace:
         """The graphs of this loss: value, gradient and Hessian in the symbols y, the outputs and the parameters."""
-        return trace_of(*self._structure())
+        return trace_of(self._structure())
 
     def written(self) -> Node:
         """The formula as written, in its own variables (`r`, `m`, or y and the outputs)."""
-        twin = twin_of(*self._structure())
+        twin = twin_of(self._structure())
         return as_node(twin.formula(*map(symbol, self.variables or ("y", *self.outputs))))
 
+    def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
+        """Value, gradient and Hessian in the formula's variables, by `predictions` among them."""
+        return graphs_of(self, variables, predictions)
+
     def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
-        """Value, gradient and Hessian in y and f; a family with a variable of its own overrides this."""
-        return graphs_of(self, (y, *f), f)
+        """Value, gradient and Hessian in y and f."""
+        if not self.variables:
+            return self.derived((y, *f), f)
+        own = symbol(self.variables[0])
+        trace = self.derived((own,), (own,))
+        if self.variables == ("r",):
+            return in_place_of(trace, own, f[0] - y)
+        trace = in_place_of(trace, own, y * f[0])
+        return Trace(trace.value, (y * trace.gradient[0],), trace.hessian)  # y * y is 1
 
     def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
         if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):
@@ -341,10 +384,6 @@ class Residual(Pointwise):
     def formula(self, r: Any) -> Any:  # type: ignore[override]
         raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, r)")
 
-    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
-        r = symbol("r")
-        return in_place_of(graphs_of(self, (r,), (r,)), r, f[0] - y)
-
 
 class Margin(Pointwise):
     """A loss of the margin m = y f, y being -1 or +1: write `formula(self, m)`."""
@@ -354,8 +393,3 @@ class Margin(Pointwise):
 
     def formula(self, m: Any) -> Any:  # type: ignore[override]
         raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, m)")
-
-    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
-        m = symbol("m")
-        trace = in_place_of(graphs_of(self, (m,), (m,)), m, y * f[0])
-        return Trace(trace.value, (y * trace.gradient[0],), trace.hessian)  # y * y is 1

@@ -252,9 +252,7 @@ def _summary(loss: Pointwise) -> str:
 
 def _traits(loss: Pointwise) -> Any:
     """The traits, a parameter "auto" taken at its tuning constant: for residuals of scale 1."""
-    import dataclasses
-
-    return dataclasses.replace(loss, **{name: loss.tuning[name] for name in loss._open()}).traits()
+    return loss._at_scale(1.0).traits()
 
 
 def _traits_in_short(loss: Pointwise) -> str:

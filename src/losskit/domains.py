@@ -105,6 +105,7 @@ TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
 Positive = Annotated[float, POSITIVE]
 Nonnegative = Annotated[float, NONNEGATIVE]
 Probability = Annotated[float, OPEN_UNIT]
+Rate = Annotated[float, Domain(0.0, 1.0, closed_high=False)]
 TweediePower = Annotated[float, TWEEDIE_POWER]
 OptionalProbability = Annotated[float | None, OPEN_UNIT]
 Scale = Annotated[float | Literal["auto"], POSITIVE]

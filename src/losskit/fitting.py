@@ -7,7 +7,9 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
+from losskit.expressions import read_loss
 from losskit.model import LinearModel
+from losskit.own import from_formula
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
 from losskit.registry import get
@@ -18,8 +20,15 @@ _CLASSES = ("logit", "sign")
 
 
 def parse_loss(text: str) -> Pointwise:
-    """The loss that "huber:delta=1.35" or "poisson" names; several parameters are separated by commas."""
+    """The loss that "huber:delta=1.35", "poisson", "formula: abs(f - y)" or "2 * Huber() + Quantile(0.9)" names.
+
+    After a name, several parameters are separated by commas.
+    """
     name, _, given = text.partition(":")
+    if name.strip().lower() == "formula":
+        return from_formula(given.strip())
+    if "(" in text:
+        return read_loss(text)
     parameters: dict[str, Any] = {}
     for part in filter(None, given.split(",")):
         key, equals, value = part.partition("=")

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from losskit import modelfile, registry
+from losskit import modelfile
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
+from losskit.expressions import is_known, read_loss
 from losskit.preprocess import Preprocessor
 from losskit.tables import Table, read_table
 
 Array = np.ndarray
 _SCHEMA = "losskit.linear/1"
-_TEXT = {"schema": str, "target": str, "question": str, "loss": dict, "classes": list, "preprocess": dict}
+_TEXT = {"schema": str, "target": str, "question": str, "loss": str, "classes": list, "preprocess": dict}
 _NUMBERS = ("alpha", "intercept", "shift")
 
 
@@ -84,10 +85,21 @@ class LinearModel:
         return read_table(path, kinds=self.preprocessor.kinds)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
-        """Write a model file; `load_model` is the way back."""
+        """Write a model file; `load_model` is the way back.
+
+        Raises
+        ------
+        CapabilityError
+            If the loss is a class of your own, which the file cannot hold.
+        """
+        if not is_known(self.loss):
+            raise CapabilityError(
+                f"{self.loss!r} is a class of your own, and a model file holds no code; write it as a text with "
+                "losskit.from_formula, or combine losses of the catalogue"
+            )
         payload = {
             "schema": _SCHEMA, "target": self.target, "question": self.question, "classes": list(self.classes),
-            "loss": {"name": type(self.loss).__name__, "parameters": self.loss.parameters},
+            "loss": repr(self.loss),
             "preprocess": self.preprocessor.to_dict(),
             **{name: float(getattr(self, name)) for name in _NUMBERS},
         }  # fmt: skip
@@ -150,19 +162,11 @@ def posterior(loss: Pointwise, f: Array) -> Array:
         return np.asarray(np.log(for_zero) - np.log(for_one))
 
 
-def _loss(described: dict[str, Any], where: str) -> Pointwise:
-    name, parameters = described.get("name"), described.get("parameters")
-    if (
-        not isinstance(name, str)
-        or name not in registry.losses()
-        or not isinstance(parameters, dict)
-        or len(described) != 2
-    ):
-        raise ModelFileError(f"{where}: the loss {str(described)[:60]} is not known to this losskit; update it")
+def _loss(printed: str, where: str) -> Pointwise:
     try:
-        loss = registry.get(name, **parameters)
-    except (LosskitError, TypeError) as error:
-        raise ModelFileError(f"{where}: the loss {name} cannot be made ({error}); the model is damaged") from None
-    if len(loss.outputs) != 1 or loss._open() or loss.parameters != parameters:
+        loss = read_loss(printed)
+    except LosskitError as error:
+        raise ModelFileError(f"{where}: the loss {printed[:80]!r} cannot be made: {error}; update losskit") from None
+    if len(loss.outputs) != 1 or loss._open() or repr(loss) != printed:
         raise ModelFileError(f"{where}: {loss!r} is not what a linear model is fitted with; the model is damaged")
     return loss

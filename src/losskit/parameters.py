@@ -16,11 +16,13 @@ from losskit.errors import ParameterError
 
 @cache
 def parameter_domains(cls: Any) -> dict[str, tuple[Domain, tuple[Any, ...]]]:
-    """Each parameter's domain, and the other values its annotation allows (None, "auto")."""
+    """Each number's domain, and the other values its annotation allows (None, "auto")."""
     hints = get_type_hints(cls, include_extras=True)
     found = {}
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
+        if hasattr(hint, "formula"):
+            continue  # a loss inside a loss: its own parameters are checked where it is made
         domains = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Domain)]
         if get_origin(hint) is not Annotated or not domains:
             raise ParameterError(

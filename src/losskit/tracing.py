@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,18 +43,64 @@ def in_place_of(trace: Trace, variable: Node, replacement: Node) -> Trace:
     )
 
 
-@cache
-def twin_of(cls: Any, absent: tuple[str, ...]) -> Any:
-    """A loss of `cls` with its parameters as symbols, but for those that are None."""
-    twin = object.__new__(cls)
-    for field in dataclasses.fields(cls):
-        object.__setattr__(twin, field.name, None if field.name in absent else symbol(field.name))
+@dataclass(frozen=True)
+class Structure:
+    """What decides a loss's graphs: the class, which parameters are None, and the losses it is made of.
+
+    `parts` has the name and structure of each parameter that is a loss itself; the symbols of its parameters are
+    numbered, so that `Huber(delta) + Huber(delta)` has `delta_1` and `delta_2`.
+    """
+
+    cls: Any
+    absent: tuple[str, ...] = ()
+    parts: tuple[tuple[str, Structure], ...] = ()
+
+    def symbols(self, suffix: str = "") -> dict[str, str | dict[str, Any]]:
+        """The symbol of each parameter that is a number, nested as the losses are, in the order of the kernel's."""
+        parts = dict(self.parts)
+        found: dict[str, Any] = {}
+        for field in dataclasses.fields(self.cls):
+            if field.name in parts:
+                position = 1 + [name for name, _ in self.parts].index(field.name)
+                found[field.name] = parts[field.name].symbols(f"{suffix}_{position}")
+            elif field.name not in self.absent:
+                found[field.name] = field.name + suffix
+        return found
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The symbols' names, flat."""
+        return tuple(_flat(self.symbols()))
+
+
+def _flat(symbols: dict[str, Any]) -> Iterator[str]:
+    for value in symbols.values():
+        if isinstance(value, str):
+            yield value
+        else:
+            yield from _flat(value)
+
+
+def _twin(structure: Structure, symbols: dict[str, Any]) -> Any:
+    twin = object.__new__(structure.cls)
+    parts = dict(structure.parts)
+    for field in dataclasses.fields(structure.cls):
+        given = symbols.get(field.name)
+        value = _twin(parts[field.name], symbols[field.name]) if field.name in parts else given and symbol(given)
+        object.__setattr__(twin, field.name, value)
     return twin
 
 
 @cache
-def trace_of(cls: Any, absent: tuple[str, ...]) -> Trace:
-    return twin_of(cls, absent).graphs(symbol("y"), tuple(map(symbol, cls.outputs)))
+def twin_of(structure: Structure) -> Any:
+    """A loss of this structure with its parameters as symbols, but for those that are None."""
+    return _twin(structure, structure.symbols())
+
+
+@cache
+def trace_of(structure: Structure) -> Trace:
+    twin = twin_of(structure)
+    return twin.graphs(symbol("y"), tuple(map(symbol, twin.outputs)))
 
 
 def _curvature(twin: Any, kind: str) -> Node:
@@ -67,31 +114,28 @@ def _curvature(twin: Any, kind: str) -> Node:
     return as_node(twin.information(*map(symbol, twin.outputs)))
 
 
-def program_of(
-    cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, curvature: str | None = None
-) -> Any:
+def program_of(structure: Structure, domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
     """What the kernel of a loss computes; a named curvature takes the gradient's place."""
     from losskit.kernels.source import Program
 
+    outputs = twin_of(structure).outputs
     if curvature is None:
-        trace = trace_of(cls, absent)
+        trace = trace_of(structure)
     else:
-        node = _curvature(twin_of(cls, absent), curvature)
+        node = _curvature(twin_of(structure), curvature)
         trace = Trace(node, (node,), ())
     inside = domain.condition(symbol("y"))
     if of_f.bounded:
-        for name in cls.outputs:
+        for name in outputs:
             # nan is a prediction's own affair: it passes through
             inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
-    parameters = tuple(field.name for field in dataclasses.fields(cls) if field.name not in absent)
-    return Program(
-        trace.value, trace.gradient, trace.hessian, cls.outputs, parameters, inside, counts=domain == NONNEGATIVE
-    )
+    counts = domain == NONNEGATIVE
+    return Program(trace.value, trace.gradient, trace.hessian, outputs, structure.parameters, inside, counts)
 
 
 @cache
-def compiled_of(cls: Any, absent: tuple[str, ...], domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
+def compiled_of(structure: Structure, domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
     """The compiled kernel of `program_of`."""
     from losskit.kernels.compile import compiled
 
-    return compiled(program_of(cls, absent, domain, of_f, curvature))
+    return compiled(program_of(structure, domain, of_f, curvature))

@@ -20,7 +20,7 @@ from losskit.calculus.exact import evaluate as exact
 from losskit.calculus.graph import BOOLEAN, Node, as_node, build, constant, nodes_of, substitute, symbol
 from losskit.calculus.table import TABLE
 from losskit.registry import losses
-from losskit.tracing import twin_of
+from losskit.tracing import Structure, twin_of
 from tests.calculus.test_derive import BODY_PLACES, PLACES, SMOOTH
 from tests.laws.array_laws import by_arrays, departures, examples, truth
 
@@ -49,14 +49,15 @@ def flipped(root: Node) -> Iterator[tuple[str, Node]]:
 
 def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
     """Twins of `cls` whose formula, or stated derivative, has one thing flipped."""
-    twin = twin_of(cls, tuple(n for n, v in cls().parameters.items() if v is None))
+    absent = cls()._structure().absent
+    twin = twin_of(Structure(cls, absent))
     for method in ("formula", "derivative", "second_derivative"):
         if not hasattr(twin, method):
             continue
         node = as_node(getattr(twin, method)(*map(symbol, cls.variables or ("y", "f"))))
         for name, mutant in flipped(node):
             body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
-            yield f"{method}: {name}", twin_of(body, tuple(n for n, v in cls().parameters.items() if v is None))
+            yield f"{method}: {name}", twin_of(Structure(body, absent))
 
 
 def _instances(cls: type[Pointwise]) -> list[Pointwise]:

@@ -25,6 +25,8 @@ LAYERS = [
     ("base",),
     ("losses", "penalties", "combine", "constants"),
     ("registry",),
+    ("own",),
+    ("expressions",),
     ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),
@@ -45,6 +47,7 @@ LAYERS = [
 ]
 EXCEPTIONS = {  # (module, module of a higher room): why; inside a function only
     ("base", "constants"): "loss.constant() and loss.resolve() are methods; the arithmetic lives apart",
+    ("base", "combine"): "2 * loss and loss + loss are methods",
     ("base", "report.plots"): "loss.plot() is a method; matplotlib stays with the report",
     ("base", "hosts"): "loss.to_torch() and kin load an adapter by name",
     ("border", "hosts"): "loss(tensor, tensor) loads an adapter by name",

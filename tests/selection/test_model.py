@@ -59,10 +59,10 @@ def damaged(model, path, **changes):
     "changes",
     [
         {"schema": "losskit.linear/2"}, {"target": "gone"}, {"also": 1}, {"intercept": "0"}, {"alpha": 1},
-        {"classes": ["no", "no"]}, {"classes": []}, {"classes": ["a", "b", "c"]}, {"loss": {"name": "os.system"}},
-        {"loss": {"name": ["Logistic"], "parameters": {}}}, {"loss": {"name": "Huber", "parameters": {"delta": -1.0}}},
-        {"loss": {"name": "Huber", "parameters": {"delta": "auto"}}}, {"coef": np.zeros(5)}, {"preprocess": {}},
-        {"loss": {"name": "Huber", "parameters": {"delta": 1.0}}}, {"coef": np.array([np.nan, 1.0])},
+        {"classes": ["no", "no"]}, {"classes": []}, {"classes": ["a", "b", "c"]}, {"loss": "os.system(1.0)"},
+        {"loss": {"name": "Logistic"}}, {"loss": "Huber(delta=-1.0)"},
+        {"loss": "Huber(delta='auto')"}, {"coef": np.zeros(5)}, {"preprocess": {}},
+        {"loss": "Huber(delta=1.0)"}, {"coef": np.array([np.nan, 1.0])},
     ],
 )  # fmt: skip
 def test_what_no_fit_makes_is_refused(model, tmp_path, changes):

@@ -17,6 +17,7 @@ from typing import Any
 
 from losskit.errors import FormulaError
 
+_NO_FORMULA = "has no formula here; losskit.calculus has the functions that formulas may call"
 _BRANCH = "a formula cannot branch on data: write where(condition, a, b)"
 
 
@@ -24,7 +25,6 @@ class Node:
     """One operation in a formula: `op` names a row of the primitive table, or is "constant" or "symbol"."""
 
     __slots__ = ("__weakref__", "args", "op", "value")
-    __array_ufunc__ = None  # NumPy's own operators must not swallow a node into an object array
 
     op: str
     args: tuple[Node, ...]
@@ -37,6 +37,18 @@ class Node:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a node is immutable")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions on symbols: `np.exp(r)` is exp of r, and `np.float64(2) * r` is 2 r."""
+        act = _NUMPY.get(ufunc.__name__)
+        if act is None or method != "__call__" or options:
+            raise FormulaError(f"np.{ufunc.__name__} {_NO_FORMULA}")
+        return act(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ != "where" or len(args) != 3 or kwargs:
+            raise FormulaError(f"np.{function.__name__} {_NO_FORMULA}")
+        return where(*args)
 
     def __bool__(self) -> bool:
         raise FormulaError(_BRANCH)
@@ -287,6 +299,25 @@ def build(op: str, *args: Any) -> Any:
 def where(condition: Any, a: Any, b: Any) -> Node:
     """`a` where the condition holds, else `b`; a nan in the condition takes `b`."""
     return _build("where", condition, a, b)
+
+
+_NUMPY: dict[str, Callable[..., Node]] = {
+    **{
+        name: lambda *args, op=op: _build(op, *args)
+        for name, op in {
+            "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "power": "power", "negative": "neg",
+            "float_power": "power", "absolute": "abs", "fabs": "abs", "maximum": "maximum", "minimum": "minimum",
+            "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "tanh": "tanh",
+            "less": "lt", "less_equal": "le", "equal": "eq", "logical_and": "and", "logical_or": "or",
+            "logical_not": "not",
+        }.items()
+    },
+    "square": lambda x: x * x,
+    "positive": lambda x: x,
+    "greater": lambda a, b: _build("lt", b, a),
+    "greater_equal": lambda a, b: _build("le", b, a),
+    "not_equal": lambda a, b: _build("not", _build("eq", a, b)),
+}  # fmt: skip
 
 
 def nodes_of(roots: Iterable[Node]) -> list[Node]:

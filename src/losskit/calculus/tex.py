@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from losskit.calculus.graph import Node, nodes_of
@@ -58,7 +59,9 @@ def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:
 
 
 def symbol_name(name: str) -> str:
-    """A symbol's letter: Greek names as the letter, single letters as they are, words upright."""
+    """A symbol's letter: Greek names as the letter, single letters as they are, words upright; `a_1` is numbered."""
+    if numbered := re.fullmatch(r"(.+?)((?:_\d+)+)", name):
+        return f"{symbol_name(numbered[1])}_{{{numbered[2][1:].replace('_', ',')}}}"
     if name in _GREEK:
         return rf"\{name}"
     return name if len(name) == 1 else rf"\mathrm{{{name.replace('_', ' ')}}}"

@@ -71,7 +71,7 @@ def plot_loss(loss: Pointwise, y: float | None = None, path: str | os.PathLike[s
     target = None if path is None else _target(path)
     if len(loss.outputs) != 1:
         raise CapabilityError(f"{loss!r} predicts {len(loss.outputs)} numbers a row; only losses of one are drawn")
-    shown = dataclasses.replace(loss, **{name: loss.tuning[name] for name in loss._open()})
+    shown = loss._at_scale(1.0)
     view = _view(shown, y)
     figure = Figure(figsize=(11, 3.7), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
