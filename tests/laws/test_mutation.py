@@ -22,6 +22,7 @@ from losskit.calculus.table import TABLE
 from losskit.registry import losses
 from losskit.tracing import twin_of
 from tests.calculus.test_derive import BODY_PLACES, PLACES, SMOOTH
+from tests.laws.anchors import collected
 from tests.laws.array_laws import by_arrays, departures, examples, truth
 
 _OPPOSITE = {"add": "sub", "mul": "div", "div": "mul", "maximum": "minimum", "minimum": "maximum"}
@@ -62,7 +63,7 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
 def _instances(cls: type[Pointwise]) -> list[Pointwise]:
     if "level" in cls.__dataclass_fields__:
         return [cls(0.7)]
-    return [cls(1.6), cls(3.0)] if cls.__name__ == "Tweedie" else [cls()]
+    return [cls(**settings) for settings in collected("INSTANCES").get(cls.__name__, [{}])]
 
 
 def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:

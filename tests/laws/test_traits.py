@@ -31,9 +31,13 @@ def _flips(claimed: Traits) -> list[Traits]:
             flipped.append(dataclasses.replace(claimed, **{field.name: not value}))
         elif isinstance(value, float):
             others = (
-                [1e4 if value == float("inf") else value * 1.1 + 0.05, value * 0.9 - 0.05] if value < 1e300 else [50.0]
+                [1e4 if value == float("inf") else value * 1.1 + 0.05, value * 0.9 - 0.07] if value < 1e300 else [50.0]
             )
+            others = [other for other in others if abs(other - value) > 4e-3]
             flipped += [dataclasses.replace(claimed, **{field.name: other}) for other in others]
+        elif isinstance(value, tuple):
+            moved = tuple(k + 0.05 for k in value)
+            flipped += [dataclasses.replace(claimed, kinks=k) for k in ((), (*value, 0.37), moved) if k != value]
         elif value in ("mean", "median", "expectile"):
             flipped.append(dataclasses.replace(claimed, elicits="median" if value == "mean" else "mean"))
     return flipped

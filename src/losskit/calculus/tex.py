@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
-from losskit.calculus.graph import Node, nodes_of
+from losskit.calculus.graph import Node, is_constant, nodes_of
 from losskit.calculus.table import TABLE, exp
 
 ATOM = 4
+_FACTOR = r"{0:1} \, "  # a first argument that multiplies the rest: not written where it is 1
 _MIRRORED = {"lt": "{1:0} > {0:0}", "le": r"{1:0} \ge {0:0}"}  # 0 < x reads better as x > 0
 _GREEK = frozenset((
     "alpha", "beta", "gamma", "delta", "epsilon", "kappa", "lambda", "mu", "nu", "rho", "sigma", "tau", "phi", "psi",
@@ -44,6 +46,8 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
             done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
         else:
             row = TABLE[node.op]
+            if row.latex.startswith(_FACTOR) and is_constant(node.args[0], 1.0):
+                row = replace(row, latex=row.latex.removeprefix(_FACTOR))
             done[id(node)] = _Typeset(row.latex.format(*(done[id(a)] for a in node.args)), row.binds)
     return done[id(root)].text.replace("+ -", "- ")
 
