@@ -93,7 +93,8 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     y = np.array([[-1.0], [-0.3], [0.0], [1e-4], [0.2], [1.0], [5.0], [40.0]])
     f = np.linspace(-20, 20, 8001)
     if loss.link is IDENTITY:
-        f = np.concatenate([-np.logspace(12, 1.4, 300), f, np.logspace(1.4, 12, 300)])
+        ends = np.concatenate([np.logspace(1.4, 12, 300), np.logspace(-6, -2.4, 100)])
+        f = np.sort(np.concatenate([-ends, f, ends]))
     if loss.prediction_domain.bounded:
         f = np.concatenate([f, loss.prediction_domain.low + np.logspace(-6, 0, 200)])
         f = np.unique(f[loss.prediction_domain.contains(f)])
@@ -109,8 +110,9 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
     scale = min(_scales(loss))
     middle, half = size < 5 * scale, size <= size.max() / 2
     with np.errstate(all="ignore"):
-        steps = np.diff(g, axis=1)  # nan between infinite gradients: no step is known there
-        jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1]))
+        steps = np.diff(g, axis=1)
+        steps = np.where(np.isfinite(steps), steps, np.nan)  # between infinite gradients no step is known
+        jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1])) + 1e-10 * np.abs(g[:, 1:])
     kink = np.abs(steps) > 0.02 * np.abs(g).max(initial=0, where=np.abs(g) < 2 * scale) + jump
     bent = (h >= 0).all() and ((h[:, middle] > 0).all() or _rising(loss, evaluate, 5 * scale))
     found = {
@@ -175,8 +177,10 @@ def _kinks(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
     g, h = evaluate(loss, y, x)[1:]
     with np.errstate(all="ignore"):
         steps = np.abs(np.diff(g))
-        smooth = 3 * np.diff(x) * np.maximum(np.abs(h[1:]), np.abs(h[:-1]))
-    most = np.abs(g[np.abs(x) < 5 * max(_scales(loss))]).max()
+        steps = np.where(np.isfinite(steps), steps, np.nan)
+        smooth = 3 * np.diff(x) * np.maximum(np.abs(h[1:]), np.abs(h[:-1])) + 1e-10 * np.abs(g[1:])
+    near = np.abs(g[np.abs(x) < 5 * max(_scales(loss))])
+    most = near[np.isfinite(near)].max()
     jumps: list[float] = []
     for at in np.flatnonzero(steps > smooth + 1e-2 * min(most, 1.0)):
         low, high = x[at], x[at + 1]
@@ -189,8 +193,7 @@ def _kinks(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
         a, c = gradient(np.array([low, high]))
         if abs(c - a) > 0.3 * steps[at]:
             jumps.append(low)
-    near = 1e-9 * unit
-    unknown = [j for j in jumps if not any(abs(j - k) <= near + 1e-9 * abs(k) for k in claimed.kinks)]
+    unknown = [j for j in jumps if not any(abs(j - k) <= 1e-9 * (unit + abs(k)) for k in claimed.kinks)]
     sides = [gradient(np.array([k - 1e-9 * (unit + abs(k)), k + 1e-9 * (unit + abs(k))])) for k in claimed.kinks]
     none = [s for s in sides if not abs(s[1] - s[0]) > 1e-6 * np.abs(s).max()]
     return ["kinks"] if unknown or none else []
@@ -266,7 +269,7 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         return wrong
     level = getattr(loss, "level", 0.5)
     for _ in range(3):
-        y = np.round(rng.gamma(2.0, 0.6, 31) + 0.05, 3)
+        y = np.round(np.minimum(rng.gamma(2.0, 0.6, 31) + 0.05, 3.5), 3)
         best = float(loss.predict(grid[np.argmin(evaluate(loss, y[:, None], grid[None, :])[0].sum(axis=0))]))
         wanted = {
             "mean": lambda y=y: y.mean(),

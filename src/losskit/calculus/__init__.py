@@ -10,6 +10,7 @@ from losskit.calculus.table import (
     abs_power,
     barron,
     damped,
+    div_square,
     equal,
     exp,
     expm1,

@@ -196,6 +196,10 @@ def inverse_square(xp: Any, k: Array, r: Array, c: Array) -> Array:
     return xp.where(far, k / x / x, k / (1.0 + square))
 
 
+def div_square(xp: Any, x: Array, s: Array) -> Array:
+    return x / s / s
+
+
 def fair(xp: Any, r: Array, c: Array) -> Array:
     x = xp.abs(r) / c
     return c * (c * -log1pmx(xp, x))

@@ -22,7 +22,7 @@ class Primitive:
     """One row of the table; see the module's text for the fields.
 
     `latex` is a template; `{0:p}` puts argument 0 in parentheses unless it binds tighter than `p`
-    (0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
+    (-3 or, -2 and, -1 comparison, 0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
     `partials` has one derivative an argument; `tangent`, where stated, takes arguments and their derivatives at once.
     """
 
@@ -90,11 +90,11 @@ le = _row("le", r"{0:0} \le {1:0}", binds=-1, exact=lambda mp, a, b: a <= b,
           scalar="({0} <= {1})", array="({0} <= {1})")
 equal = _row("eq", "{0:0} = {1:0}", binds=-1, exact=lambda mp, a, b: a == b,
              scalar="({0} == {1})", array="({0} == {1})")
-and_ = _row("and", r"{0:-1} \wedge {1:-1}", binds=-1, exact=lambda mp, a, b: a and b,
+and_ = _row("and", r"{0:-2} \wedge {1:-2}", binds=-2, exact=lambda mp, a, b: a and b,
             scalar="({0} & {1})", array="({0} & {1})")
-or_ = _row("or", r"{0:-1} \vee {1:-1}", binds=-1, exact=lambda mp, a, b: a or b,
+or_ = _row("or", r"{0:-3} \vee {1:-3}", binds=-3, exact=lambda mp, a, b: a or b,
            scalar="({0} | {1})", array="({0} | {1})")
-not_ = _row("not", r"\neg\left({0:-1}\right)", binds=-1, exact=lambda mp, a: not a,
+not_ = _row("not", r"\neg\left({0:-3}\right)", binds=-1, exact=lambda mp, a: not a,
             scalar="(not {0})", array="xp.logical_not({0})")
 _row("where", "", binds=4, tangent=_where_tangent, scalar="select({0}, {1}, {2})")  # tex.py sets the cases
 abs_ = _row("abs", r"\left|{0:-1}\right|", binds=4,
@@ -213,6 +213,9 @@ inverse_square = _row("inverse_square", r"\frac{{{0:-1}}}{{1 + \left({1:1} / {2:
                                 lambda k, r, c: -2.0 * damped(1.0 / c**2, r, c) * inverse_square(k, r, c),
                                 lambda k, r, c: 2.0 * r / c * damped(1.0 / c**2, r, c) * inverse_square(k, r, c)),
                       face=lambda k, r, c: k / (1.0 + (r / c) ** 2))
+div_square = _row("div_square", r"\frac{{{0:-1}}}{{{1:4}^{{2}}}}", binds=3,
+                  partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_square(x, s) / s),
+                  face=lambda x, s: x / s**2)
 fair = _row("fair", r"{1:4}^{{2}} \, \left(\left|{0:-1}\right| / {1:4} - \log\left(1 + \left|{0:-1}\right| / {1:4}\right)\right)",
             binds=1, partials=(lambda r, c: r / (1.0 + abs(r) / c),
                                lambda r, c: (2.0 * fair(r, c) - r**2 / (1.0 + abs(r) / c)) / c),

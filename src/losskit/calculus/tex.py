@@ -42,6 +42,9 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
         elif node.op == "mul_exp" and node.args[1].op == "constant":
             c, a, x = node.args
             done[id(node)] = _Typeset(latex(c * exp(a * x), names), 1)
+        elif node.op == "not" and node.args[0].op == "eq":
+            a, b = (done[id(each)] for each in node.args[0].args)
+            done[id(node)] = _Typeset(rf"{a:0} \ne {b:0}", -1)
         elif node.op in _MIRRORED and node.args[0].op == "constant":
             done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
         else:
@@ -55,7 +58,7 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
 def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:
     rows = []
     while node.op == "where":
-        rows.append(rf"{done[id(node.args[1])]:-1} & \text{{if }} {done[id(node.args[0])]:-1}")
+        rows.append(rf"{done[id(node.args[1])]:-1} & \text{{if }} {done[id(node.args[0])]:-3}")
         node = node.args[2]
     rows.append(rf"{done[id(node)]:-1} & \text{{otherwise}}")
     return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

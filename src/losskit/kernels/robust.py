@@ -110,6 +110,14 @@ def inverse_square(k: float, r: float, c: float) -> float:
 
 
 @scalar
+def div_square(x: float, s: float) -> float:
+    """x/s^2 (1 ulp)."""
+    lift = (abs(s) < 1.0) & (abs(s) > 1e-150)
+    q = x * select(lift, 2.0**500, 1.0) / s / s
+    return q * select(lift, 2.0**-500, 1.0)
+
+
+@scalar
 def fair(r: float, c: float) -> float:
     """c^2 (|r|/c - log(1 + |r|/c)): near 0 by its series, far out by its asymptote (3 ulp)."""
     size = abs(r)
@@ -181,7 +189,7 @@ def mul_gauss(k: float, r: float, c: float) -> float:
     """k exp(-(r/c)^2), 0 far out whatever k (1.5 ulp)."""
     n, h, t, x = gauss_parts(r, c)
     p, rest = fast_two_sum(1.0, h)
-    return select(x > 38.0, 0.0, joined(k * (p + (rest + t)), n))
+    return select(x > 38.0, 0.0, joined(k * (0.5 * (p + (rest + t))), n + 1.0))
 
 
 @scalar
@@ -314,7 +322,7 @@ def barron_slope(r: float, alpha: float, c: float) -> float:
     _, head, tail, b, b_tail, _, _ = barron_parts(r, alpha, c)
     e, e_tail = barron_exponent(alpha, b, b_tail, head, tail)
     n, p, _ = exp_parts_tailed(clamp(e, -1500.0, 1500.0), e_tail)
-    return select(alpha == 2.0, r, select(e < -1480.0, 0.0, joined(r * p, n)))
+    return select(alpha == 2.0, r, select(e < -1480.0, 0.0, joined(r * (0.5 * p), n + 1.0)))
 
 
 @scalar

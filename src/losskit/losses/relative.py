@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from losskit.base import Pointwise, Residual
-from losskit.calculus import log1p_ratio, where
+from losskit.calculus import div_square, log1p_ratio, where
 from losskit.domains import ABOVE_MINUS_ONE, NONZERO, Positive
 from losskit.traits import Traits
 
@@ -21,6 +21,9 @@ class MAPE(Pointwise):
 
     def formula(self, y: Any, f: Any) -> Any:
         return abs(f - y) / abs(y)
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return where(f > y, 1, where(f < y, -1, 0)) / abs(y)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, symmetric=True, differentiable=False, bounded=False,
@@ -40,8 +43,7 @@ class SymmetricMAPE(Pointwise):
 
     def derivative(self, y: Any, f: Any) -> Any:
         same = ((y > 0) & (f > 0)) | ((y < 0) & (f < 0))
-        side = where(f > y, 4, where(f < y, -4, 0))
-        return where(same, side * (y / (f + y) / abs(f + y)), 0)
+        return where(same & (f != y), where(f > y, 4, -4) * div_square(abs(y), f + y), 0)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=False, bounded=True,
@@ -58,6 +60,9 @@ class MSLE(Pointwise):
 
     def formula(self, y: Any, f: Any) -> Any:
         return log1p_ratio(f, y) ** 2
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return 2 * (1 - log1p_ratio(f, y)) / (1 + f) / (1 + f)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, bounded=False,

@@ -113,8 +113,8 @@ class GemanMcClure(Residual):
         return damped(1, r, self.c) * inverse_square(1, r, self.c)
 
     def second_derivative(self, r: Any) -> Any:
-        u = inverse_square(1, r, self.c)
-        return (4 * u - 3) * u**2
+        # (1 - 4 s/(1 + s))/(1 + s)^2 with s = (r/c)^2
+        return (1 - 4 * damped(r / self.c / self.c, r, self.c)) * inverse_square(1, r, self.c) ** 2
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,
@@ -226,7 +226,7 @@ class Hampel(Residual):
         return maximum(minimum(r, most), -most)
 
     def second_derivative(self, r: Any) -> Any:
-        x, fading = abs(r), where(abs(r) <= self.c, -self.a / (self.c - self.b), 0)
+        x, fading = abs(r), where(abs(r) < self.c, -self.a / (self.c - self.b), 0)
         return where(x <= self.a, 1, where(x <= self.b, 0, fading))
 
     def traits(self) -> Traits:

@@ -240,3 +240,10 @@ TELLING = {
     "LpError": [{"p": p} for p in (1.0, 1.25, 2.0, 2.5, 3.0, 7.0)],
     "Linex": [{"a": a} for a in (-1.0, 0.3, -40.0, 1e-3)],
 }
+
+INSTANCES = {  # a scale of 1 hides what it multiplies
+    "SmoothL1": [{"beta": 1.7}],
+    "HuberQuantile": [{"level": 0.7, "delta": 1.7}],
+    "SmoothedQuantile": [{"level": 0.7, "bandwidth": 1.7}],
+    "Linex": [{"a": -0.7}],
+}

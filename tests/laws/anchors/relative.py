@@ -62,3 +62,5 @@ ANCHORS: dict[str, Any] = {
         lambda: same(lk.MASE(3.0).gradient(ZERO[1:3], R[1:3], reduction="none"), np.sign(R[1:3]) / 3),
     ],
 }
+
+INSTANCES = {"MASE": [{"scale": 1.7}]}

@@ -216,4 +216,9 @@ TELLING = {
 }  # fmt: skip
 
 # where the default's branch does not show all of the formula
-INSTANCES = {"Barron": [{"alpha": a} for a in (1.0, 0.0, -2.0, -inf, 2.0, 3.0)]}
+INSTANCES = {
+    "Barron": [{"alpha": a, "scale": 1.3} for a in (1.0, 0.0, -2.0, -inf, 2.0, 3.0)],
+    "StudentT": [{"df": 3.0, "scale": 1.7}],
+    "Andrews": [{"c": 2.0}],
+    "Wing": [{"width": 3.0, "curvature": 0.7}],
+}
