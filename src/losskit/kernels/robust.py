@@ -112,7 +112,7 @@ def inverse_square(k: float, r: float, c: float) -> float:
 @scalar
 def div_square(x: float, s: float) -> float:
     """x/s^2 (1 ulp)."""
-    lift = (abs(s) < 1.0) & (abs(s) > 1e-150)
+    lift = (abs(s) < 1.0) & (abs(s) > 1e-150) & (abs(x) < 1e-150)
     q = x * select(lift, 2.0**500, 1.0) / s / s
     return q * select(lift, 2.0**-500, 1.0)
 
@@ -322,7 +322,9 @@ def barron_slope(r: float, alpha: float, c: float) -> float:
     _, head, tail, b, b_tail, _, _ = barron_parts(r, alpha, c)
     e, e_tail = barron_exponent(alpha, b, b_tail, head, tail)
     n, p, _ = exp_parts_tailed(clamp(e, -1500.0, 1500.0), e_tail)
-    return select(alpha == 2.0, r, select(e < -1480.0, 0.0, joined(r * (0.5 * p), n + 1.0)))
+    value = select(e < -1480.0, 0.0, joined(r * (0.5 * p), n + 1.0))
+    limit = signed_like(select(alpha < 1.0, 0.0, select(alpha == 1.0, c, INF)), r)
+    return select(alpha == 2.0, r, select(abs(r) < INF, value, select(r == r, limit, r)))
 
 
 @scalar
@@ -332,4 +334,4 @@ def barron_bend(r: float, alpha: float, c: float) -> float:
     e, e_tail = barron_exponent(alpha, b, b_tail, head, tail)
     n, p, _ = exp_parts_tailed(clamp(e, -1500.0, 1500.0), e_tail)
     value = joined(fma(select(alpha == -INF, -1.0, alpha - 1.0), t, v) * p, n)
-    return select(alpha == 2.0, r * 0.0 + 1.0, select(e < -1480.0, 0.0, value))
+    return select(alpha == 2.0, select(r == r, 1.0, r), select(e < -1480.0, 0.0, value))

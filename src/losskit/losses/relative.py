@@ -38,7 +38,7 @@ class SymmetricMAPE(Pointwise):
     avoid = "Training or choosing: it is not symmetric in over and under, and wrong signs all cost the same 2."
 
     def formula(self, y: Any, f: Any) -> Any:
-        same = ((y > 0) & (f > 0)) | ((y < 0) & (f < 0))
+        same = (((y > 0) & (f > 0)) | ((y < 0) & (f < 0))) & (abs(f) < inf)
         return where(same, 2 * (abs(f - y) / abs(f + y)), where(f == y, 0, 2))
 
     def derivative(self, y: Any, f: Any) -> Any:

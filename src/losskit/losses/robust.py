@@ -23,6 +23,7 @@ from losskit.calculus import (
     welsch,
     where,
 )
+from losskit.calculus.table import pseudo_huber_slope
 from losskit.domains import Positive, RealOrMinusInfinity, Scale
 from losskit.errors import ParameterError
 from losskit.traits import Traits
@@ -107,14 +108,14 @@ class GemanMcClure(Residual):
     c: Scale = 3.787
 
     def formula(self, r: Any) -> Any:
-        return r * damped(1, r, self.c) / 2
+        return pseudo_huber_slope(r, self.c) ** 2 / 2
 
     def derivative(self, r: Any) -> Any:
         return damped(1, r, self.c) * inverse_square(1, r, self.c)
 
     def second_derivative(self, r: Any) -> Any:
         # (1 - 4 s/(1 + s))/(1 + s)^2 with s = (r/c)^2
-        return (1 - 4 * damped(r / self.c / self.c, r, self.c)) * inverse_square(1, r, self.c) ** 2
+        return (1 - 4 * (pseudo_huber_slope(r, self.c) / self.c) ** 2) * inverse_square(1, r, self.c) ** 2
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,
@@ -187,8 +188,8 @@ class Fair(Residual):
         return fair(r, self.c)
 
     def derivative(self, r: Any) -> Any:
-        inside = abs(r) < self.c
-        return where(inside, r, self.c) * (where(inside, self.c, r) / (self.c + abs(r)))
+        x, c = abs(r), self.c
+        return where(x < c, r, where(r < 0, -c, c)) / (1 + minimum(x, c) / maximum(x, c))
 
     def second_derivative(self, r: Any) -> Any:
         return (self.c / (self.c + abs(r))) ** 2
