@@ -10,11 +10,13 @@ import numpy as np
 from losskit.border import as_arrays, weights_like
 from losskit.errors import DomainError, ParameterError
 from losskit.evaluate import raise_outside, weight_sum
+from losskit.links import IDENTITY
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise
 
 Array = np.ndarray
+_VALLEYS = 8  # local minima of a grid that are looked into
 _REACH = 1e3  # a score beyond which a loss that still falls is taken to fall for ever
 
 
@@ -78,7 +80,7 @@ def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
         score = float(loss.link.to_score(mean))
         return -math.inf if math.isnan(score) else score  # a mean below the link's reach
     if elicits in ("median", "quantile"):
-        return weighted_quantile(y, loss.parameters.get("level", 0.5), w)
+        return weighted_quantile(y, getattr(loss, "level", 0.5), w)
     return _solved(loss, y, w)
 
 
@@ -89,21 +91,28 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
     def slope(c: float) -> float:
         return float(np.sum(loss.gradient(y, np.full_like(y, c), w)))
 
-    low, high = (float(y.min()), float(y.max())) if loss.variables == ("r",) else (-1.0, 1.0)
+    # a prediction in the units of y is best among the targets
+    same_units = loss.link is IDENTITY and not math.isfinite(loss.prediction_domain.high)
+    low, high = (float(y.min()), float(y.max())) if same_units else (-1.0, 1.0)
     if loss.traits().convex:
-        while slope(low) > 0 and low > -_REACH:
-            low = 2 * low - (low == 0)
-        while slope(high) < 0 and high < _REACH:
-            high = 2 * high + (high == 0)
+        low, high = _bracket(slope, low, -1.0), _bracket(lambda c: -slope(c), high, 1.0)
         if slope(low) > 0 or slope(high) < 0:
             return -math.inf if slope(low) > 0 else math.inf
         return (_crossing(slope, low, high, False) + _crossing(slope, low, high, True)) / 2
-    if loss.variables != ("r",) and (y == y[0]).all():  # one class alone: as far as the score goes
+    if not same_units and (y == y[0]).all():  # one class alone: as far as the score goes
         return math.copysign(math.inf, -slope(0.0))
-    if loss.variables != ("r",):
-        low, high = -30.0, 30.0
-    return _lowest(value, np.unique(np.quantile(y, np.linspace(0, 1, 65))) if loss.variables == ("r",)
-                   else np.linspace(low, high, 241))
+    if not same_units:
+        return _lowest(value, np.linspace(-30.0, 30.0, 241))
+    some = np.quantile(y, np.linspace(0, 1, 257), method="inverted_cdf")  # targets: a kink's minimum is at one
+    return _lowest(value, np.union1d(some, np.linspace(low, high, 129)))
+
+
+def _bracket(slope: Any, start: float, step: float) -> float:
+    """From `start` in growing steps to where `slope` is no longer positive, or out of reach."""
+    at = start
+    while slope(at) > 0 and abs(at - start) < _REACH:
+        at, step = at + step, 2 * step
+    return at
 
 
 def _crossing(slope: Any, low: float, high: float, past: bool) -> float:
@@ -122,10 +131,15 @@ def _crossing(slope: Any, low: float, high: float, past: bool) -> float:
 def _lowest(value: Any, grid: Array) -> float:
     from scipy.optimize import minimize_scalar
 
-    values = [value(c) for c in grid]
-    best = int(np.argmin(values))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    if not low < high:
-        return float(grid[best])
-    found = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
-    return float(found.x if found.fun < values[best] else grid[best])
+    values = np.array([value(c) for c in grid])
+    best, lowest = float(grid[values.argmin()]), float(values.min())
+    # every valley of the grid that may hold the minimum: there may be several
+    inner = (values <= np.r_[values[1:], np.inf]) & (values <= np.r_[np.inf, values[:-1]])
+    valleys = np.flatnonzero(inner)
+    for at in valleys[np.argsort(values[valleys], kind="stable")][:_VALLEYS]:
+        low, high = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
+        if low < high:
+            found = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
+            if found.fun < lowest:
+                best, lowest = float(found.x), float(found.fun)
+    return best

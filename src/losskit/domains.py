@@ -23,11 +23,12 @@ class Domain:
     closed_low: bool = True
     closed_high: bool = True
     only: tuple[float, ...] = ()  # if given: just these numbers, and from low to high
+    without: tuple[float, ...] = ()  # numbers between low and high that do not belong
 
     @property
     def bounded(self) -> bool:
         """Whether anything but nan and the infinities lies outside."""
-        return math.isfinite(self.low) or math.isfinite(self.high) or bool(self.only)
+        return math.isfinite(self.low) or math.isfinite(self.high) or bool(self.only or self.without)
 
     def condition(self, x: Node) -> Node:
         """The boolean node "x is a finite number of this domain"; false for nan."""
@@ -37,6 +38,8 @@ class Domain:
             below = (x <= self.high) if self.closed_high and math.isfinite(self.high) else (x < self.high)
             symmetric = math.isinf(self.low) and math.isinf(self.high)
             inside = abs(x) < math.inf if symmetric else above & below
+            for value in self.without:
+                inside = inside & (x != value)
         for value in self.only:
             inside = x == value if inside is None else inside | (x == value)
         return constant(1.0) < 0.0 if inside is None else inside
@@ -47,6 +50,8 @@ class Domain:
         inside = np.isfinite(x)
         inside &= (x >= self.low) if self.closed_low else (x > self.low)
         inside &= (x <= self.high) if self.closed_high else (x < self.high)
+        for value in self.without:
+            inside &= x != value
         for value in self.only:
             inside |= x == value
         return inside
@@ -63,6 +68,8 @@ class Domain:
             draws = self.low + 10.0 ** rng.uniform(-6, 3, size)
         else:
             draws = rng.choice([-1.0, 1.0], size) * 10.0 ** rng.uniform(-9, 4, size)
+        if self.without:
+            draws = np.resize(draws[~np.isin(draws, self.without)], size)
         if self.only:
             draws = np.where(rng.random(size) < 0.2, rng.choice(self.only, size), draws)
         return draws
@@ -90,6 +97,8 @@ def _describe(domain: Domain, name: str) -> str:
             parts.append(f"{name} {right} {high}")
         else:
             parts.append(f"{name} a finite number")
+        if domain.without:
+            parts[-1] += f" other than {', '.join(f'{v:g}' for v in domain.without)}"
     return " or ".join(parts)
 
 
@@ -99,11 +108,18 @@ NONNEGATIVE = Domain(low=0.0)
 UNIT = Domain(0.0, 1.0)
 OPEN_UNIT = Domain(0.0, 1.0, closed_low=False, closed_high=False)
 SIGNS = Domain(math.inf, -math.inf, only=(-1.0, 1.0))
+NONZERO = Domain(without=(0.0,))
+AT_LEAST_ONE = Domain(low=1.0)
+ABOVE_MINUS_ONE = Domain(low=-1.0, closed_low=False)
+REAL_OR_MINUS_INFINITY = Domain(only=(-math.inf,))
 TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
 
 # what a parameter is annotated with
 Positive = Annotated[float, POSITIVE]
 Nonnegative = Annotated[float, NONNEGATIVE]
+Nonzero = Annotated[float, NONZERO]
+AtLeastOne = Annotated[float, AT_LEAST_ONE]
+RealOrMinusInfinity = Annotated[float, REAL_OR_MINUS_INFINITY]
 Probability = Annotated[float, OPEN_UNIT]
 Rate = Annotated[float, Domain(0.0, 1.0, closed_high=False)]
 TweediePower = Annotated[float, TWEEDIE_POWER]

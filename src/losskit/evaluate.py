@@ -172,8 +172,12 @@ def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -
 def _advice(domain: Domain, name: str, first: float) -> str:
     if not math.isfinite(first):
         return "Remove such rows, or give them weight 0"
+    if name == "f" and not math.isfinite(domain.high):
+        return "Predictions must stay inside: clip them knowingly, or fit SquaredError to a transform of y"
     if name == "f":
         return "If f is a raw score, turn it into a probability first, or use the loss on scores (Logistic)"
+    if domain.without:
+        return "Give such rows weight 0, or use a loss that is defined there (MASE, SymmetricMAPE, AbsoluteError)"
     if domain.low > domain.high:
         return "Code the two classes as -1 and +1 (2 * y - 1 for labels 0 and 1)"
     if math.isfinite(domain.high):

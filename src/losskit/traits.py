@@ -46,13 +46,13 @@ class Traits:
     proper: bool | None = None
     calibrated: bool | None = None
     redescending: bool | None = None
-    breakdown: float | None = None
+    breakdown: Any = None
     kinks: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.kinks is None and self.differentiable:
             object.__setattr__(self, "kinks", ())
-        for name in ("lipschitz", "curvature", "strong"):
+        for name in ("lipschitz", "curvature", "strong", "breakdown"):
             bound = getattr(self, name)
             if isinstance(bound, Node) and is_constant(bound):
                 object.__setattr__(self, name, float(bound))

@@ -21,6 +21,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\log": mpmath.log,
     r"\tanh": mpmath.tanh,
     r"\cosh": mpmath.cosh,
+    r"\sin": mpmath.sin,
+    r"\cos": mpmath.cos,
+    r"\operatorname{sgn}": mpmath.sign,
     r"\max": max,
     r"\min": min,
     r"\operatorname{sech}": mpmath.sech,
@@ -32,6 +35,7 @@ _COMPARE = {
     ">": lambda a, b: a > b,
     r"\le": lambda a, b: a <= b,
     r"\ge": lambda a, b: a >= b,
+    r"\ne": lambda a, b: a != b,
     "=": lambda a, b: a == b,
 }
 
@@ -181,15 +185,32 @@ class Reader:
         return choose
 
     def condition(self) -> Expression:
-        result = self.comparison()
-        while self.peek() in (r"\wedge", r"\vee"):
-            operator, left, right = self.take(), result, self.comparison()
-            result = (
-                (lambda a, b: lambda env: a(env) and b(env))(left, right)
-                if operator == r"\wedge"
-                else (lambda a, b: lambda env: a(env) or b(env))(left, right)
-            )
+        result = self.conjunction()
+        while self.peek() == r"\vee":
+            self.take()
+            result = (lambda a, b: lambda env: a(env) or b(env))(result, self.conjunction())
         return result
+
+    def conjunction(self) -> Expression:
+        result = self.statement()
+        while self.peek() == r"\wedge":
+            self.take()
+            result = (lambda a, b: lambda env: a(env) and b(env))(result, self.statement())
+        return result
+
+    def statement(self) -> Expression:
+        """A comparison, or a condition in parentheses; which of them shows only after the parenthesis."""
+        if self.peek() != r"\left(":
+            return self.comparison()
+        start = self.at
+        try:
+            return self.comparison()
+        except (KeyError, ValueError):
+            self.at = start
+            self.take()
+            inner = self.condition()
+            self.take(r"\right)")
+            return inner
 
     def comparison(self) -> Expression:
         left = self.sum()

@@ -19,6 +19,7 @@ from losskit.calculus.table import TABLE
 from losskit.errors import FormulaError
 from losskit.registry import losses
 
+INF = float("inf")
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
     "log": (0.2, 1.0, 7.5),
@@ -35,6 +36,10 @@ PLACES = {
     ),
     "poisson_deviance": (0.2, 1.7, 3.0),
     "tweedie_deviance": (0.2, 1.4, 3.0),
+    **dict.fromkeys(("abs_power", "sign_power"), (-2.5, 0.3, 1.7)),
+    **dict.fromkeys(("fair", "mul_log1p", "log1p_ratio"), (0.3, 1.7, 4.0)),
+    **dict.fromkeys(("smoothed_pinball", "smoothed_step"), (-0.4, 0.3, 1.7)),
+    **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (0.3, 1.7, 4.0)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -52,7 +57,40 @@ BODY_PLACES = PLACES | {
     "power": (0.4, 1.7, 3.0),
     "log1pmx": (-0.9, -0.3, 1e-6, 0.3, 4.0),
     "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
+    **dict.fromkeys(("abs_power", "sign_power"), (-2.0, -0.5, 0.0, 0.5, 1.0, 3.0)),
+    **dict.fromkeys(("log1p_square", "damped", "inverse_square"), (-1e75, -2.5, 1e-9, 0.3, 1.7)),
+    **dict.fromkeys(("fair", "welsch", "mul_gauss"), (-1e3, -2.5, 1e-9, 0.5, 2.0)),
+    "linex": (-30.0, -2.5, 1e-6, 0.25, 1.5),
+    "linex_slope": (-30.0, -2.5, 1e-6, 0.25, 1.5),
+    **dict.fromkeys(("scaled_sin", "scaled_cos"), (-1.5, 1e-9, 0.3, 1.2)),
+    **dict.fromkeys(("smoothed_pinball", "smoothed_step", "logistic_density"), (-25.0, -2.5, 0.25, 1.0, 16.0)),
+    "mul_log1p": (1e-9, 0.3, 1.7, 25.0),
+    "log1p_ratio": (-0.75, 0.25, 0.2500001, 1.7, 40.0),
+    **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
 }
+# which combinations of them the body is defined for
+BODY_WHERE = {
+    "tweedie_deviance": lambda y, f, p: (y > 0) | (p < 2),
+    "abs_power": lambda c, r, a: (r != 0) | (a > 0),
+    "sign_power": lambda c, r, a: (r != 0) | (a > 0),
+    **dict.fromkeys(("log1p_square", "damped", "inverse_square"), lambda k, r, c: (c > 0) & (np.abs(k) < 1e9)),
+    **dict.fromkeys(("fair", "welsch"), lambda r, c: c > 0),
+    "mul_gauss": lambda k, r, c: c > 0,
+    **dict.fromkeys(("scaled_sin", "scaled_cos"), lambda r, c: (c > 0.1) & (np.abs(r / c) < 1.5)),
+    **dict.fromkeys(("smoothed_pinball", "smoothed_step"), lambda r, q, h: (0 < q) & (q < 1) & (h > 0)),
+    "logistic_density": lambda r, h: h > 0,
+    **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
+}
+
+
+def body_points(name: str, arity: int) -> np.ndarray:
+    """Arguments at which the body of the primitive `name` is tried, one row an argument."""
+    places = BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0))
+    points = np.array(list(itertools.product(places, repeat=arity))).T
+    with np.errstate(all="ignore"):
+        return points[:, BODY_WHERE[name](*points)] if name in BODY_WHERE else points
+
+
 SMOOTH = sorted(set(TABLE) - BOOLEAN - {"where", "maximum", "minimum", "abs"})
 
 
@@ -84,11 +122,7 @@ def test_each_array_body_is_its_face(name):
     arity = _arity(name) if TABLE[name].partials else 2
     names = [f"x{i}" for i in range(arity)]
     node = build(name, *map(symbol, names))
-    points = np.array(
-        list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))
-    ).T
-    if name == "tweedie_deviance":
-        points = points[:, (points[0] > 0) | (points[2] < 2)]
+    points = body_points(name, arity)
     with np.errstate(all="ignore"):
         got = array_function("f", names, [node])(np, *points)
     for position, computed in enumerate(np.broadcast_to(got, points.shape[1:])):

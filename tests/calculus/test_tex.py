@@ -48,6 +48,8 @@ def _same(node, names: dict[str, float], text: str | None = None) -> None:
         1e20 * A,
         2.5e17 * A,
         where(float("inf") > A, A, B),
+        where(((A > 1) | (B > 2)) & (A != C), A, B),
+        where((A > 1) & (B > 2) | (A < 1) & (B < 1), A, B),
         (-2.5) ** C,
         (A + B) * (A - B) / (A * B),
         A + (B - C),

@@ -63,6 +63,36 @@ def _bce(loss: Pointwise, y: float, f: float) -> list[Any]:
     return [mpmath.mpf(y) / f if y else 0, (1 - mpmath.mpf(y)) / (1 - mpmath.mpf(f)) if y != 1 else 0]
 
 
+def _rational(c: Any, y: float, f: float, power: int) -> list[Any]:
+    """The summands of ((1 + s) - 2 power s)/(1 + s)^(power + 1)."""
+    s = (mpmath.mpf(f - y) / c) ** 2
+    return [1 / (1 + s) ** power, 2 * power * s / (1 + s) ** (power + 1)]
+
+
+def _student(loss: Pointwise, y: float, f: float) -> list[Any]:
+    df, scale = map(mpmath.mpf, loss.parameters.values())
+    return [(df + 1) / (df * scale**2) * x for x in _rational(scale * mpmath.sqrt(df), y, f, 1)]
+
+
+def _welsch(loss: Pointwise, y: float, f: float) -> list[Any]:
+    s = (mpmath.mpf(f - y) / loss.parameters["c"]) ** 2
+    return [mpmath.exp(-s), 2 * s * mpmath.exp(-s)]
+
+
+def _barron(loss: Pointwise, y: float, f: float) -> list[Any]:
+    alpha, z = loss.parameters["alpha"], (mpmath.mpf(f - y) / loss.parameters["scale"]) ** 2
+    if alpha in (2, -mpmath.inf):
+        return [mpmath.exp(-z / 2) if alpha < 0 else 1, z * mpmath.exp(-z / 2) if alpha < 0 else 0]
+    alpha = mpmath.mpf(alpha)
+    s = z / abs(alpha - 2)
+    return [(1 + s) ** (alpha / 2 - 2), (alpha - 1) * s * (1 + s) ** (alpha / 2 - 2)]
+
+
+def _msle(y: float, f: float) -> list[Any]:
+    x, y = 1 + mpmath.mpf(f), 1 + mpmath.mpf(y)
+    return [2 / x**2, 2 * mpmath.log(x / y) / x**2]
+
+
 ROOT: dict[tuple[str, str], Any] = {
     ("Logistic", "gradient"): lambda loss, y, f: [_sigmoid(mpmath.mpf(f)), mpmath.mpf(y)] if 0 < y < 1 else [0],
     ("BinaryCrossEntropy", "gradient"): lambda loss, y, f: _bce(loss, y, f) if 0 < y < 1 else [0],
@@ -73,6 +103,15 @@ ROOT: dict[tuple[str, str], Any] = {
     ("Tweedie", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("Tweedie", "hessian"): lambda loss, y, f: _tweedie(loss, y, f, 2),
     ("Tukey", "hessian"): _tukey,
+    ("Cauchy", "hessian"): lambda loss, y, f: _rational(loss.parameters["c"], y, f, 1),
+    ("StudentT", "hessian"): lambda loss, y, f: _student(loss, y, f),
+    ("GemanMcClure", "hessian"): lambda loss, y, f: _rational(loss.parameters["c"], y, f, 2),
+    ("Welsch", "hessian"): lambda loss, y, f: _welsch(loss, y, f),
+    ("Barron", "hessian"): lambda loss, y, f: _barron(loss, y, f),
+    ("SmoothedQuantile", "gradient"): lambda loss, y, f: [
+        _sigmoid(mpmath.mpf(f - y) / loss.parameters["bandwidth"]), loss.parameters["level"]
+    ],
+    ("MSLE", "hessian"): lambda loss, y, f: _msle(y, f),
 }
 DEVIANCE = {("Poisson", "value"), ("Gamma", "value"), ("Tweedie", "value")}
 

@@ -9,6 +9,7 @@ import numpy as np
 from losskit.base import Pointwise, Residual
 from losskit.calculus.emit import array_function
 from losskit.domains import SIGNS, UNIT
+from losskit.links import IDENTITY
 from losskit.tracing import Trace
 from losskit.traits import Traits
 from tests.laws.textbook import textbook
@@ -43,9 +44,10 @@ def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
         f = np.array([-6.0, -0.7, -0.1, 0.2, 0.8, 1.7, 5.0])
         f = 1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f
         return np.repeat([0.0, 0.3, 1.0], f.size), np.tile(f, 3)
-    y = np.array([0.4, 1.0, 3.5, 0.0])
+    y = np.array([0.4, 1.0, 3.5, 0.0, *([-1.5] if loss.domain.contains(-1.5) else [])])
     y = y[loss.domain.contains(y)]
     f = np.array([-800.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7])
+    f = f[loss.prediction_domain.contains(f)]
     return np.repeat(y, f.size), np.tile(f, y.size)
 
 
@@ -70,20 +72,33 @@ def departures(loss: Pointwise, evaluate: Evaluate, true: tuple[np.ndarray, np.n
     ]
 
 
+def _scales(loss: Pointwise) -> list[float]:
+    """1 and the parameters that may be scales."""
+    return [1.0, *(p for p in loss.parameters.values() if isinstance(p, float) and 0 < p < INF)]
+
+
 def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """Many rows to search for contradictions."""
     reach = np.concatenate([np.linspace(-6, 6, 4001), *(s * np.logspace(-3, 6, 2000) for s in (-1, 1))])
-    scale = next((v for v in loss.parameters.values() if isinstance(v, float) and v > 0), 1.0)
     if isinstance(loss, Residual):
-        r = np.sort(np.concatenate([reach, reach * scale, np.linspace(-1.2, 1.2, 4801) * scale]))
-        return np.zeros((1, 1)), r[None, :]
+        scales = _scales(loss)
+        r = np.concatenate([reach, *(x * s for s in scales[1:2] or [1.0] for x in (reach, np.linspace(-1.2, 1.2, 4801))),
+                            *(np.linspace(-1.2, 1.2, 4801) * s for s in scales[2:])])
+        return np.zeros((1, 1)), np.unique(r)[None, :]
     if loss.domain is SIGNS:
         return np.array([[-1.0], [1.0]]), np.sort(reach)[None, :]
     if loss.domain is UNIT:
         f = np.linspace(-30, 30, 12001)
         return np.array([[0.0], [0.4], [1.0]]), (1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f)[None, :]
-    y = np.array([[0.0], [0.2], [1.0], [5.0], [40.0]])
-    return y[loss.domain.contains(y)][:, None], np.linspace(-20, 20, 8001)[None, :]
+    y = np.array([[-1.0], [-0.3], [0.0], [1e-4], [0.2], [1.0], [5.0], [40.0]])
+    f = np.linspace(-20, 20, 8001)
+    if loss.link is IDENTITY:
+        ends = np.concatenate([np.logspace(1.4, 12, 300), np.logspace(-6, -2.4, 100)])
+        f = np.sort(np.concatenate([-ends, f, ends]))
+    if loss.prediction_domain.bounded:
+        f = np.concatenate([f, loss.prediction_domain.low + np.logspace(-6, 0, 200)])
+        f = np.unique(f[loss.prediction_domain.contains(f)])
+    return y[loss.domain.contains(y)][:, None], f[None, :]
 
 
 def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
@@ -92,31 +107,137 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
     v, g, h = evaluate(loss, y, f)
     f = np.broadcast_to(f, v.shape)
     size = np.abs(np.log(f[0] / (1 - f[0])) if loss.prediction_domain is UNIT else f[0])
-    scale = min([1.0, *(p for p in loss.parameters.values() if isinstance(p, float) and p > 0)])
+    scale = min(_scales(loss))
     middle, half = size < 5 * scale, size <= size.max() / 2
-    jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1]))
-    kink = np.abs(np.diff(g, axis=1)) > 0.02 * np.abs(g).max(initial=0, where=np.abs(g) < 2 * scale) + jump
+    with np.errstate(all="ignore"):
+        steps = np.diff(g, axis=1)
+        steps = np.where(np.isfinite(steps), steps, np.nan)  # between infinite gradients no step is known
+        jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1])) + 1e-10 * np.abs(g[:, 1:])
+    kink = np.abs(steps) > 0.02 * np.abs(g).max(initial=0, where=np.abs(g) < 2 * scale) + jump
+    bent = (h >= 0).all() and ((h[:, middle] > 0).all() or _rising(loss, evaluate, 5 * scale))
     found = {
-        "convex": bool((h >= -1e-9).all() and (np.diff(g, axis=1) >= -1e-9 * (1 + np.abs(g[:, 1:]))).all()),
-        "strictly_convex": bool((h[:, middle] > 0).all() and (h >= 0).all()),
+        "convex": bool((h >= -1e-9).all() and not (steps < -1e-9 * (1 + np.abs(g[:, 1:]))).any()),
+        "strictly_convex": bool(bent),
         "symmetric": bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
         "differentiable": not kink.any(),
-        "bounded": bool(v.max() <= 1.001 * v[:, half].max()),
+        "bounded": bool(np.isfinite(v).all() and v.max() <= 1.001 * v[:, half].max()),
     }
     wrong = [name for name, seen in found.items() if getattr(claimed, name) not in (None, seen)]
-    for name, number in (("lipschitz", np.abs(g).max()), ("curvature", h.max()), ("strong", h.min())):
+    far = _far(loss, evaluate)
+    for name, number in (
+        ("lipschitz", np.nanmax(np.abs([g.max(), g.min(), *far[1].ravel()]))),
+        ("curvature", np.nanmax([h.max(), *far[2].ravel()])),
+        ("strong", np.nanmin([h.min(), *far[2].ravel()])),
+    ):
         bound = getattr(claimed, name)
         if bound is None:
             continue
         if bound == INF:
             refuted = number < 1e3
         elif name == "strong":
-            refuted = number < bound - 1e-9 or number > bound + 1e-2 * max(1.0, abs(bound))
+            refuted = number < bound - 1e-9 * max(1.0, abs(bound)) or number > bound + 1e-3 * max(1.0, abs(bound))
         else:
             refuted = number > bound * (1 + 1e-9) + 1e-12 or number < bound * (1 - 1e-3)
         if refuted:
             wrong.append(name)
-    return wrong + _statistical(loss, claimed, evaluate)
+    return wrong + _kinks(loss, claimed, evaluate) + _robust(loss, claimed, evaluate) + _statistical(loss, claimed, evaluate)
+
+
+def _rising(loss: Pointwise, evaluate: Evaluate, reach: float) -> bool:
+    """Whether the gradient by the residual rises strictly: a second derivative may be 0 in a point."""
+    if not isinstance(loss, Residual):
+        return False
+    return bool((np.diff(evaluate(loss, 0.0, np.linspace(-reach, reach, 101))[1]) > 0).all())
+
+
+def _far(loss: Pointwise, evaluate: Evaluate) -> tuple[np.ndarray, ...]:
+    """Value, gradient and Hessian of residuals beyond all scales; none for losses of other variables."""
+    if not isinstance(loss, Residual):
+        return (np.empty(0),) * 3
+    size = np.logspace(8, 100, 93)
+    return evaluate(loss, 0.0, np.concatenate([-size, size]))
+
+
+def _kinks(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
+    """Jumps of the gradient by the loss's own variable: at the declared kinks and nowhere else."""
+    if claimed.kinks is None:
+        return []
+    if claimed.differentiable is not None and claimed.differentiable != (not claimed.kinks):
+        return ["kinks"]
+    if loss.variables not in (("r",), ("m",)):
+        return []
+    y = 0.0 if loss.variables == ("r",) else 1.0
+
+    def gradient(x: Any) -> np.ndarray:
+        return evaluate(loss, y, x)[1]
+
+    unit = min(_scales(loss))
+    _, f = _ladder(loss)
+    x = f.ravel()
+    g, h = evaluate(loss, y, x)[1:]
+    with np.errstate(all="ignore"):
+        steps = np.abs(np.diff(g))
+        steps = np.where(np.isfinite(steps), steps, np.nan)
+        smooth = 3 * np.diff(x) * np.maximum(np.abs(h[1:]), np.abs(h[:-1])) + 1e-10 * np.abs(g[1:])
+    near = np.abs(g[np.abs(x) < 5 * max(_scales(loss))])
+    most = near[np.isfinite(near)].max()
+    jumps: list[float] = []
+    for at in np.flatnonzero(steps > smooth + 1e-2 * min(most, 1.0)):
+        low, high = x[at], x[at + 1]
+        for _ in range(200):
+            middle = low + (high - low) / 2
+            if not low < middle < high or high - low < 1e-12 * unit:
+                break
+            a, b, c = gradient(np.array([low, middle, high]))
+            low, high = (low, middle) if abs(b - a) > abs(c - b) else (middle, high)
+        a, c = gradient(np.array([low, high]))
+        if abs(c - a) > 0.3 * steps[at]:
+            jumps.append(low)
+    unknown = [j for j in jumps if not any(abs(j - k) <= 1e-9 * (unit + abs(k)) for k in claimed.kinks)]
+    sides = [gradient(np.array([k - 1e-9 * (unit + abs(k)), k + 1e-9 * (unit + abs(k))])) for k in claimed.kinks]
+    none = [s for s in sides if not abs(s[1] - s[0]) > 1e-6 * np.abs(s).max()]
+    return ["kinks"] if unknown or none else []
+
+
+def _robust(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
+    """`redescending` by the gradient far out; `breakdown` by samples of which a share is corrupted."""
+    wrong = []
+    if claimed.redescending is not None and loss.prediction_domain is not UNIT:
+        y, f = _ladder(loss)
+        ends = np.array([-1e100, 1e100])
+        ends = ends[loss.prediction_domain.contains(ends)] if loss.prediction_domain.bounded else ends
+        near, far = evaluate(loss, y, f)[1], evaluate(loss, y, ends[None, :])[1]
+        if bool((np.abs(far) < 1e-3 * np.nanmax(np.abs(near))).all()) != claimed.redescending:
+            wrong.append("redescending")
+    if claimed.breakdown is None:
+        return wrong
+    if not (isinstance(loss, Residual) and 0 <= claimed.breakdown <= 0.5):
+        return [*wrong, "breakdown"]
+    convex = not (evaluate(loss, *_ladder(loss))[2] < 0).any()
+    below, above = round(100 * (claimed.breakdown - 0.04)), round(100 * (claimed.breakdown + 0.04))
+    stays = below <= 0 or not _carried_away(loss, evaluate, below, convex and claimed.convex is not False)
+    goes = _carried_away(loss, evaluate, above, convex and claimed.convex is not False)
+    return wrong if stays and goes else [*wrong, "breakdown"]
+
+
+def _carried_away(loss: Pointwise, evaluate: Evaluate, bad: int, convex: bool) -> bool:
+    """Whether `bad` of 100 targets, at a huge number of either sign, take the best constant with them."""
+    scales = _scales(loss)
+    good = np.linspace(-1, 1, 100 - bad) * 0.05 * min(scales)
+    limit = 1e4 * max(scales)
+    for side in (-1.0, 1.0):
+        if convex:  # the slope at the limit says on which side of it the minimum is
+            y = np.concatenate([good, np.full(bad, side * 1e60 * limit)])
+            if side * np.sum(evaluate(loss, y, np.full(100, side * limit))[1]) < 0:
+                return True
+            continue
+        y = np.concatenate([good, np.full(bad, side * 1e5 * limit)])
+        between = side * np.geomspace(min(scales), 1e5 * limit, 400)
+        grid = np.concatenate([np.linspace(-1, 1, 401) * 2 * min(scales), between])
+        total = evaluate(loss, y[:, None], grid[None, :])[0].sum(axis=0)
+        if abs(grid[np.argmin(total)]) > limit:
+            return True
+    return False
 
 
 def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
@@ -127,6 +248,7 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
     wrong: list[str] = []
     low, high = (0.0, 1.0) if loss.prediction_domain is UNIT else (-4.0, 4.0)
     grid = np.linspace(low, high, 8001)
+    grid = grid[loss.prediction_domain.contains(grid)]
     step = grid[1] - grid[0]
     if loss.domain in (SIGNS, UNIT):
         codes = np.array([[-1.0], [1.0]]) if loss.domain is SIGNS else np.array([[0.0], [1.0]])
@@ -145,15 +267,18 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         if claimed.elicits == "most probable class" and not (np.sign(prediction) == np.sign(shares - 0.5)).all():
             wrong.append("elicits")
         return wrong
-    level = loss.parameters.get("level", 0.5)
+    level = getattr(loss, "level", 0.5)
     for _ in range(3):
-        y = np.round(rng.gamma(2.0, 0.6, 31) + 0.05, 3)
+        y = np.round(np.minimum(rng.gamma(2.0, 0.6, 31) + 0.05, 3.5), 3)
         best = float(loss.predict(grid[np.argmin(evaluate(loss, y[:, None], grid[None, :])[0].sum(axis=0))]))
         wanted = {
             "mean": lambda y=y: y.mean(),
             "median": lambda y=y: np.median(y),
             "quantile": lambda y=y: np.quantile(y, level, method="inverted_cdf"),
             "expectile": lambda y=y: stats.expectile(y, level),
+            "exponential mean": lambda y=y: -np.log(np.mean(np.exp(-loss.a * y))) / loss.a,
+            "log1p mean": lambda y=y: np.expm1(np.mean(np.log1p(y))),
+            "(-1)-median": lambda y=y: np.sort(y)[np.searchsorted(np.cumsum(1 / np.sort(y)), np.sum(1 / y) / 2)],
         }.get(claimed.elicits or "", lambda best=best: best)()
         if abs(best - wanted) > 3 * step * max(1.0, best):
             wrong.append("elicits")

@@ -8,6 +8,7 @@ import numpy as np
 
 from losskit.base import Margin, Pointwise, Residual
 from losskit.domains import UNIT
+from losskit.links import IDENTITY
 from tests.laws.anchors import collected
 
 MAX = np.finfo(float).max
@@ -147,10 +148,15 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     if loss.domain.contains(-1.0):
         targets = np.concatenate([targets, [-2.5, -1e-8]])
     f = reals(rng, draws, thresholds)
-    f = f[np.abs(f) < 1e4]
+    if loss.link is not IDENTITY:
+        f = f[np.abs(f) < 1e4]
     y = np.concatenate([np.repeat(targets, f.size), *[np.full(24, t) for t in targets[targets > 0]]])
     near = [
-        np.log(t) + np.concatenate([[0.0], rng.choice([-1, 1], 23) * 10.0 ** rng.uniform(-17, 0.5, 23)])
+        loss.link.to_score(t)
+        + (t if loss.link is IDENTITY else 1.0)
+        * np.concatenate([[0.0], rng.choice([-1, 1], 23) * 10.0 ** rng.uniform(-17, 0.5, 23)])
         for t in targets[targets > 0]
     ]
-    return y, np.concatenate([np.tile(f, targets.size), *near])
+    f = np.concatenate([np.tile(f, targets.size), *near])
+    inside = np.isfinite(f) & (loss.prediction_domain.contains(f) | (not loss.prediction_domain.bounded))
+    return y[inside], f[inside]

@@ -12,16 +12,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from losskit.base import Pointwise
+from losskit.base import Pointwise, Residual
 from losskit.calculus import arrays
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
 from losskit.calculus.exact import evaluate as exact
 from losskit.calculus.graph import BOOLEAN, Node, as_node, build, constant, nodes_of, substitute, symbol
 from losskit.calculus.table import TABLE
+from losskit.domains import UNIT
+from losskit.links import IDENTITY
 from losskit.registry import losses
 from losskit.tracing import Structure, twin_of
-from tests.calculus.test_derive import BODY_PLACES, PLACES, SMOOTH
+from tests.calculus.test_derive import PLACES, SMOOTH, body_points
+from tests.laws.anchors import collected
 from tests.laws.array_laws import by_arrays, departures, examples, truth
 
 _OPPOSITE = {"add": "sub", "mul": "div", "div": "mul", "maximum": "minimum", "minimum": "maximum"}
@@ -61,15 +64,23 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
 
 
 def _instances(cls: type[Pointwise]) -> list[Pointwise]:
-    if "level" in cls.__dataclass_fields__:
-        return [cls(0.7)]
-    return [cls(1.6), cls(3.0)] if cls.__name__ == "Tweedie" else [cls()]
+    usual = {"level": 0.7} if "level" in cls.__dataclass_fields__ else {}
+    return [cls(**settings) for settings in collected("INSTANCES").get(cls.__name__, [usual])]
+
+
+def _in_units_of_y(loss: Pointwise) -> bool:
+    return loss.link is IDENTITY and loss.prediction_domain is not UNIT
 
 
 def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:
-    """Whether the flip changed no number: two branches that state one quantity were swapped."""
+    """Whether the flip changed no number: branches that state one quantity were swapped, or a sign is squared."""
     y, f = examples(loss)
-    for yi, fi in list(zip(y.tolist(), f.tolist(), strict=True))[:: max(1, y.size // 12)]:
+    points = list(zip(y.tolist(), f.tolist(), strict=True))[:: max(1, y.size // 12)]
+    if _in_units_of_y(loss):  # beyond what the examples reach: no branch is left out
+        wide = [sign * 10.0**k for sign in (-1, 1) for k in (-200, -12, -9, -6, -2, 2, 6, 12, 200)]
+        targets = [0.0] if isinstance(loss, Residual) else [y for y in (-1.5, -1e-9, 0.4, 1e9) if loss.domain.contains(y)]
+        points += [(a, b) for a in targets for b in wide if loss.prediction_domain.contains(b)]
+    for yi, fi in points:
         names = {k: v for k, v in loss.parameters.items() if v is not None} | {"y": yi, "f": fi}
         if abs(exact(mutant, names) - exact(original, names)) > abs(exact(original, names)) * 1e-40:
             return False
@@ -86,8 +97,9 @@ def test_a_flip_in_a_formula_departs_from_the_textbook(cls):
         trace = mutant.graphs(symbol("y"), (symbol("f"),))
         if any(departures(at, by_arrays(trace, at), true[at]) for at in true):
             continue
-        pairs = zip(trace.gradient + trace.hessian, loss.trace().gradient + loss.trace().hessian, strict=True)
-        if name.endswith(("swapped", "inf negated")) and all(
+        known = loss.trace()
+        pairs = [(trace.value, known.value), *zip(trace.gradient + trace.hessian, known.gradient + known.hessian, strict=True)]
+        if (_in_units_of_y(loss) or name.endswith(("swapped", "inf negated"))) and all(
             _is_another_spelling(new, old, at) for new, old in pairs for at in true
         ):
             continue
@@ -146,11 +158,7 @@ def test_a_flip_in_an_array_body_departs_from_its_face(monkeypatch):
         monkeypatch.setattr(arrays, name, getattr(mutant, name))
         arity = len(TABLE[name].partials) if TABLE[name].partials else 2
         names = [f"x{i}" for i in range(arity)]
-        points = np.array(
-            list(itertools.product(BODY_PLACES.get(name, (-30.0, -2.5, -1e-9, 0.3, 1.7, 25.0)), repeat=arity))
-        ).T
-        if name == "tweedie_deviance":
-            points = points[:, (points[0] > 0) | (points[2] < 2)]
+        points = body_points(name, arity)
         with np.errstate(all="ignore"):
             got = np.broadcast_to(
                 array_function("f", names, [build(name, *map(symbol, names))])(np, *points), points.shape[1:]

@@ -135,7 +135,8 @@ def test_parameters_and_names_of_a_text_must_match():
 @pytest.mark.parametrize(
     "text",
     ["", "os.system('x')", "Huber", "Hubber()", "Huber(delta=-1)", "Huber(x=1)", "Huber() * Huber()", "1",
-     "Huber(**{})", "lambda: 1", "__import__('os')", "Huber(delta=open('x'))", "x" * 6000, "Huber() - 1", "Sum(1, 2)", "'Huber'"],
+     "Huber(**{})", "lambda: 1", "__import__('os')", "Huber(delta=open('x'))", "x" * 6000, "Huber() - 1", "Sum(1, 2)",
+     "'Huber'"],
 )  # fmt: skip
 def test_a_text_that_is_no_loss_is_refused(text):
     with pytest.raises((lk.ParameterError, lk.CapabilityError)):

@@ -25,7 +25,7 @@ class Primitive:
     """One row of the table; see the module's text for the fields.
 
     `latex` is a template; `{0:p}` puts argument 0 in parentheses unless it binds tighter than `p`
-    (0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
+    (-3 or, -2 and, -1 comparison, 0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
     `partials` has one derivative an argument; `tangent`, where stated, takes arguments and their derivatives at once.
     """
 
@@ -94,11 +94,11 @@ le = _row("le", r"{0:0} \le {1:0}", binds=-1, exact=lambda mp, a, b: a <= b,
           scalar="({0} <= {1})", array="({0} <= {1})")
 equal = _row("eq", "{0:0} = {1:0}", binds=-1, exact=lambda mp, a, b: a == b,
              scalar="({0} == {1})", array="({0} == {1})")
-and_ = _row("and", r"{0:-1} \wedge {1:-1}", binds=-1, exact=lambda mp, a, b: a and b,
+and_ = _row("and", r"{0:-2} \wedge {1:-2}", binds=-2, exact=lambda mp, a, b: a and b,
             scalar="({0} & {1})", array="({0} & {1})")
-or_ = _row("or", r"{0:-1} \vee {1:-1}", binds=-1, exact=lambda mp, a, b: a or b,
+or_ = _row("or", r"{0:-3} \vee {1:-3}", binds=-3, exact=lambda mp, a, b: a or b,
            scalar="({0} | {1})", array="({0} | {1})")
-not_ = _row("not", r"\neg\left({0:-1}\right)", binds=-1, exact=lambda mp, a: not a,
+not_ = _row("not", r"\neg\left({0:-3}\right)", binds=-1, exact=lambda mp, a: not a,
             scalar="(not {0})", array="xp.logical_not({0})")
 _row("where", "", binds=4, tangent=_where_tangent, scalar="select({0}, {1}, {2})")  # tex.py sets the cases
 abs_ = _row("abs", r"\left|{0:-1}\right|", binds=4,
@@ -195,3 +195,102 @@ tweedie_deviance = _row(
                     where(p == 0.0, (exp(f) - y) ** 2.0 / 2.0,
                           y ** (2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * exp((1.0 - p) * f) / (1.0 - p)
                           + exp((2.0 - p) * f) / (2.0 - p))))))
+abs_power = _row("abs_power", r"{0:1} \, \left|{1:-1}\right|^{{{2:-1}}}", binds=1,
+                 partials=(lambda c, r, a: abs_power(1.0, r, a), lambda c, r, a: sign_power(c * a, r, a - 1.0),
+                           lambda c, r, a: xlogy(abs_power(c, r, a), abs(r))),
+                 exact=lambda mp, c, r, a: _power(mp, c, abs(r), a))
+sign_power = _row("sign_power", r"{0:1} \, \operatorname{{sgn}}\left({1:-1}\right) \, \left|{1:-1}\right|^{{{2:-1}}}",
+                  binds=1, partials=(lambda c, r, a: sign_power(1.0, r, a), lambda c, r, a: abs_power(c * a, r, a - 1.0),
+                                     lambda c, r, a: xlogy(sign_power(c, r, a), abs(r))),
+                  exact=lambda mp, c, r, a: mp.sign(r) * _power(mp, c, abs(r), a) if r else mp.mpf(0))
+log1p_square = _row("log1p_square", r"{0:1} \, \log\left(1 + \left({1:1} / {2:4}\right)^{{2}}\right)", binds=1,
+                    partials=(lambda k, r, c: log1p_square(1.0, r, c), lambda k, r, c: damped(2.0 * k / c**2, r, c),
+                              lambda k, r, c: -(r / c) * damped(2.0 * k / c**2, r, c)),
+                    face=lambda k, r, c: k * log(1.0 + (r / c) ** 2))
+damped = _row("damped", r"\frac{{{0:1} \, {1:1}}}{{1 + \left({1:1} / {2:4}\right)^{{2}}}}", binds=3,
+              partials=(lambda k, r, c: damped(1.0, r, c),
+                        lambda k, r, c: inverse_square(k, r, c) * (2.0 * inverse_square(1.0, r, c) - 1.0),
+                        lambda k, r, c: 2.0 * r**2 / c**3 * damped(k, r, c) * inverse_square(1.0, r, c)),
+              face=lambda k, r, c: k * r / (1.0 + (r / c) ** 2))
+inverse_square = _row("inverse_square", r"\frac{{{0:-1}}}{{1 + \left({1:1} / {2:4}\right)^{{2}}}}", binds=3,
+                      partials=(lambda k, r, c: inverse_square(1.0, r, c),
+                                lambda k, r, c: -2.0 * damped(1.0 / c**2, r, c) * inverse_square(k, r, c),
+                                lambda k, r, c: 2.0 * r / c * damped(1.0 / c**2, r, c) * inverse_square(k, r, c)),
+                      face=lambda k, r, c: k / (1.0 + (r / c) ** 2))
+div_square = _row("div_square", r"\frac{{{0:-1}}}{{{1:4}^{{2}}}}", binds=3,
+                  partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_square(x, s) / s),
+                  face=lambda x, s: x / s**2)
+fair = _row("fair", r"{1:4}^{{2}} \, \left(\left|{0:-1}\right| / {1:4} - \log\left(1 + \left|{0:-1}\right| / {1:4}\right)\right)",
+            binds=1, partials=(lambda r, c: r / (1.0 + abs(r) / c),
+                               lambda r, c: (2.0 * fair(r, c) - r**2 / (1.0 + abs(r) / c)) / c),
+            face=lambda r, c: c**2 * (abs(r) / c - log(1.0 + abs(r) / c)))
+mul_log1p = _row("mul_log1p", r"{0:1} \, \log\left(1 + {1:1} / {2:4}\right)", binds=1,
+                 partials=(lambda k, x, c: mul_log1p(1.0, x, c), lambda k, x, c: k / (c + x),
+                           lambda k, x, c: -k / (c + x) * (x / c)),
+                 face=lambda k, x, c: k * log(1.0 + x / c))
+scaled_sin = _row("scaled_sin", r"{1:4} \, \sin\left({0:1} / {1:4}\right)", binds=1,
+                  partials=(lambda r, c: scaled_cos(r, c), lambda r, c: (scaled_sin(r, c) - r * scaled_cos(r, c)) / c),
+                  exact=lambda mp, r, c: c * mp.sin(r / c))
+scaled_cos = _row("scaled_cos", r"\cos\left({0:1} / {1:4}\right)",
+                  partials=(lambda r, c: -scaled_sin(r, c) / c**2, lambda r, c: r * scaled_sin(r, c) / c**3),
+                  exact=lambda mp, r, c: mp.cos(r / c))
+welsch = _row("welsch", r"\frac{{{1:4}^{{2}}}}{{2}} \, \left(1 - e^{{-\left({0:1} / {1:4}\right)^{{2}}}}\right)", binds=1,
+              partials=(lambda r, c: mul_gauss(r, r, c), lambda r, c: (2.0 * welsch(r, c) - r * mul_gauss(r, r, c)) / c),
+              face=lambda r, c: c**2 / 2.0 * (1.0 - exp(-((r / c) ** 2))))
+mul_gauss = _row("mul_gauss", r"{0:1} \, e^{{-\left({1:1} / {2:4}\right)^{{2}}}}", binds=1,
+                 partials=(lambda k, r, c: mul_gauss(1.0, r, c), lambda k, r, c: mul_gauss(-2.0 * k * (r / c) / c, r, c),
+                           lambda k, r, c: mul_gauss(2.0 * k * (r / c) ** 2 / c, r, c)),
+                 face=lambda k, r, c: k * exp(-((r / c) ** 2)))
+linex = _row("linex", r"e^{{{1:1} \, {0:1}}} - 1 - {1:1} \, {0:1}", binds=0,
+             partials=(lambda r, a: linex_slope(r, a), lambda r, a: r * linex_slope(r, a) / a),
+             face=lambda r, a: exp(a * r) - 1.0 - a * r)
+linex_slope = _row("linex_slope", r"{1:1} \, \left(e^{{{1:1} \, {0:1}}} - 1\right)", binds=1,
+                   partials=(lambda r, a: mul_exp(a**2, a, r), lambda r, a: linex_slope(r, a) / a + mul_exp(a * r, a, r)),
+                   face=lambda r, a: a * (exp(a * r) - 1.0))
+smoothed_pinball = _row("smoothed_pinball", r"{2:1} \, \log\left(1 + e^{{{0:1} / {2:4}}}\right) - {1:1} \, {0:1}", binds=0,
+                        partials=(lambda r, q, h: smoothed_step(r, q, h), lambda r, q, h: -r,
+                                  lambda r, q, h: softplus(r / h) - r / h * sigmoid(r / h)),
+                        face=lambda r, q, h: h * log(1.0 + exp(r / h)) - q * r)
+smoothed_step = _row("smoothed_step", r"\sigma\left({0:1} / {2:4}\right) - {1:1}", binds=0,
+                     partials=(lambda r, q, h: logistic_density(r, h), lambda r, q, h: -1.0,
+                               lambda r, q, h: -(r / h) * logistic_density(r, h)),
+                     face=lambda r, q, h: 1.0 / (1.0 + exp(-r / h)) - q)
+logistic_density = _row("logistic_density", r"\frac{{1}}{{{1:1}}} \, \sigma'\left({0:1} / {1:4}\right)", binds=1,
+                        partials=(lambda r, h: -tanh(r / (2.0 * h)) * logistic_density(r, h) / h,
+                                  lambda r, h: (r / h * tanh(r / (2.0 * h)) - 1.0) * logistic_density(r, h) / h),
+                        face=lambda r, h: 1.0 / (h * (1.0 + exp(-r / h)) * (1.0 + exp(r / h))))
+log1p_ratio = _row("log1p_ratio", r"\log\left(\frac{{1 + {0:0}}}{{1 + {1:0}}}\right)",
+                   partials=(lambda x, y: 1.0 / (1.0 + x), lambda x, y: -1.0 / (1.0 + y)),
+                   face=lambda x, y: log((1.0 + x) / (1.0 + y)))
+barron = _row("barron", r"{2:4}^{{2}} \, \frac{{\left|{1:0} - 2\right|}}{{{1:-1}}} \, \left(\left(1 + "
+              r"\frac{{\left({0:1} / {2:4}\right)^{{2}}}}{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2}} - 1\right)", binds=1,
+              partials=(lambda r, a, c: barron_slope(r, a, c), None, None),
+              exact=lambda mp, r, a, c: _barron(mp, r, a, c, 0))
+barron_slope = _row("barron_slope", r"{0:1} \, \left(1 + \frac{{\left({0:1} / {2:4}\right)^{{2}}}}"
+                    r"{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2 - 1}}", binds=1,
+                    partials=(lambda r, a, c: barron_bend(r, a, c), None, None),
+                    exact=lambda mp, r, a, c: _barron(mp, r, a, c, 1))
+barron_bend = _row("barron_bend", r"\left(1 + \left({1:0} - 1\right) \, \frac{{\left({0:1} / {2:4}\right)^{{2}}}}"
+                   r"{{\left|{1:0} - 2\right|}}\right) \, \left(1 + \frac{{\left({0:1} / {2:4}\right)^{{2}}}}"
+                   r"{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2 - 2}}", binds=1, partials=(None, None, None),
+                   exact=lambda mp, r, a, c: _barron(mp, r, a, c, 2))
+
+
+def _power(mp: Any, c: Any, x: Any, a: Any) -> Any:
+    if not c or not a:
+        return c
+    return c * x**a if x else mp.inf if a < 0 else mp.mpf(0)
+
+
+def _barron(mp: Any, r: Any, a: Any, c: Any, order: int) -> Any:
+    """The general robust loss as Barron (2019) writes it, times c^2, or one of its derivatives."""
+    z = (r / c) ** 2
+    if a == 2:
+        return (r**2 / 2, r, mp.mpf(1))[order]
+    if a == -mp.inf:
+        e = mp.exp(-z / 2)
+        return (c**2 * (1 - e), r * e, (1 - z) * e)[order]
+    b = abs(a - 2)
+    q = 1 + z / b
+    value = c**2 * mp.log(q) if a == 0 else c**2 * b / a * (q ** (a / 2) - 1) if order == 0 else 0
+    return (value, r * q ** (a / 2 - 1), q ** (a / 2 - 2) * (1 + (a - 1) * z / b))[order]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
-from losskit.calculus.graph import Node, nodes_of
+from losskit.calculus.graph import Node, is_constant, nodes_of
 from losskit.calculus.table import TABLE, exp
 
 ATOM = 4
+_FACTOR = r"{0:1} \, "  # a first argument that multiplies the rest: not written where it is 1
 _MIRRORED = {"lt": "{1:0} > {0:0}", "le": r"{1:0} \ge {0:0}"}  # 0 < x reads better as x > 0
 _GREEK = frozenset((
     "alpha", "beta", "gamma", "delta", "epsilon", "kappa", "lambda", "mu", "nu", "rho", "sigma", "tau", "phi", "psi",
@@ -41,10 +43,15 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
         elif node.op == "mul_exp" and node.args[1].op == "constant":
             c, a, x = node.args
             done[id(node)] = _Typeset(latex(c * exp(a * x), names), 1)
+        elif node.op == "not" and node.args[0].op == "eq":
+            a, b = (done[id(each)] for each in node.args[0].args)
+            done[id(node)] = _Typeset(rf"{a:0} \ne {b:0}", -1)
         elif node.op in _MIRRORED and node.args[0].op == "constant":
             done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
         else:
             row = TABLE[node.op]
+            if row.latex.startswith(_FACTOR) and is_constant(node.args[0], 1.0):
+                row = replace(row, latex=row.latex.removeprefix(_FACTOR))
             done[id(node)] = _Typeset(row.latex.format(*(done[id(a)] for a in node.args)), row.binds)
     return done[id(root)].text.replace("+ -", "- ")
 
@@ -52,7 +59,7 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
 def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:
     rows = []
     while node.op == "where":
-        rows.append(rf"{done[id(node.args[1])]:-1} & \text{{if }} {done[id(node.args[0])]:-1}")
+        rows.append(rf"{done[id(node.args[1])]:-1} & \text{{if }} {done[id(node.args[0])]:-3}")
         node = node.args[2]
     rows.append(rf"{done[id(node)]:-1} & \text{{otherwise}}")
     return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"

@@ -3,7 +3,8 @@
 Each module has, keyed by class name, TEXTBOOK (the loss as textbooks write it, in mpmath: no text shared with the
 package) and ANCHORS (three independent numbers: a published value, an identity, another library's with its factor);
 keyed by a sentence, IDENTITIES (identities and limits between losses); and where defaults and draws do not tell,
-TELLING (class name to a list of parameter settings the laws try instead of draws).
+TELLING (class name to a list of parameter settings the laws try instead of draws) and INSTANCES (the same for the
+mutants, where the default does not show every branch).
 """
 
 from __future__ import annotations

@@ -72,3 +72,5 @@ ANCHORS: dict[str, Any] = {
 TELLING = {
     "Tweedie": [{"power": p} for p in (0.0, 1.0, 1.0 + 1e-9, 1.1, 1.9, 2.0, 2.0 + 1e-9, 2.5, 3.0, 4.5)],
 }
+
+INSTANCES = {"Tweedie": [{"power": 1.6}, {"power": 3.0}]}  # one on either side of 2
