@@ -238,6 +238,10 @@ class Pointwise(Loss):
 
         return best_constant(self, y, sample_weight)
 
+    def _score_of_mean(self, mean: float) -> float:
+        """The raw score that says the mean of the targets is `mean`."""
+        return float(self.link.to_score(mean))
+
     def predict(self, f: Array) -> Any:
         """What the raw scores `f` mean: a mean, probability, quantile or label, through `link`."""
         return self.link.to_prediction(as_arrays(f=f)[0])
@@ -358,3 +362,7 @@ class Margin(Pointwise):
         m = symbol("m")
         trace = in_place_of(graphs_of(self, (m,), (m,)), m, y * f[0])
         return Trace(trace.value, (y * trace.gradient[0],), trace.hessian)  # y * y is 1
+
+    def _score_of_mean(self, mean: float) -> float:
+        """The raw score that says the mean of the labels is `mean`, which lies between -1 and 1."""
+        return float(self.link.to_score((1 + mean) / 2))

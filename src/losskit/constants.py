@@ -75,7 +75,7 @@ def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
     if elicits == "mean":
         largest = max(float(np.abs(y).max()), 1.0)
         mean = float(np.average(y / largest, weights=w)) * largest
-        score = float(loss.link.to_score(mean))
+        score = loss._score_of_mean(mean)
         return -math.inf if math.isnan(score) else score  # a mean below the link's reach
     if elicits in ("median", "quantile"):
         return weighted_quantile(y, loss.parameters.get("level", 0.5), w)

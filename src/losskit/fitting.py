@@ -14,8 +14,6 @@ from losskit.registry import get
 from losskit.selection.target import read_target, split_target
 from losskit.solvers.minimise import Solution, minimise
 
-_CLASSES = ("logit", "sign")
-
 
 def parse_loss(text: str) -> Pointwise:
     """The loss that "huber:delta=1.35" or "poisson" names; several parameters are separated by commas."""
@@ -55,7 +53,7 @@ def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[Line
         If the target is not what the loss takes, or no feature varies.
     """
     table, column = split_target(X, y)
-    classes = loss.link.name in _CLASSES
+    classes = loss.link.gives != "number"
     target = read_target(column, "binary" if classes else "real")
     preprocessor = Preprocessor().fit(table)
     if not preprocessor.feature_names:
@@ -71,6 +69,6 @@ def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[Line
         0.0,
         target.classes,
         target.name,
-        "label" if loss.link.name == "sign" else solution.loss.traits().elicits or "prediction",
+        "label" if loss.link.gives == "label" else solution.loss.traits().elicits or "prediction",
     )
     return model, solution

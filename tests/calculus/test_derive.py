@@ -35,6 +35,10 @@ PLACES = {
     ),
     "poisson_deviance": (0.2, 1.7, 3.0),
     "tweedie_deviance": (0.2, 1.4, 3.0),
+    "sigmoid_gap": (0.3, 1.0, 2.5),
+    **dict.fromkeys(("softplus_scaled", "sigmoid_scaled"), (0.4, 1.7, 3.0)),
+    "dwd_power": (0.1, 0.7, 1.7, 3.0),
+    **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.1, 0.2, 0.45)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -51,6 +55,16 @@ BODY_PLACES = PLACES | {
     "xdivy": (0.0, 0.7, 2.0),
     "power": (0.4, 1.7, 3.0),
     "log1pmx": (-0.9, -0.3, 1e-6, 0.3, 4.0),
+    "tangent_gap": (-1e9, -2.5, -0.3, 0.1, 0.5, 0.7, 3.0, 1e12),
+    "tangent_slope": (-1e12, -2.5, 0.3, 1e12),
+    "sigmoid_gap": (-20.0, -2.5, 1e-20, 0.3, 1.0, 25.0),
+    "softplus_less_sigmoid": (-700.0, -2.5, -1e-3, 0.3, 25.0, 800.0),
+    "logit_entropy": (-700.0, -2.5, 0.3, 25.0),
+    "softplus_tilted": (-30.0, -0.3, 0.0, 0.45, 1.0, 25.0),
+    **dict.fromkeys(("softplus_times", "sigmoid_times"), (-30.0, -0.3, 0.0, 1.7)),
+    **dict.fromkeys(("softplus_scaled", "sigmoid_scaled"), (1e-3, 0.4, 1.7, 800.0)),
+    "dwd_power": (0.1, 0.6, 1.7, 3.0, 1e6),
+    **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.0, 0.1, 0.2, 0.45)),
     "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
 }
 SMOOTH = sorted(set(TABLE) - BOOLEAN - {"where", "maximum", "minimum", "abs"})

@@ -78,9 +78,13 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
         r = np.sort(np.concatenate([reach, reach * scale, np.linspace(-1.2, 1.2, 4801) * scale]))
         return np.zeros((1, 1)), r[None, :]
     if loss.domain is SIGNS:
-        return np.array([[-1.0], [1.0]]), np.sort(reach)[None, :]
+        return np.array([[-1.0], [1.0]]), np.sort(np.concatenate([reach, *(s * (1 - scale * reach) for s in (-1, 1))]))[
+            None, :
+        ]
     if loss.domain is UNIT:
         f = np.linspace(-30, 30, 12001)
+        if loss.prediction_domain is not UNIT:
+            f = np.concatenate([-np.logspace(6, 1.5, 200), f, np.logspace(1.5, 6, 200)])
         return np.array([[0.0], [0.4], [1.0]]), (1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f)[None, :]
     y = np.array([[0.0], [0.2], [1.0], [5.0], [40.0]])
     return y[loss.domain.contains(y)][:, None], np.linspace(-20, 20, 8001)[None, :]
@@ -89,18 +93,29 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
 def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
     """Declared traits that a search refutes. True needs no counterexample, False needs one, a bound must be reached."""
     y, f = _ladder(loss)
+    h = evaluate(loss, y, f)[2]
+    with np.errstate(invalid="ignore"):  # an infinite curvature
+        jump_at = np.nanargmax(np.abs(np.diff(h, axis=1)), axis=1)  # where the curvature changes most: look closely
+    f = np.sort(np.concatenate([f[0], *(np.linspace(f[0, i], f[0, i + 1], 60) for i in jump_at)]))[None, :]
     v, g, h = evaluate(loss, y, f)
+    if not loss.prediction_domain.bounded:
+        seen = np.isfinite(v).all(axis=0) & np.isfinite(h).all(axis=0)
+        v, g, h, f = v[:, seen], g[:, seen], h[:, seen], f[:, seen]
     f = np.broadcast_to(f, v.shape)
     size = np.abs(np.log(f[0] / (1 - f[0])) if loss.prediction_domain is UNIT else f[0])
     scale = min([1.0, *(p for p in loss.parameters.values() if isinstance(p, float) and p > 0)])
     middle, half = size < 5 * scale, size <= size.max() / 2
     jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1]))
     kink = np.abs(np.diff(g, axis=1)) > 0.02 * np.abs(g).max(initial=0, where=np.abs(g) < 2 * scale) + jump
+    steepest = np.maximum(np.abs(g[:, 1:]), np.abs(g[:, :-1]))
+    step = np.abs(np.diff(v, axis=1)) > 1e-9 * (1 + np.abs(v[:, 1:])) + 3 * np.diff(f, axis=1) * steepest + jump
+    rises = (np.diff(g, axis=1) >= -1e-9 * (1 + np.abs(g[:, 1:]))).all()
+    convex = bool(rises and (h >= -1e-9).all() and not step.any())
     found = {
-        "convex": bool((h >= -1e-9).all() and (np.diff(g, axis=1) >= -1e-9 * (1 + np.abs(g[:, 1:]))).all()),
-        "strictly_convex": bool((h[:, middle] > 0).all() and (h >= 0).all()),
+        "convex": convex,
+        "strictly_convex": convex and bool((h[:, middle] > 0).all() and (h >= 0).all()),
         "symmetric": bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
-        "differentiable": not kink.any(),
+        "differentiable": not (kink.any() or step.any()),
         "bounded": bool(v.max() <= 1.001 * v[:, half].max()),
     }
     wrong = [name for name, seen in found.items() if getattr(claimed, name) not in (None, seen)]
@@ -131,7 +146,7 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
     if loss.domain in (SIGNS, UNIT):
         codes = np.array([[-1.0], [1.0]]) if loss.domain is SIGNS else np.array([[0.0], [1.0]])
         rows = evaluate(loss, codes, grid[None, :])[0]
-        shares = np.array([0.1, 0.3, 0.45, 0.55, 0.8, 0.95])
+        shares = np.array([0.1, 0.3, 0.45, 0.49, 0.51, 0.55, 0.8, 0.95])
         best = np.array([grid[np.nanargmin(p * rows[1] + (1 - p) * rows[0])] for p in shares])
         prediction = np.asarray(loss.predict(best))
         middle = 0.5 if loss.prediction_domain is UNIT else 0.0

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from losskit.base import Pointwise
 from losskit.errors import ParameterError
-from losskit.losses.binary import BinaryFocal, Hinge, Logistic, SquaredHinge
+from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.counts import Gamma, Poisson, Tweedie
+from losskit.losses.margin import Hinge, SquaredHinge
 from losskit.losses.regression import (
     AbsoluteError,
     Huber,
