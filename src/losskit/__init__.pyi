@@ -26,14 +26,42 @@ from losskit.estimators import (
 from losskit.losses.binary import (
     BinaryCrossEntropy as BinaryCrossEntropy,
     BinaryFocal as BinaryFocal,
-    Hinge as Hinge,
+    Brier as Brier,
+    BrierProbability as BrierProbability,
     Logistic as Logistic,
-    SquaredHinge as SquaredHinge,
+    LogitAdjusted as LogitAdjusted,
+    Poly1 as Poly1,
+    Spherical as Spherical,
+    WeightedLogistic as WeightedLogistic,
 )
 from losskit.losses.counts import (
     Gamma as Gamma,
     Poisson as Poisson,
     Tweedie as Tweedie,
+)
+from losskit.losses.margin import (
+    DWD as DWD,
+    Exponential as Exponential,
+    Hinge as Hinge,
+    LeastSquaresMargin as LeastSquaresMargin,
+    ModifiedHuber as ModifiedHuber,
+    Perceptron as Perceptron,
+    Ramp as Ramp,
+    Savage as Savage,
+    Sigmoid as Sigmoid,
+    SmoothedHinge as SmoothedHinge,
+    SquaredHinge as SquaredHinge,
+    Tangent as Tangent,
+    Unhinged as Unhinged,
+    ZeroOne as ZeroOne,
+)
+from losskit.losses.noisy import (
+    BackwardCorrection as BackwardCorrection,
+    ForwardCorrection as ForwardCorrection,
+    GeneralizedCrossEntropy as GeneralizedCrossEntropy,
+    HardBootstrap as HardBootstrap,
+    SoftBootstrap as SoftBootstrap,
+    SymmetricCrossEntropy as SymmetricCrossEntropy,
 )
 from losskit.losses.regression import (
     AbsoluteError as AbsoluteError,

@@ -98,12 +98,12 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
         if slope(low) > 0 or slope(high) < 0:
             return -math.inf if slope(low) > 0 else math.inf
         return (_crossing(slope, low, high, False) + _crossing(slope, low, high, True)) / 2
-    if loss.variables != ("r",) and (y == y[0]).all():  # one class alone: as far as the score goes
+    if loss.variables == ("r",):
+        return _lowest(value, np.unique(np.quantile(y, np.linspace(0, 1, 65))))
+    if (y == y[0]).all() and slope(0.0) != 0:  # one class alone: as far as the score goes
         return math.copysign(math.inf, -slope(0.0))
-    if loss.variables != ("r",):
-        low, high = -30.0, 30.0
-    return _lowest(value, np.unique(np.quantile(y, np.linspace(0, 1, 65))) if loss.variables == ("r",)
-                   else np.linspace(low, high, 241))
+    found = _lowest(value, np.linspace(-30.0, 30.0, 241))
+    return min((found, -math.inf, math.inf), key=lambda c: (math.isnan(value(c)), value(c)))
 
 
 def _crossing(slope: Any, low: float, high: float, past: bool) -> float:

@@ -173,7 +173,7 @@ def _sgd_modified_huber(y: float, f: float) -> float:
 
 
 TELLING = {
-    "SmoothedHinge": [{"gamma": gamma} for gamma in (1.0, 2.0, 0.1, 1e-3, 1e-9, 17.0, 300.7)],
+    "SmoothedHinge": [{"gamma": gamma} for gamma in (2.0, 0.1, 1e-3, 1e-9, 17.0, 300.7)],
     "Ramp": [{"s": s} for s in (0.0, -0.3, -1e-9, -25.0)],
     "DWD": [{"q": q} for q in (0.5, 3.0, 0.01, 40.0)],
 }
