@@ -6,6 +6,22 @@ from losskit.base import (
     Pointwise as Pointwise,
     Residual as Residual,
 )
+from losskit.combine.arithmetic import (
+    Multiple as Multiple,
+    Sum as Sum,
+)
+from losskit.combine.classes import (
+    Focal as Focal,
+    NoiseCorrected as NoiseCorrected,
+    PriorAdjusted as PriorAdjusted,
+    Weighted as Weighted,
+)
+from losskit.combine.shapes import (
+    Asymmetric as Asymmetric,
+    Clipped as Clipped,
+    Scaled as Scaled,
+    Smoothed as Smoothed,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,
@@ -26,24 +42,84 @@ from losskit.estimators import (
 from losskit.losses.binary import (
     BinaryCrossEntropy as BinaryCrossEntropy,
     BinaryFocal as BinaryFocal,
-    Hinge as Hinge,
+    Brier as Brier,
+    BrierProbability as BrierProbability,
     Logistic as Logistic,
-    SquaredHinge as SquaredHinge,
+    LogitAdjusted as LogitAdjusted,
+    Poly1 as Poly1,
+    Spherical as Spherical,
+    WeightedLogistic as WeightedLogistic,
 )
 from losskit.losses.counts import (
     Gamma as Gamma,
     Poisson as Poisson,
     Tweedie as Tweedie,
 )
+from losskit.losses.margin import (
+    DWD as DWD,
+    Exponential as Exponential,
+    Hinge as Hinge,
+    LeastSquaresMargin as LeastSquaresMargin,
+    ModifiedHuber as ModifiedHuber,
+    Perceptron as Perceptron,
+    Ramp as Ramp,
+    Savage as Savage,
+    Sigmoid as Sigmoid,
+    SmoothedHinge as SmoothedHinge,
+    SquaredHinge as SquaredHinge,
+    Tangent as Tangent,
+    Unhinged as Unhinged,
+    ZeroOne as ZeroOne,
+)
+from losskit.losses.noisy import (
+    BackwardCorrection as BackwardCorrection,
+    ForwardCorrection as ForwardCorrection,
+    GeneralizedCrossEntropy as GeneralizedCrossEntropy,
+    HardBootstrap as HardBootstrap,
+    SoftBootstrap as SoftBootstrap,
+    SymmetricCrossEntropy as SymmetricCrossEntropy,
+)
 from losskit.losses.regression import (
     AbsoluteError as AbsoluteError,
+    AsymmetricAbsolute as AsymmetricAbsolute,
+    AsymmetricSquared as AsymmetricSquared,
+    EpsilonInsensitive as EpsilonInsensitive,
     Expectile as Expectile,
     Huber as Huber,
+    HuberQuantile as HuberQuantile,
+    Linex as Linex,
     LogCosh as LogCosh,
+    LpError as LpError,
+    MeanBias as MeanBias,
     PseudoHuber as PseudoHuber,
     Quantile as Quantile,
+    SmoothL1 as SmoothL1,
+    SmoothedQuantile as SmoothedQuantile,
+    SquaredEpsilonInsensitive as SquaredEpsilonInsensitive,
     SquaredError as SquaredError,
+)
+from losskit.losses.relative import (
+    MAPE as MAPE,
+    MASE as MASE,
+    MSLE as MSLE,
+    SymmetricMAPE as SymmetricMAPE,
+)
+from losskit.losses.robust import (
+    Andrews as Andrews,
+    Barron as Barron,
+    Cauchy as Cauchy,
+    Fair as Fair,
+    GemanMcClure as GemanMcClure,
+    Hampel as Hampel,
+    StudentT as StudentT,
+    TrimmedSquares as TrimmedSquares,
     Tukey as Tukey,
+    Welsch as Welsch,
+    Wing as Wing,
+)
+from losskit.own import (
+    from_formula as from_formula,
+    loss as loss,
 )
 from losskit.penalties.quadratic import (
     L2 as L2,

@@ -240,6 +240,10 @@ class Pointwise(Loss):
 
         return best_constant(self, y, sample_weight)
 
+    def _score_of_mean(self, mean: float) -> float:
+        """The raw score that says the mean of the targets is `mean`."""
+        return float(self.link.to_score(mean))
+
     def predict(self, f: Array) -> Any:
         """What the raw scores `f` mean: a mean, probability, quantile or label, through `link`."""
         return self.link.to_prediction(as_arrays(f=f)[0])
@@ -393,3 +397,7 @@ class Margin(Pointwise):
 
     def formula(self, m: Any) -> Any:  # type: ignore[override]
         raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, m)")
+
+    def _score_of_mean(self, mean: float) -> float:
+        """The raw score that says the mean of the labels is `mean`, which lies between -1 and 1."""
+        return float(self.link.to_score((1 + mean) / 2))

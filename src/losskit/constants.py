@@ -77,7 +77,7 @@ def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
     if elicits == "mean":
         largest = max(float(np.abs(y).max()), 1.0)
         mean = float(np.average(y / largest, weights=w)) * largest
-        score = float(loss.link.to_score(mean))
+        score = loss._score_of_mean(mean)
         return -math.inf if math.isnan(score) else score  # a mean below the link's reach
     if elicits in ("median", "quantile"):
         return weighted_quantile(y, getattr(loss, "level", 0.5), w)
@@ -99,10 +99,11 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
         if slope(low) > 0 or slope(high) < 0:
             return -math.inf if slope(low) > 0 else math.inf
         return (_crossing(slope, low, high, False) + _crossing(slope, low, high, True)) / 2
-    if not same_units and (y == y[0]).all():  # one class alone: as far as the score goes
-        return math.copysign(math.inf, -slope(0.0))
     if not same_units:
-        return _lowest(value, np.linspace(-30.0, 30.0, 241))
+        if (y == y[0]).all() and slope(0.0) != 0:  # one class alone: as far as the score goes
+            return math.copysign(math.inf, -slope(0.0))
+        found = _lowest(value, np.linspace(-30.0, 30.0, 241))
+        return min((found, -math.inf, math.inf), key=lambda c: (math.isnan(value(c)), value(c)))
     some = np.quantile(y, np.linspace(0, 1, 257), method="inverted_cdf")  # targets: a kink's minimum is at one
     return _lowest(value, np.union1d(some, np.linspace(low, high, 129)))
 

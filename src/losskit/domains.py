@@ -66,6 +66,8 @@ class Domain:
             draws = np.where(rng.random(size) < 0.5, self.low + width * near, self.high - width * near)
         elif math.isfinite(self.low):
             draws = self.low + 10.0 ** rng.uniform(-6, 3, size)
+        elif math.isfinite(self.high):
+            draws = self.high - 10.0 ** rng.uniform(-6, 3, size)
         else:
             draws = rng.choice([-1.0, 1.0], size) * 10.0 ** rng.uniform(-9, 4, size)
         if self.without:
@@ -107,6 +109,11 @@ POSITIVE = Domain(low=0.0, closed_low=False)
 NONNEGATIVE = Domain(low=0.0)
 UNIT = Domain(0.0, 1.0)
 OPEN_UNIT = Domain(0.0, 1.0, closed_low=False, closed_high=False)
+OPEN_LOW_UNIT = Domain(0.0, 1.0, closed_low=False)
+LOWER_HALF = Domain(0.0, 0.5, closed_high=False)
+NEGATIVE = Domain(high=0.0, closed_high=False)
+NONPOSITIVE = Domain(high=0.0)
+FROM_MINUS_ONE = Domain(low=-1.0)
 SIGNS = Domain(math.inf, -math.inf, only=(-1.0, 1.0))
 NONZERO = Domain(without=(0.0,))
 AT_LEAST_ONE = Domain(low=1.0)
@@ -124,4 +131,9 @@ Probability = Annotated[float, OPEN_UNIT]
 Rate = Annotated[float, Domain(0.0, 1.0, closed_high=False)]
 TweediePower = Annotated[float, TWEEDIE_POWER]
 OptionalProbability = Annotated[float | None, OPEN_UNIT]
+PositiveShare = Annotated[float, OPEN_LOW_UNIT]
+FlipRate = Annotated[float, LOWER_HALF]
+Negative = Annotated[float, NEGATIVE]
+Nonpositive = Annotated[float, NONPOSITIVE]
+FromMinusOne = Annotated[float, FROM_MINUS_ONE]
 Scale = Annotated[float | Literal["auto"], POSITIVE]

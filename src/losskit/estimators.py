@@ -136,7 +136,7 @@ class LinearRegressor(RegressorMixin, _Linear):
 
 def _has_probabilities(model: LinearClassifier) -> bool:
     loss = getattr(model, "loss_", None) or model._loss()
-    if isinstance(loss, Pointwise) and loss.link.name == "logit":
+    if isinstance(loss, Pointwise) and loss.link.gives == "probability":
         return True
     raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
 
@@ -175,7 +175,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
             If the loss is one of numbers, or the solver does not fit the loss.
         """
         loss = self._loss()
-        if not isinstance(loss, Pointwise) or loss.link.name not in ("logit", "sign"):
+        if not isinstance(loss, Pointwise) or loss.link.gives == "number":
             raise CapabilityError(f"{loss!r} is a loss of numbers; use LinearRegressor, or Logistic or Hinge here")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
@@ -208,7 +208,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, for losses whose score is a logit."""
+        """The probability of each class, for losses whose score tells it."""
         score = self._scores(X)
         # each from its own side, so that neither is rounded to 0 early
         return np.column_stack([self.loss_.predict(-score), self.loss_.predict(score)])

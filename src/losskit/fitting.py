@@ -16,8 +16,6 @@ from losskit.registry import get
 from losskit.selection.target import read_target, split_target
 from losskit.solvers.minimise import Solution, minimise
 
-_CLASSES = ("logit", "sign")
-
 
 def parse_loss(text: str) -> Pointwise:
     """The loss that "huber:delta=1.35", "poisson", "formula: abs(f - y)" or "2 * Huber() + Quantile(0.9)" names.
@@ -64,7 +62,7 @@ def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[Line
         If the target is not what the loss takes, or no feature varies.
     """
     table, column = split_target(X, y)
-    classes = loss.link.name in _CLASSES
+    classes = loss.link.gives != "number"
     target = read_target(column, "binary" if classes else "real")
     preprocessor = Preprocessor().fit(table)
     if not preprocessor.feature_names:
@@ -80,6 +78,6 @@ def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[Line
         0.0,
         target.classes,
         target.name,
-        "label" if loss.link.name == "sign" else solution.loss.traits().elicits or "prediction",
+        "label" if loss.link.gives == "label" else solution.loss.traits().elicits or "prediction",
     )
     return model, solution

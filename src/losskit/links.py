@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,11 +17,14 @@ class Link:
     ----------
     name : the field's name of the link
     to_prediction, to_score : elementwise, NumPy in and out; `to_score` may be infinite at the ends
+    gives : {"number", "probability", "label"}
+        What predictions are; a probability is that of class 1, or of label +1.
     """
 
     name: str
     to_prediction: Callable[[Any], Any]
     to_score: Callable[[Any], Any]
+    gives: Literal["number", "probability", "label"] = "number"
 
     def __repr__(self) -> str:
         return f"<{self.name} link>"
@@ -47,5 +50,12 @@ def _quiet(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 IDENTITY = Link("identity", _quiet(lambda f: f), _quiet(lambda p: p))
 LOG = Link("log", _quiet(np.exp), _quiet(np.log))
-LOGIT = Link("logit", _quiet(_expit), _quiet(lambda p: np.log(p) - np.log1p(-p)))
-SIGN = Link("sign", _quiet(lambda f: np.where(np.isnan(f), np.nan, np.where(f >= 0, 1.0, -1.0))), _quiet(lambda p: p))
+LOGIT = Link("logit", _quiet(_expit), _quiet(lambda p: np.log(p) - np.log1p(-p)), "probability")
+SIGN = Link("sign", _quiet(lambda f: np.where(np.isnan(f), np.nan, np.where(f >= 0, 1.0, -1.0))), _quiet(lambda p: p),
+            "label")
+# scores of margin losses whose best value tells the probability
+HALF_LOGIT = Link("half_logit", _quiet(lambda f: _expit(2 * f)), _quiet(lambda p: (np.log(p) - np.log1p(-p)) / 2),
+                  "probability")
+LINEAR = Link("linear", _quiet(lambda f: (1 + np.clip(f, -1, 1)) / 2), _quiet(lambda p: 2 * p - 1), "probability")
+ARCTANGENT = Link("arctangent", _quiet(lambda f: np.clip(np.arctan(f) + 0.5, 0, 1)), _quiet(lambda p: np.tan(p - 0.5)),
+                  "probability")

@@ -13,6 +13,7 @@ from losskit import modelfile
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
+from losskit.links import LOGIT
 from losskit.preprocess import Preprocessor
 from losskit.tables import Table, read_table
 
@@ -61,16 +62,17 @@ class LinearModel:
     @property
     def has_probabilities(self) -> bool:
         """Whether the scores can be turned into probabilities of the classes."""
-        return bool(self.classes) and self.loss.link.name == "logit"
+        return bool(self.classes) and self.loss.link.gives == "probability"
 
     def predict_proba(self, X: Any) -> Array:
         """The probabilities of the two classes, in the order of `classes`."""
         if not self.has_probabilities:
             raise CapabilityError(f"{self.loss!r} gives no probabilities; ask for question='probability'")
         f = self.scores(X)
-        odds = f if type(self.loss).__name__ == "Logistic" else posterior(self.loss, f)
-        logit = self.loss.link.to_prediction
-        return np.column_stack([logit(-odds), logit(odds)])
+        if self.loss.link is LOGIT and type(self.loss).__name__ != "Logistic":
+            f = posterior(self.loss, f)
+        probability = self.loss.link.to_prediction
+        return np.column_stack([probability(-f), probability(f)])
 
     def table(self, X: Any) -> dict[str, Array]:
         """The columns that `losskit predict` writes: probabilities if there are any, then `prediction`."""
@@ -137,7 +139,7 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
         raise ModelFileError(f"{where}: the coefficients do not fit the features; the model is damaged")
     good = coef.dtype == np.float64 and np.isfinite(coef).all() and all(math.isfinite(payload[n]) for n in _NUMBERS)
     labels = len(classes) in (0, 2) and all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
-    if not good or not labels or bool(classes) != (loss.link.name in ("logit", "sign")):
+    if not good or not labels or bool(classes) != (loss.link.gives != "number"):
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
     numbers = {name: payload[name] for name in _NUMBERS}
     return LinearModel(

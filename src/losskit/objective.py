@@ -284,7 +284,7 @@ class Objective:
     def _center(self) -> float:
         constant = 0.0
         if self.loss.traits().elicits == "mean":
-            constant = float(self.loss.link.to_score(np.average(self.y, weights=self.weights)))
+            constant = self.loss._score_of_mean(float(np.average(self.y, weights=self.weights)))
         elif self.loss.variables == ("r",):
             constant = float(np.median(self.y[:: max(1, self.y.size // _SAMPLE)]))
         return constant if np.isfinite(constant) else 0.0

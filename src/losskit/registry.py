@@ -43,7 +43,7 @@ def get(name: str, **parameters: Any) -> Pointwise:
     by_plain = {_plain(known): loss for known, loss in losses().items()}
     loss = by_plain.get(_plain(name)) if isinstance(name, str) else None
     if loss is None:
-        raise ParameterError(f"there is no loss {name!r}; {nearest(str(name), losses())}")
+        raise ParameterError(f"there is no loss {name!r}; {nearest(name if isinstance(name, str) else '', losses())}")
     names = [field.name for field in dataclasses.fields(loss)]
     if unknown := sorted(set(parameters) - set(names)):
         known = ", ".join(names) or "none"
@@ -55,8 +55,8 @@ def nearest(name: str, known: Any) -> str:
     """A hint for a misspelt name."""
     import difflib
 
-    close = difflib.get_close_matches(_plain(name), {_plain(k): k for k in known}, n=3, cutoff=0.5)
-    names = [k for k in known if _plain(k) in close]
+    plain = {_plain(k): k for k in known}
+    names = [plain[k] for k in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)]
     return f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(known)}"
 
 

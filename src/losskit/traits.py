@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from losskit.calculus.graph import Node, is_constant
+import numpy as np
+
+from losskit.calculus.emit import array_function
+from losskit.calculus.graph import Node, nodes_of
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Traits:
             object.__setattr__(self, "kinks", ())
         for name in ("lipschitz", "curvature", "strong", "breakdown"):
             bound = getattr(self, name)
-            if isinstance(bound, Node) and is_constant(bound):
-                object.__setattr__(self, name, float(bound))
+            if isinstance(bound, Node) and not any(node.op == "symbol" for node in nodes_of([bound])):
+                object.__setattr__(self, name, float(array_function("bound", (), [bound])(np)))
             open_still = isinstance(bound, str) or (isinstance(bound, float) and math.isnan(bound))
             if open_still:
                 object.__setattr__(self, name, None)

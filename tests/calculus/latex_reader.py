@@ -20,6 +20,7 @@ _TOKEN = re.compile(
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\log": mpmath.log,
     r"\tanh": mpmath.tanh,
+    r"\arctan": mpmath.atan,
     r"\cosh": mpmath.cosh,
     r"\sin": mpmath.sin,
     r"\cos": mpmath.cos,
@@ -166,7 +167,7 @@ class Reader:
         return found
 
     def name(self, token: str) -> Expression:
-        key = token[8:-1] if token.startswith(r"\mathrm") else token.lstrip("\\")
+        key = token[8:-1].replace(" ", "_") if token.startswith(r"\mathrm") else token.lstrip("\\")
         return lambda env: env[key]
 
     def cases(self) -> Expression:

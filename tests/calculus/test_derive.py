@@ -40,6 +40,10 @@ PLACES = {
     **dict.fromkeys(("fair", "mul_log1p", "log1p_ratio"), (0.3, 1.7, 4.0)),
     **dict.fromkeys(("smoothed_pinball", "smoothed_step"), (-0.4, 0.3, 1.7)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (0.3, 1.7, 4.0)),
+    "sigmoid_gap": (0.3, 1.0, 2.5),
+    **dict.fromkeys(("softplus_scaled", "sigmoid_scaled"), (0.4, 1.7, 3.0)),
+    "dwd_power": (0.1, 0.7, 1.7, 3.0),
+    **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.1, 0.2, 0.45)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -56,6 +60,16 @@ BODY_PLACES = PLACES | {
     "xdivy": (0.0, 0.7, 2.0),
     "power": (0.4, 1.7, 3.0),
     "log1pmx": (-0.9, -0.3, 1e-6, 0.3, 4.0),
+    "tangent_gap": (-1e9, -2.5, -0.3, 0.1, 0.5, 0.7, 3.0, 1e12),
+    "tangent_slope": (-1e12, -2.5, 0.3, 1e12),
+    "sigmoid_gap": (-20.0, -2.5, 1e-20, 0.3, 1.0, 25.0),
+    "softplus_less_sigmoid": (-700.0, -2.5, -1e-3, 0.3, 25.0, 800.0),
+    "logit_entropy": (-700.0, -2.5, 0.3, 25.0),
+    "softplus_tilted": (-30.0, -0.3, 0.0, 0.45, 1.0, 25.0),
+    **dict.fromkeys(("softplus_times", "sigmoid_times"), (-30.0, -0.3, 0.0, 1.7)),
+    **dict.fromkeys(("softplus_scaled", "sigmoid_scaled"), (1e-3, 0.4, 1.7, 800.0)),
+    "dwd_power": (0.1, 0.6, 1.7, 3.0, 1e6),
+    **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.0, 0.1, 0.2, 0.45)),
     "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
     **dict.fromkeys(("abs_power", "sign_power"), (-2.0, -0.5, 0.0, 0.5, 1.0, 3.0)),
     **dict.fromkeys(("log1p_square", "damped", "inverse_square"), (-1e75, -2.5, 1e-9, 0.3, 1.7)),
@@ -146,10 +160,12 @@ def test_a_stated_derivative_equals_the_derived_one_at_50_digits(cls: type[Point
         values = {k: v for k, v in loss.parameters.items() if v is not None}
         trace, written = loss.trace(), loss.written()
         variable = symbol(loss.variables[0] if loss.variables else "f")
+        targets = [y for y in (0.25, 1.0) if loss.domain.contains(y)]
         derived = (derivative(written, variable), derivative(derivative(written, variable), variable))
-        for y, f in itertools.product((0.25, 1.0), (-9.5, -0.7, 0.0, 1e-5, 0.3, 2.5, 12.0)):
+        for y, f in itertools.product(targets, (-9.5, -0.7, 0.0, 1e-5, 0.3, 2.5, 12.0)):
             with mpmath.workdps(60):
-                names = values | {"y": y, "f": f, "r": mpmath.mpf(f) - mpmath.mpf(y)}
+                f, y = mpmath.mpf(f), mpmath.mpf(y)
+                names = values | {"y": y, "f": f, "r": f - y, "m": y * f}
             for stated, node in zip((trace.gradient[0], trace.hessian[0]), derived, strict=True):
                 true = evaluate(node, names)
                 assert abs(evaluate(stated, names) - true) <= abs(true) * mpmath.mpf(10) ** -49, (loss, names)

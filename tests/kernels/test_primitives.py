@@ -119,6 +119,65 @@ def bases_and_exponents(rng):
     )
 
 
+def near_the_root(rng):
+    """Reals, and the neighbours of the root tan(1/2)."""
+    root = math.tan(0.5)
+    near = root * (1 + signed(rng, log_uniform(rng, 1e-15, 1)))
+    return join(real(rng), (root + np.arange(-5, 6) * math.ulp(root),), (near,))
+
+
+def with_second(seconds):
+    """Reals, each beside a few second arguments, and random ones."""
+
+    def draw(rng):
+        (x,) = real(rng)
+        low, high = min(seconds), max(seconds)
+        return join(grid(x[:: max(1, x.size // 120)], seconds), (x, rng.uniform(low, high, x.size)))
+
+    return draw
+
+
+def weighed(rng):
+    (x,) = real(rng)
+    return join(grid(SIGNED[::3], [1.0, 0.1, 30.0]), (x, log_uniform(rng, 1e-6, 1e6, x.size)))
+
+
+def past_the_bend(rng):
+    """Margins and powers: below and about q/(q + 1), and out to where the power vanishes."""
+    q = log_uniform(rng, 1e-3, 1e3)
+    near = q / (q + 1) * (1 + log_uniform(rng, 1e-12, 10))
+    return join(grid([-3.0, 0.4, 0.6, 1.0, 2.0, 1e3, 1e100, 1e300, 1.7e308], [0.5, 1.0, 2.0, 7.0]), (near, q))
+
+
+def flipped_labels(rng):
+    z = scores(rng)
+    return join(grid(SIGNED[::3], [0.0, 0.1, 0.45], [0.0, 0.2, 1e-3]),
+                (z, rng.uniform(0, 0.49, z.size), rng.uniform(1e-3, 0.49, z.size)))
+
+
+def true_softplus_less_sigmoid(x):
+    return true_softplus(x) - true_sigmoid(x) if x > -1000 else mp.exp(2 * x) / 2
+
+
+def true_flip(x, a, b):
+    return (1 - a) * true_sigmoid(x) + b * true_sigmoid(-x)
+
+
+def true_flip_slope(x, a, b):
+    return (1 - a - b) * true_sigmoid(x) * true_sigmoid(-x) / true_flip(x, a, b)
+
+
+def true_flip_bend(x, a, b):
+    p, q, w = true_sigmoid(x), true_sigmoid(-x), true_flip(x, a, b)
+    return (1 - a - b) * p * q * ((1 - a) * p * p - b * q * q) / w**2
+
+
+def tilted(rng):
+    z = scores(rng)
+    return join(grid(SIGNED[::3], [0.0, 1.0, 0.25], [0.2, -0.3, 0.0]),
+                (z, rng.integers(0, 2, z.size), rng.uniform(-1, 1, z.size)))
+
+
 def deviances(p):
     def draw(rng):
         y = np.concatenate([log_uniform(rng, 1e-3, 1e3), log_uniform(rng, 1e-300, 1e300), log_uniform(rng, 0.5, 2)])
@@ -203,6 +262,37 @@ LAWS = [
     ("xdivy", lambda a, x: a / x, scaled(positive), 0.5, None),
     ("mul_exp", lambda c, a, x: c * mp.exp(a * x), factors, 2.0, None),
     ("poisson_deviance", true_deviance, deviances(None), 2.0, deviance_allowance),
+    ("tangent_gap", lambda m: 2 * mp.atan(m) - 1, near_the_root, 2.0, None),
+    ("tangent_slope", lambda m: 2 / (1 + m * m), real, 1.5, None),
+    ("sigmoid_gap", lambda x, a: (1 - true_sigmoid(x) ** a) / a, with_second([1e-9, 0.3, 0.7, 1.0, 5.0]), 3.5, None),
+    ("softplus_less_sigmoid", true_softplus_less_sigmoid, real, 3.5, None),
+    ("logit_entropy", lambda x: true_softplus(x) - x * true_sigmoid(x), real, 3.0, None),
+    (
+        "softplus_tilted",
+        lambda z, y, k: true_softplus(z) - y * z - k * z,
+        tilted,
+        2.5,
+        largest_summand(lambda z, y, k: (true_softplus(-abs(mpf(z))), (1 - y - k if z > 0 else y + k) * abs(z))),
+    ),
+    ("softplus_times", lambda x, w: w * true_softplus(x), weighed, 3.0, None),
+    ("sigmoid_times", lambda x, w: w * true_sigmoid(x), weighed, 3.0, None),
+    ("softplus_scaled", lambda x, w: mp.log1p(w * mp.exp(x)), weighed, 3.5, None),
+    ("sigmoid_scaled", lambda x, w: 1 / (1 + mp.exp(-x) / w), weighed, 3.5, None),
+    ("dwd_power", lambda m, q: max(mpf(1), (q + 1) * m / q) ** -q, past_the_bend, 1.5, None),
+    ("flip_loss", lambda x, a, b: -mp.log(true_flip(x, a, b)), flipped_labels, 5.0, None),
+    ("flip_slope", true_flip_slope, flipped_labels, 5.0, None),
+    (
+        "flip_bend",
+        true_flip_bend,
+        flipped_labels,
+        7.0,
+        largest_summand(
+            lambda x, a, b: tuple(
+                true_flip_slope(mpf(x), mpf(a), mpf(b)) * s / true_flip(mpf(x), mpf(a), mpf(b))
+                for s in ((1 - mpf(a)) * true_sigmoid(mpf(x)) ** 2, b * true_sigmoid(-mpf(x)) ** 2)
+            )
+        ),
+    ),
     *(
         ("tweedie_deviance", true_deviance, deviances(p), ceiling, deviance_allowance)
         for ceiling, powers in {
@@ -380,6 +470,39 @@ LIMITS = [
     ("mul_exp", (-3.0, -1.0, INF), -0.0),
     ("mul_exp", (1.0, 0.5, -1e6), 0.0),
     ("mul_exp", (INF, 0.5, 2.0), INF),
+    ("tangent_gap", (INF,), math.pi - 1),
+    ("tangent_gap", (-INF,), -math.pi - 1),
+    ("tangent_gap", (0.0,), -1.0),
+    ("tangent_slope", (-INF,), 0.0),
+    ("sigmoid_gap", (INF, 0.7), 0.0),
+    ("sigmoid_gap", (-INF, 0.5), 2.0),
+    ("softplus_less_sigmoid", (INF,), INF),
+    ("softplus_less_sigmoid", (-INF,), 0.0),
+    ("logit_entropy", (INF,), 0.0),
+    ("logit_entropy", (-INF,), 0.0),
+    ("softplus_tilted", (INF, 1.0, 0.1), -INF),
+    ("softplus_tilted", (INF, 1.0, 0.0), 0.0),
+    ("softplus_tilted", (-INF, 1.0, 0.1), INF),
+    ("softplus_times", (INF, 0.0), 0.0),
+    ("softplus_times", (INF, 2.0), INF),
+    ("softplus_times", (-INF, 2.0), 0.0),
+    ("sigmoid_times", (INF, 2.0), 2.0),
+    ("sigmoid_times", (-INF, 2.0), 0.0),
+    ("softplus_scaled", (INF, 0.1), INF),
+    ("softplus_scaled", (-INF, 0.1), 0.0),
+    ("sigmoid_scaled", (INF, 0.1), 1.0),
+    ("sigmoid_scaled", (-INF, 0.1), 0.0),
+    ("dwd_power", (INF, 1.0), 0.0),
+    ("dwd_power", (-INF, 1.0), 1.0),
+    ("dwd_power", (0.5, 1.0), 1.0),
+    ("flip_loss", (INF, 0.0, 0.1), 0.0),
+    ("flip_loss", (-INF, 0.2, 0.0), INF),
+    ("flip_loss", (-INF, 0.2, 0.25), 2 * math.log(2)),
+    ("flip_slope", (INF, 0.2, 0.1), 0.0),
+    ("flip_slope", (-INF, 0.2, 0.1), 0.0),
+    ("flip_slope", (-INF, 0.25, 0.0), 1.0),
+    ("flip_bend", (INF, 0.2, 0.1), 0.0),
+    ("flip_bend", (-INF, 0.25, 0.0), 0.0),
     ("poisson_deviance", (1.0, 0.0), 0.0),
     ("poisson_deviance", (2.0, -INF), INF),
     ("poisson_deviance", (2.0, INF), INF),

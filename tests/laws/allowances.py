@@ -93,6 +93,86 @@ def _msle(y: float, f: float) -> list[Any]:
     return [2 / x**2, 2 * mpmath.log(x / y) / x**2]
 
 
+def _classes(loss: Pointwise, y: float, f: float, output: str) -> list[Any]:
+    """What each class adds, where a label mixes the two."""
+    return [y * exact(loss, 1.0, f, output), (1 - mpmath.mpf(y)) * exact(loss, 0.0, f, output)] if 0 < y < 1 else [0]
+
+
+def _by_class(summands: Any) -> Any:
+    """Summands of both classes, given those of class 1 as a function of the loss, z, p and 1 - p at the score z."""
+
+    def all_of_them(loss: Pointwise, y: float, f: float) -> list[Any]:
+        y, found = mpmath.mpf(y), []
+        for share, z in ((y, mpmath.mpf(f)), (1 - y, -mpmath.mpf(f))):
+            found += [share * s for s in summands(loss, z, _sigmoid(z), _sigmoid(-z))] if share else []
+        return found
+
+    return all_of_them
+
+
+def _spherical(loss: Pointwise, z: Any, p: Any, q: Any) -> list[Any]:
+    p, q = _sigmoid(2 * z), _sigmoid(-2 * z)
+    return [p**0.5 * q * s for s in (2 * p, q)]
+
+
+def _generalized(loss: Pointwise, z: Any, p: Any, q: Any) -> list[Any]:
+    power = mpmath.mpf(loss.parameters["q"])
+    return [p**power * q * s for s in (p, power * q)]
+
+
+def _poly1(loss: Pointwise, z: Any, p: Any, q: Any) -> list[Any]:
+    epsilon = mpmath.mpf(loss.parameters["epsilon"])
+    return [p * q * s for s in ((1 - epsilon) * q, (1 + epsilon) * p)]
+
+
+def _symmetric(loss: Pointwise, z: Any, p: Any, q: Any) -> list[Any]:
+    alpha, beta, a = map(mpmath.mpf, loss.parameters.values())
+    return [p * q * s for s in (alpha, beta * a * q, beta * a * p)]
+
+
+def _forward(loss: Pointwise, y: float, f: float) -> list[Any]:
+    found = []
+    for share, z, a, b in ((y, f, *loss.parameters.values()), (1 - y, -f, *reversed(loss.parameters.values()))):
+        p, q, a, b = _sigmoid(mpmath.mpf(z)), _sigmoid(-mpmath.mpf(z)), mpmath.mpf(a), mpmath.mpf(b)
+        mixture = (1 - a) * p + b * q
+        unit = share * (1 - a - b) * p * q / mixture**2 if share else 0
+        found += [unit * (1 - a) * p * p, unit * b * q * q]
+    return found
+
+
+def _bootstrap(loss: Pointwise, y: float, f: float) -> list[Any]:
+    beta, f = mpmath.mpf(loss.parameters["beta"]), mpmath.mpf(f)
+    own = f * _sigmoid(f) * _sigmoid(-f) if type(loss).__name__ == "SoftBootstrap" else _sigmoid(-abs(f))
+    return [(1 - beta) * own, *(beta * s for s in ((_sigmoid(f), y) if 0 < y < 1 else (_sigmoid(-f if y else f),)))]
+
+
+def _soft_bend(loss: Pointwise, y: float, f: float) -> list[Any]:
+    beta, f = mpmath.mpf(loss.parameters["beta"]), mpmath.mpf(f)
+    slope = _sigmoid(f) * _sigmoid(-f)
+    return [slope * (2 * beta - 1), slope * (1 - beta) * f * mpmath.tanh(f / 2)]
+
+
+def _backward(loss: Pointwise, y: float, f: float, output: str) -> list[Any]:
+    one, zero = map(mpmath.mpf, loss.parameters.values())
+    y, f = mpmath.mpf(y), mpmath.mpf(f)
+    tilt = (y * one - (1 - y) * zero) / (1 - one - zero)
+    if output == "gradient":
+        return [_sigmoid(f), y, tilt] if 0 < y < 1 else [tilt]
+    return [mpmath.log(1 + mpmath.exp(-abs(f))), ((1 - y) - tilt if f > 0 else y + tilt) * f]
+
+
+def _savage(loss: Pointwise, y: float, f: float) -> list[Any]:
+    p, q = _sigmoid(2 * mpmath.mpf(y * f)), _sigmoid(-2 * mpmath.mpf(y * f))
+    return [8 * p * q * q * s for s in (2 * p, q)]
+
+
+def _tangent(loss: Pointwise, y: float, f: float) -> list[Any]:
+    m = mpmath.mpf(y * f)
+    return [8 / (1 + m * m) ** 2 * s for s in (1, m * (2 * mpmath.atan(m) - 1))]
+
+
+_MIXING = ("Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic", "GeneralizedCrossEntropy",
+           "SymmetricCrossEntropy", "ForwardCorrection")  # fmt: skip
 ROOT: dict[tuple[str, str], Any] = {
     ("Logistic", "gradient"): lambda loss, y, f: [_sigmoid(mpmath.mpf(f)), mpmath.mpf(y)] if 0 < y < 1 else [0],
     ("BinaryCrossEntropy", "gradient"): lambda loss, y, f: _bce(loss, y, f) if 0 < y < 1 else [0],
@@ -112,6 +192,20 @@ ROOT: dict[tuple[str, str], Any] = {
         _sigmoid(mpmath.mpf(f - y) / loss.parameters["bandwidth"]), loss.parameters["level"]
     ],
     ("MSLE", "hessian"): lambda loss, y, f: _msle(y, f),
+    **{(name, "gradient"): lambda loss, y, f: _classes(loss, y, f, "gradient") for name in _MIXING},
+    ("Brier", "hessian"): _by_class(lambda loss, z, p, q: [2 * p * q * q * s for s in (2 * p, q)]),
+    ("Spherical", "hessian"): _by_class(_spherical),
+    ("Poly1", "hessian"): _by_class(_poly1),
+    ("GeneralizedCrossEntropy", "hessian"): _by_class(_generalized),
+    ("SymmetricCrossEntropy", "hessian"): _by_class(_symmetric),
+    ("SoftBootstrap", "gradient"): _bootstrap,
+    ("SoftBootstrap", "hessian"): _soft_bend,
+    ("HardBootstrap", "gradient"): _bootstrap,
+    ("ForwardCorrection", "hessian"): _forward,
+    ("BackwardCorrection", "value"): lambda loss, y, f: _backward(loss, y, f, "value"),
+    ("BackwardCorrection", "gradient"): lambda loss, y, f: _backward(loss, y, f, "gradient"),
+    ("Savage", "hessian"): _savage,
+    ("Tangent", "hessian"): _tangent,
 }
 DEVIANCE = {("Poisson", "value"), ("Gamma", "value"), ("Tweedie", "value")}
 

@@ -24,7 +24,7 @@ def by_arrays(trace: Trace, loss: Pointwise) -> Evaluate:
     function = array_function("f", ["y", *loss.outputs, *names], [trace.value, trace.gradient[0], trace.hessian[0]])
 
     def evaluate(at: Pointwise, y: Any, f: Any) -> tuple[np.ndarray, ...]:
-        numbers = [v for v in at.parameters.values() if v is not None]
+        numbers = [np.float64(v) for v in at.parameters.values() if v is not None]  # a mutant may divide by 0
         y, f = np.broadcast_arrays(np.asarray(y, float), np.asarray(f, float))
         with np.errstate(all="ignore"):
             return tuple(np.broadcast_to(x, y.shape) for x in function(np, y, f, *numbers))
@@ -86,9 +86,13 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
                             *(np.linspace(-1.2, 1.2, 4801) * s for s in scales[2:])])
         return np.zeros((1, 1)), np.unique(r)[None, :]
     if loss.domain is SIGNS:
-        return np.array([[-1.0], [1.0]]), np.sort(reach)[None, :]
+        scale = next((v for v in loss.parameters.values() if isinstance(v, float) and v > 0), 1.0)
+        f = np.sort(np.concatenate([reach, *(s * (1 - scale * reach) for s in (-1, 1))]))
+        return np.array([[-1.0], [1.0]]), f[None, :]
     if loss.domain is UNIT:
         f = np.linspace(-30, 30, 12001)
+        if loss.prediction_domain is not UNIT:
+            f = np.concatenate([-np.logspace(6, 1.5, 200), f, np.logspace(1.5, 6, 200)])
         return np.array([[0.0], [0.4], [1.0]]), (1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f)[None, :]
     y = np.array([[-1.0], [-0.3], [0.0], [1e-4], [0.2], [1.0], [5.0], [40.0]])
     f = np.linspace(-20, 20, 8001)
@@ -104,7 +108,14 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
 def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
     """Declared traits that a search refutes. True needs no counterexample, False needs one, a bound must be reached."""
     y, f = _ladder(loss)
+    h = evaluate(loss, y, f)[2]
+    with np.errstate(invalid="ignore"):  # an infinite curvature
+        jump_at = np.nanargmax(np.abs(np.diff(h, axis=1)), axis=1)  # where the curvature changes most: look closely
+    f = np.sort(np.concatenate([f[0], *(np.linspace(f[0, i], f[0, i + 1], 60) for i in jump_at)]))[None, :]
     v, g, h = evaluate(loss, y, f)
+    if not loss.prediction_domain.bounded:
+        seen = np.isfinite(v).all(axis=0) & np.isfinite(h).all(axis=0)
+        v, g, h, f = v[:, seen], g[:, seen], h[:, seen], f[:, seen]
     f = np.broadcast_to(f, v.shape)
     size = np.abs(np.log(f[0] / (1 - f[0])) if loss.prediction_domain is UNIT else f[0])
     scale = min(_scales(loss))
@@ -113,13 +124,17 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
         steps = np.diff(g, axis=1)
         steps = np.where(np.isfinite(steps), steps, np.nan)  # between infinite gradients no step is known
         jump = 3 * np.diff(f, axis=1) * np.maximum(np.abs(h[:, 1:]), np.abs(h[:, :-1])) + 1e-10 * np.abs(g[:, 1:])
+        steepest = np.maximum(np.abs(g[:, 1:]), np.abs(g[:, :-1]))
+        rise = np.abs(np.diff(v, axis=1))
+        step = rise > 1e-9 * (1 + np.abs(v[:, 1:])) + 3 * np.diff(f, axis=1) * steepest + jump
     kink = np.abs(steps) > 0.02 * np.abs(g).max(initial=0, where=np.abs(g) < 2 * scale) + jump
     bent = (h >= 0).all() and ((h[:, middle] > 0).all() or _rising(loss, evaluate, 5 * scale))
+    convex = bool((h >= -1e-9).all() and not (steps < -1e-9 * (1 + np.abs(g[:, 1:]))).any() and not step.any())
     found = {
-        "convex": bool((h >= -1e-9).all() and not (steps < -1e-9 * (1 + np.abs(g[:, 1:]))).any()),
-        "strictly_convex": bool(bent),
+        "convex": convex,
+        "strictly_convex": convex and bool(bent),
         "symmetric": bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
-        "differentiable": not kink.any(),
+        "differentiable": not (kink.any() or step.any()),
         "bounded": bool(np.isfinite(v).all() and v.max() <= 1.001 * v[:, half].max()),
     }
     wrong = [name for name, seen in found.items() if getattr(claimed, name) not in (None, seen)]
@@ -253,7 +268,7 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
     if loss.domain in (SIGNS, UNIT):
         codes = np.array([[-1.0], [1.0]]) if loss.domain is SIGNS else np.array([[0.0], [1.0]])
         rows = evaluate(loss, codes, grid[None, :])[0]
-        shares = np.array([0.1, 0.3, 0.45, 0.55, 0.8, 0.95])
+        shares = np.array([0.1, 0.3, 0.45, 0.49, 0.51, 0.55, 0.8, 0.95])
         best = np.array([grid[np.nanargmin(p * rows[1] + (1 - p) * rows[0])] for p in shares])
         prediction = np.asarray(loss.predict(best))
         middle = 0.5 if loss.prediction_domain is UNIT else 0.0

@@ -6,7 +6,8 @@ import pytest
 from losskit import modelfile
 from losskit.errors import CapabilityError, DataError, ModelFileError, ParameterError
 from losskit.fitting import fit_table, parse_loss, parse_penalty
-from losskit.losses.binary import BinaryFocal, Hinge, Logistic
+from losskit.losses.binary import BinaryFocal, Logistic
+from losskit.losses.margin import Hinge
 from losskit.losses.regression import Huber
 from losskit.model import load_model, posterior
 

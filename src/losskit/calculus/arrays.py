@@ -287,3 +287,86 @@ def barron_bend(xp: Any, r: Array, alpha: Array, c: Array) -> Array:
     factor = xp.where(limit, 1.0 - z, (1.0 + (xp.where(limit, 0.0, alpha) - 1.0) * (z / b)) / (1.0 + z / b))
     bend = factor * _barron_weight(xp, alpha, z, power, limit)
     return xp.where(alpha == 2, 1.0, bend)
+def tangent_gap(xp: Any, m: Array) -> Array:
+    half = 0.5463024898437905  # tan(1/2)
+    above = m > 0
+    inside = xp.where(above, m, 0.0)
+    return xp.where(above, 2.0 * xp.arctan2(inside - half, 1.0 + half * inside), 2.0 * xp.arctan(m) - 1.0)
+
+
+def tangent_slope(xp: Any, m: Array) -> Array:
+    far = xp.abs(m) > 1e9
+    held = xp.where(far, 0.0, m)
+    return xp.where(far, 2.0 / xp.where(far, m, 1.0) / xp.where(far, m, 1.0), 2.0 / (1.0 + held * held))
+
+
+def sigmoid_gap(xp: Any, x: Array, a: Array) -> Array:
+    cost = softplus(xp, -x)
+    small = xp.abs(a * cost) < 1e-17
+    return xp.where(small, cost, -xp.expm1(-a * cost) / a)
+
+
+def softplus_less_sigmoid(xp: Any, x: Array) -> Array:
+    # with u = sigmoid(x) below 1/2 it is -log(1 - u) - u
+    u = sigmoid(xp, xp.where(x < 0, x, 0.0))
+    return xp.where(x < 0, -log1pmx(xp, -u), softplus(xp, x) - sigmoid(xp, x))
+
+
+def logit_entropy(xp: Any, x: Array) -> Array:
+    size = xp.abs(x)
+    e = _decay(xp, x)
+    near = xp.where(size < 800.0, size, 800.0)
+    return xp.log1p(e) + near * e / (1.0 + e)
+
+
+def softplus_tilted(xp: Any, z: Array, y: Array, k: Array) -> Array:
+    c = xp.where(z > 0, 1.0 - y - k, y + k)
+    return xp.where(c == 0, 0.0, xp.where(c == 0, 1.0, c) * xp.abs(z)) + xp.log1p(_decay(xp, z))
+
+
+def softplus_times(xp: Any, x: Array, w: Array) -> Array:
+    none = w == 0
+    return xp.where(none, 0.0, w * xp.where(none, 1.0, softplus(xp, x)))
+
+
+def sigmoid_times(xp: Any, x: Array, w: Array) -> Array:
+    return w * sigmoid(xp, x)
+
+
+def softplus_scaled(xp: Any, x: Array, w: Array) -> Array:
+    t = mul_exp(xp, w, 1.0, x)
+    return xp.where(t < 1e300, xp.log1p(t), x + xp.log(w))
+
+
+def sigmoid_scaled(xp: Any, x: Array, w: Array) -> Array:
+    t = mul_exp(xp, w, 1.0, x)
+    return xp.where(t < 1e300, t / (1.0 + t), xp.where(t > 1.0, 1.0, t))
+
+
+def dwd_power(xp: Any, m: Array, q: Array) -> Array:
+    start = q / (q + 1.0)
+    return xp.exp(-q * xp.log(xp.where(m > start, m, start) / start))
+
+
+def flip_loss(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    p, q = sigmoid(xp, x), sigmoid(xp, -x)
+    rest = a * p + (1.0 - b) * q
+    alone = softplus(xp, -x) - xp.log1p(-a)
+    return xp.where(b == 0, alone, xp.where(rest < 0.5, -xp.log1p(-rest), -xp.log((1.0 - a) * p + b * q)))
+
+
+def _against(xp: Any, x: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """e^-x, and sigmoid(x) over the mixture."""
+    e = xp.exp(xp.where(x > -700.0, -x, 700.0))
+    return e, 1.0 / (1.0 - a + b * e)
+
+
+def flip_slope(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    _, share = _against(xp, x, a, b)
+    return (1.0 - a - b) * sigmoid(xp, -x) * share
+
+
+def flip_bend(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    e, share = _against(xp, x, a, b)
+    p, q = sigmoid(xp, x), sigmoid(xp, -x)
+    return flip_slope(xp, x, a, b) * ((1.0 - a) * p - b * q * e) * share

@@ -294,3 +294,51 @@ def _barron(mp: Any, r: Any, a: Any, c: Any, order: int) -> Any:
     q = 1 + z / b
     value = c**2 * mp.log(q) if a == 0 else c**2 * b / a * (q ** (a / 2) - 1) if order == 0 else 0
     return (value, r * q ** (a / 2 - 1), q ** (a / 2 - 2) * (1 + (a - 1) * z / b))[order]
+tangent_gap = _row("tangent_gap", r"2 \, \arctan\left({0:-1}\right) - 1", binds=0,
+                   partials=(lambda m: tangent_slope(m),), exact=lambda mp, m: 2 * mp.atan(m) - 1)
+tangent_slope = _row("tangent_slope", r"\frac{{2}}{{1 + {{{0:4}}}^{{2}}}}", binds=3,
+                     partials=(lambda m: -2.0 / (m + 1.0 / m) * tangent_slope(m),),  # no m slope: it may be inf 0
+                     face=lambda m: 2.0 / (1.0 + m**2))
+sigmoid_gap = _row("sigmoid_gap", r"\frac{{1 - \sigma\left({0:-1}\right)^{{{1:-1}}}}}{{{1:-1}}}", binds=3,
+                   partials=(lambda x, a: -sigmoid_power(x, a) * sigmoid(-x), None),
+                   face=lambda x, a: (1.0 - (1.0 + exp(-x)) ** (-a)) / a)
+softplus_less_sigmoid = _row(
+    "softplus_less_sigmoid", r"\log\left(1 + e^{{{0:-1}}}\right) - \sigma\left({0:-1}\right)", binds=0,
+    partials=(lambda x: sigmoid(x) ** 2,), face=lambda x: log(1.0 + exp(x)) - 1.0 / (1.0 + exp(-x)))
+logit_entropy = _row("logit_entropy", r"\log\left(1 + e^{{{0:-1}}}\right) - {0:1} \, \sigma\left({0:-1}\right)",
+                     binds=0, partials=(lambda x: -x * sigmoid_slope(x),),
+                     face=lambda x: log(1.0 + exp(x)) - x / (1.0 + exp(-x)))
+softplus_tilted = _row("softplus_tilted", r"\log\left(1 + e^{{{0:-1}}}\right) - {1:1} \, {0:1} - {2:1} \, {0:1}",
+                       binds=0, partials=(lambda z, y, k: sigmoid_minus(z, y) - k, *2 * (lambda z, y, k: -z,)),
+                       face=lambda z, y, k: log(1.0 + exp(z)) - y * z - k * z)
+softplus_times = _row("softplus_times", r"{1:1} \, \log\left(1 + e^{{{0:-1}}}\right)", binds=1,
+                      partials=(lambda x, w: sigmoid_times(x, w), lambda x, w: softplus(x)),
+                      face=lambda x, w: where(w == 0.0, 0.0, w * log(1.0 + exp(x))))
+sigmoid_times = _row("sigmoid_times", r"{1:1} \, \sigma\left({0:-1}\right)", binds=1,
+                     partials=(lambda x, w: sigmoid_times(x, w) * sigmoid(-x), lambda x, w: sigmoid(x)),
+                     face=lambda x, w: w / (1.0 + exp(-x)))
+softplus_scaled = _row("softplus_scaled", r"\log\left(1 + {1:1} \, e^{{{0:-1}}}\right)",
+                       partials=(lambda x, w: sigmoid_scaled(x, w), None), face=lambda x, w: log(1.0 + w * exp(x)))
+sigmoid_scaled = _row("sigmoid_scaled", r"\frac{{{1:1} \, e^{{{0:-1}}}}}{{1 + {1:1} \, e^{{{0:-1}}}}}", binds=3,
+                      partials=(lambda x, w: sigmoid_scaled(x, w) * sigmoid_scaled(-x, 1.0 / w), None),
+                      face=lambda x, w: w * exp(x) / (1.0 + w * exp(x)))
+dwd_power = _row("dwd_power", r"\max\left(1, \frac{{\left({1:0} + 1\right) \, {0:1}}}{{{1:-1}}}\right)^{{-{1:1}}}",
+                 binds=3, partials=(lambda m, q: where((q + 1.0) * m > q, -(q / m) * dwd_power(m, q), 0.0), None),
+                 face=lambda m, q: maximum(1.0, (q + 1.0) * m / q) ** (-q))
+# for labels of which a share a of class 1 and a share b of class 0 were flipped
+_MIXTURE = r"\left(1 - {1:1}\right) \, \sigma\left({0:-1}\right) + {2:1} \, \sigma\left(-{0:1}\right)"
+_SLOPE = r"\left(1 - {1:1} - {2:1}\right) \, \sigma'\left({0:-1}\right)"
+flip_loss = _row("flip_loss", rf"-\log\left({_MIXTURE}\right)", binds=0,
+                 partials=(lambda x, a, b: -flip_slope(x, a, b), None, None),
+                 face=lambda x, a, b: -log((1.0 - a) / (1.0 + exp(-x)) + b / (1.0 + exp(x))))
+flip_slope = _row("flip_slope", rf"\frac{{{{{_SLOPE}}}}}{{{{{_MIXTURE}}}}}", binds=3,
+                  partials=(lambda x, a, b: -flip_bend(x, a, b), None, None),
+                  face=lambda x, a, b: (1.0 - a - b) / ((1.0 + exp(-x)) * (1.0 + exp(x)))
+                  / ((1.0 - a) / (1.0 + exp(-x)) + b / (1.0 + exp(x))))
+flip_bend = _row(
+    "flip_bend", rf"{_SLOPE} \, \frac{{{{\left(1 - {{1:1}}\right) \, \sigma\left({{0:-1}}\right)^{{{{2}}}} - {{2:1}} \,"
+    rf" \sigma\left(-{{0:1}}\right)^{{{{2}}}}}}}}{{{{\left({_MIXTURE}\right)^{{{{2}}}}}}}}", binds=1,
+    partials=(None, None, None),
+    face=lambda x, a, b: (1.0 - a - b) / ((1.0 + exp(-x)) * (1.0 + exp(x)))
+    * ((1.0 - a) * (1.0 + exp(-x)) ** -2.0 - b * (1.0 + exp(x)) ** -2.0)
+    / ((1.0 - a) / (1.0 + exp(-x)) + b / (1.0 + exp(x))) ** 2.0)

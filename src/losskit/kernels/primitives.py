@@ -13,11 +13,7 @@ from losskit.kernels.elementary import (
     INF,
     LN2_HEAD,
     LN2_TAIL,
-    MANTISSA,
     NAN,
-    ONE_BITS,
-    TINY,
-    TWO52_BITS,
     Pair,
     add_fast,
     clamp,
@@ -29,12 +25,10 @@ from losskit.kernels.elementary import (
     expm1_parts,
     expm1mx,
     expm1mx_parts,
-    exponent_field,
     fast_two_sum,
     finite_tail,
     floor,
     fma,
-    from_bits,
     log,
     log1p,
     log1pmx,
@@ -48,6 +42,23 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
+from losskit.kernels.margins import (
+    dwd_power,
+    flip_bend,
+    flip_loss,
+    flip_slope,
+    logit_entropy,
+    sigmoid_gap,
+    sigmoid_scaled,
+    sigmoid_times,
+    softplus_less_sigmoid,
+    softplus_scaled,
+    softplus_tilted,
+    softplus_times,
+    tangent_gap,
+    tangent_slope,
+)
+from losskit.kernels.pieces import lower_sigmoid, mul_exp, unit_log1p
 from losskit.kernels.robust import (
     abs_power,
     barron,
@@ -85,6 +96,13 @@ __all__ = [
     "expm1",
     "expm1mx",
     "fair",
+    "dwd_power",
+    "exp",
+    "expm1",
+    "expm1mx",
+    "flip_bend",
+    "flip_loss",
+    "flip_slope",
     "floor",
     "fma",
     "hypot1",
@@ -100,6 +118,7 @@ __all__ = [
     "log_cosh_slope",
     "logcosh",
     "logistic_density",
+    "logit_entropy",
     "mul_exp",
     "mul_gauss",
     "mul_log1p",
@@ -112,14 +131,23 @@ __all__ = [
     "scaled_sin",
     "sech2",
     "sigmoid",
+    "sigmoid_gap",
     "sigmoid_minus",
     "sigmoid_power",
+    "sigmoid_scaled",
     "sigmoid_slope",
     "sign_power",
     "smoothed_pinball",
     "smoothed_step",
+    "sigmoid_times",
     "softplus",
+    "softplus_less_sigmoid",
     "softplus_minus",
+    "softplus_scaled",
+    "softplus_tilted",
+    "softplus_times",
+    "tangent_gap",
+    "tangent_slope",
     "tanh",
     "tweedie_deviance",
     "welsch",
@@ -173,43 +201,6 @@ def power(x: float, a: float) -> float:
     value = select((x < 0.0) & (size < INF) & (not integral), NAN, value)
     value = select((size == 1.0) & (abs(a) == INF), 1.0, value)
     return select((a == 0.0) | (x == 1.0), 1.0, value)
-
-
-# log(1 + e) = s + s z U(z), s = 2 e/(2 + e), z = s^2, for 0 <= e <= 1, error 2^-58 s
-UNIT_LOG_TAIL = (
-    0.08333333333333287,
-    0.012500000000049614,
-    0.002232142855285133,
-    0.0004340278121697182,
-    8.87780441061001e-05,
-    1.878243508306874e-05,
-    4.059089804406554e-06,
-    9.237133145159206e-07,
-    1.5897114047060995e-07,
-    8.120021296813064e-08,
-)
-
-
-@scalar
-def unit_log1p(e: float) -> Pair:
-    """(s, t) with s + t = log(1 + e), |t| < 0.05 |s|, for 0 <= e <= 1.
-
-    s = 2 e/(2 + e) is twice the argument of atanh; what its rounding lost goes into t with the series.
-    """
-    g, g_tail = fast_two_sum(1.0, 0.5 * e)
-    s = e / g
-    z = s * s
-    rest = fma(-s, g_tail, fma(-s, g, e))
-    return s, fma(rest, fma(-0.5, s, 1.0), s * z * polynomial(z, UNIT_LOG_TAIL))
-
-
-@scalar
-def lower_sigmoid(e: float) -> Pair:
-    """(q, t) with q + t = e/(1 + e), for 0 <= e <= 1: the quotient and what its remainder adds."""
-    d, d_tail = fast_two_sum(1.0, e)
-    q = e / d
-    remainder = fma(-q, d_tail, fma(-q, d, e))
-    return q, fma(-q, remainder, remainder)  # 1/(1 + e) = 1 - q
 
 
 @scalar
@@ -377,32 +368,6 @@ def xlog1py(a: float, x: float) -> float:
 def xdivy(a: float, x: float) -> float:
     """a/x, 0 where a = 0 and x is not nan (0.5 ulp)."""
     return select((a == 0.0) & (x == x), 0.0, a / x)
-
-
-@scalar
-def split_mantissa(c: float) -> Pair:
-    """(k, m) with c = 2^k m, 1 <= |m| < 2, for finite c other than 0; k is a float."""
-    small = abs(c) < TINY
-    bits = to_bits(select(small, c * 2.0**54, c))
-    k = from_bits(exponent_field(bits << 1 >> 1 & ~(-1 << 63)) | TWO52_BITS) - (2.0**52 + 1023.0)
-    m = from_bits((bits & (MANTISSA | (-1 << 63))) | ONE_BITS)
-    return select(small, k - 54.0, k), m
-
-
-@scalar
-def mul_exp(c: float, a: float, x: float) -> float:
-    """c e^(a x): the product keeps its tail, c's exponent joins the power of two, so only the result's range counts.
-
-    0 where c = 0, c where a = 0 (even at infinite x). 1.5 ulp.
-    """
-    head, tail = two_prod(a, x)
-    tail = finite_tail(head, tail)
-    n, p, _ = exp_parts_tailed(clamp(head, -1530.0, 1530.0), tail)
-    k, m = split_mantissa(c)
-    value = scale(m * p, clamp(n + k, -1150.0, 1030.0))
-    value = select(abs(c) < INF, value, c)
-    value = select((a == 0.0) | (c == 0.0), c, value)
-    return select((x != x) | (a != a), NAN, value)
 
 
 @scalar

@@ -1,26 +1,41 @@
-"""Losses for two classes: on raw scores, on probabilities, and of the margin m = y f."""
+"""Losses for two classes, labels in [0, 1]: on raw scores and on probabilities."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from losskit.base import Margin, Pointwise
+from losskit.base import Pointwise
 from losskit.calculus import (
     maximum,
     minimum,
     mul_exp,
     sigmoid,
+    sigmoid_gap,
     sigmoid_power,
+    sigmoid_times,
     softplus,
+    softplus_less_sigmoid,
     softplus_minus,
+    softplus_scaled,
+    softplus_times,
     where,
     xlog1py,
     xlogy,
 )
-from losskit.calculus.table import sigmoid_slope
-from losskit.domains import UNIT, Nonnegative, OptionalProbability
-from losskit.links import LOGIT, SIGN
+from losskit.calculus.table import sigmoid_minus, sigmoid_scaled, sigmoid_slope
+from losskit.domains import UNIT, FromMinusOne, Nonnegative, OptionalProbability, Positive, Probability
+from losskit.links import LOGIT
 from losskit.traits import Traits
+
+
+def mixed(y: Any, one: Any, zero: Any) -> Any:
+    """y one + (1 - y) zero: what a label between 0 and 1 costs; a class without share may be infinite."""
+    return where(y == 0, 0, y * one) + where(y == 1, 0, (1 - y) * zero)
+
+
+def times_slope(c: Any, f: Any) -> Any:
+    """c times the derivative of sigmoid at f; the power of e goes last, so that nothing underflows before its time."""
+    return mul_exp(c * sigmoid(abs(f)) ** 2, -1, abs(f))
 
 
 class Logistic(Pointwise):
@@ -36,7 +51,7 @@ class Logistic(Pointwise):
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=False, lipschitz=1.0,
-                      curvature=0.25, strong=0.0, elicits="mean", proper=True, calibrated=True)
+                      curvature=0.25, strong=0.0, elicits="mean", proper=True, calibrated=True, redescending=False)
 
     def information(self, f: Any) -> Any:
         return sigmoid_slope(f)
@@ -61,38 +76,6 @@ class BinaryCrossEntropy(Pointwise):
         return 1 / f / (1 - f)
 
 
-class Hinge(Margin):
-    """Zero from margin 1 on, linear below: the support vector machine's loss."""
-
-    source = "Cortes and Vapnik (1995), doi:10.1007/BF00994018"
-    use = "Only the label is wanted and a sparse set of deciding rows helps."
-    avoid = "Probabilities are wanted: the score is not one, nor can it be turned into one."
-    link = SIGN
-
-    def formula(self, m: Any) -> Any:
-        return maximum(1 - m, 0)
-
-    def traits(self) -> Traits:
-        return Traits(convex=True, strictly_convex=False, differentiable=False, bounded=False, lipschitz=1.0,
-                      curvature=0.0, strong=0.0, elicits="most probable class", proper=False, calibrated=True)
-
-
-class SquaredHinge(Margin):
-    """The square of the hinge: smooth where the hinge has its kink, harsher on bad margins."""
-
-    source = "Chang, Hsieh and Lin (2008), Journal of Machine Learning Research 9, 1369"
-    use = "A support vector machine by smooth solvers; the label is wanted."
-    avoid = "Labels are noisy: a bad margin costs its square."
-    link = SIGN
-
-    def formula(self, m: Any) -> Any:
-        return maximum(1 - m, 0) ** 2
-
-    def traits(self) -> Traits:
-        return Traits(convex=True, strictly_convex=False, differentiable=True, bounded=False, lipschitz=float("inf"),
-                      curvature=2.0, strong=0.0, proper=False, calibrated=True)
-
-
 class BinaryFocal(Pointwise):
     """Cross-entropy on raw scores with well-classified rows turned down by (1 - p)^gamma; `alpha` weighs class 1."""
 
@@ -114,10 +97,9 @@ class BinaryFocal(Pointwise):
         return self._mixed(y, self._bend(f), self._bend(-f))
 
     def _mixed(self, y: Any, one: Any, zero: Any) -> Any:
-        """y one + (1 - y) zero, weighed by alpha; a class without share may be infinite."""
         if self.alpha is not None:
             one, zero = self.alpha * one, (1 - self.alpha) * zero
-        return where(y == 0, 0, y * one) + where(y == 1, 0, (1 - y) * zero)
+        return mixed(y, one, zero)
 
     def _slope(self, z: Any) -> Any:
         s = minimum(softplus(-z), 1e9)  # beyond, sigmoid(z) is 0
@@ -132,4 +114,160 @@ class BinaryFocal(Pointwise):
     def traits(self) -> Traits:
         even = self.alpha in (None, 0.5)  # other weights move the threshold away from probability 1/2
         return Traits(convex=self.gamma == 0, strictly_convex=self.gamma == 0, differentiable=True, bounded=False,
-                      strong=0.0 if self.gamma == 0 else None, proper=self.gamma == 0 and even, calibrated=even)
+                      strong=0.0 if self.gamma == 0 else None, proper=self.gamma == 0 and even, calibrated=even,
+                      redescending=False)
+
+
+class Brier(Pointwise):
+    """The squared error of the probability sigmoid(f): bounded, so that a confident error costs no more than 1."""
+
+    source = "Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
+    use = "Probabilities are wanted and some labels are plainly wrong."
+    avoid = "A good start is missing: it is not convex in the score, and rows far on the wrong side are given up."
+    domain, link = UNIT, LOGIT
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return mixed(y, sigmoid(-f) ** 2, sigmoid(f) ** 2)
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return 2 * (sigmoid_slope(f) * sigmoid_minus(f, y))
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return 2 * (sigmoid_slope(f) * (sigmoid_slope(f) + sigmoid_minus(f, y) * (sigmoid(-f) - sigmoid(f))))
+
+    def traits(self) -> Traits:
+        least, most = ((9 + side * 33**0.5) / 24 for side in (-1, 1))  # the roots of 12 p^2 - 9 p + 1
+        low, high = (2 * p * (1 - p) ** 2 * (3 * p - 1) for p in (least, most))
+        return Traits(convex=False, strictly_convex=False, differentiable=True, bounded=True, lipschitz=8 / 27,
+                      curvature=high, strong=low, elicits="mean", proper=True, calibrated=True, redescending=True)
+
+
+class BrierProbability(Pointwise):
+    """The squared error of a probability f of class 1; a label between 0 and 1 mixes (1 - f)^2 and f^2."""
+
+    source = "Brier (1950), doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
+    use = "Probabilities made elsewhere are to be judged, by a score that stays finite."
+    avoid = "Rare classes: the difference between 1 in 1000 and 1 in 100 hardly counts; BinaryCrossEntropy sees it."
+    domain, prediction_domain = UNIT, UNIT
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return y * (1 - f) ** 2 + (1 - y) * f**2
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return 2 * (f - y)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return 2
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=True, lipschitz=2.0,
+                      curvature=2.0, strong=2.0, elicits="mean", proper=True, calibrated=True)
+
+
+class Spherical(Pointwise):
+    """One minus the spherical score p/sqrt(p^2 + (1 - p)^2) of the label's probability p; 0 is best, 1 worst."""
+
+    source = "Gneiting and Raftery (2007), doi:10.1198/016214506000001437"
+    use = "Probabilities are wanted and some labels are plainly wrong; steeper than Brier where p is near one half."
+    avoid = "A good start is missing: it is not convex in the score, and rows far on the wrong side are given up."
+    domain, link = UNIT, LOGIT
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return mixed(y, sigmoid_gap(2 * f, 0.5) / 2, sigmoid_gap(-2 * f, 0.5) / 2)  # p^2/(p^2 + q^2) = sigmoid(2 f)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return mixed(y, self._bend(2 * f), self._bend(-2 * f))
+
+    def _bend(self, z: Any) -> Any:
+        p, q = sigmoid(z), sigmoid(-z)
+        return sigmoid_power(z, 0.5) * q * (2 * p - q)
+
+    def traits(self) -> Traits:
+        low, high = (p**0.5 * (1 - p) * (3 * p - 1) for p in ((6 - 21**0.5) / 15, (6 + 21**0.5) / 15))
+        return Traits(convex=False, strictly_convex=False, differentiable=True, bounded=True, lipschitz=2 / 27**0.5,
+                      curvature=high, strong=low, elicits="mean", proper=True, calibrated=True, redescending=True)
+
+
+class Poly1(Pointwise):
+    """Cross-entropy plus epsilon (1 - p), p being the label's probability: its leading term reweighed."""
+
+    source = "Leng et al. (2022), arXiv:2204.12511"
+    use = "A network trained by cross-entropy is to be tuned by one number more, epsilon."
+    avoid = "Probabilities are wanted: with epsilon above 0 they come out too extreme, below 0 too timid."
+    domain, link = UNIT, LOGIT
+    epsilon: FromMinusOne = 1.0
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return mixed(y, self._cost(-f), self._cost(f))
+
+    def _cost(self, z: Any) -> Any:
+        return softplus_less_sigmoid(z) + sigmoid_times(z, 1 + self.epsilon)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        p, q, e = sigmoid(f), sigmoid(-f), self.epsilon
+        return times_slope(mixed(y, (1 - e) * q + (1 + e) * p, (1 - e) * p + (1 + e) * q), f)
+
+    def traits(self) -> Traits:
+        lipschitz, curvature, strong = poly1_bounds(self.epsilon)
+        return Traits(convex=self.epsilon <= 1, strictly_convex=self.epsilon <= 1, differentiable=True, bounded=False,
+                      lipschitz=lipschitz, curvature=curvature, strong=strong, proper=self.epsilon == 0,
+                      calibrated=True, redescending=False)
+
+
+def poly1_bounds(epsilon: Any) -> tuple[Any, Any, Any]:
+    """The bounds of |L'| and of L'' above and below, for cross-entropy plus epsilon (1 - p)."""
+
+    def bend(e: Any, p: Any) -> Any:
+        return p * (1 - p) * (1 - e + 2 * e * p)
+
+    e = maximum(epsilon, 1)  # up to 1 it is convex, with its steepest slope and its least curvature far out
+    most = 0.5 + epsilon / (2 * (3 * epsilon**2 + 1) ** 0.5 + 2)
+    least = (3 * e - 1 - (3 * e**2 + 1) ** 0.5) / (6 * e)
+    return (1 + e) ** 2 / (4 * e), bend(epsilon, most), bend(e, least)
+
+
+class LogitAdjusted(Pointwise):
+    """Cross-entropy of f + logit(prior): the score f is left to say what the share of class 1 does not."""
+
+    source = "Menon et al. (2021), arXiv:2007.07314"
+    use = "Class 1 is rare, both classes matter alike: the sign of f then minimises the balanced error."
+    avoid = "Probabilities are wanted: sigmoid(f) is one only where both classes are equally frequent."
+    domain, link = UNIT, LOGIT
+    prior: Probability = 0.1
+
+    def formula(self, y: Any, f: Any) -> Any:
+        p, q = self.prior, 1 - self.prior
+        return mixed(y, softplus_scaled(-f, q / p), softplus_scaled(f, p / q))
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return self.information(f)
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=False, lipschitz=1.0,
+                      curvature=0.25, strong=0.0, proper=self.prior == 0.5, calibrated=self.prior == 0.5,
+                      redescending=False)
+
+    def information(self, f: Any) -> Any:
+        p, q = self.prior, 1 - self.prior
+        return sigmoid_scaled(f, p / q) * sigmoid_scaled(-f, q / p)
+
+
+class WeightedLogistic(Pointwise):
+    """Cross-entropy in which rows of class 1 count `pos_weight` times."""
+
+    source = "King and Zeng (2001), doi:10.1093/oxfordjournals.pan.a004868"
+    use = "Missing a case of class 1 costs pos_weight times a false alarm."
+    avoid = "Probabilities are wanted: they come out shifted by log(pos_weight) on the logit scale."
+    domain, link = UNIT, LOGIT
+    pos_weight: Positive = 2.0
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return softplus_times(-f, self.pos_weight * y) + softplus_times(f, 1 - y)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return times_slope(self.pos_weight * y + (1 - y), f)
+
+    def traits(self) -> Traits:
+        larger, even = maximum(self.pos_weight, 1), self.pos_weight == 1
+        return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=False, lipschitz=larger,
+                      curvature=larger / 4, strong=0.0, proper=even, calibrated=even, redescending=False)

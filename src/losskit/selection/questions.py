@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from losskit.base import Pointwise
 from losskit.errors import ParameterError
-from losskit.losses.binary import BinaryFocal, Hinge, Logistic, SquaredHinge
+from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.counts import Gamma, Poisson, Tweedie
+from losskit.losses.margin import Hinge, SquaredHinge
 from losskit.losses.regression import (
     AbsoluteError,
     Huber,
@@ -18,8 +19,8 @@ from losskit.losses.regression import (
     PseudoHuber,
     Quantile,
     SquaredError,
-    Tukey,
 )
+from losskit.losses.robust import Tukey
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
