@@ -4,6 +4,7 @@ from losskit._version import __version__
 from losskit.errors import (
     CacheWarning,
     CapabilityError,
+    CheckFailed,
     ConvergenceWarning,
     DataError,
     DomainError,
@@ -16,6 +17,7 @@ from losskit.errors import (
 )
 
 _LAZY = {
+    "Check": "checking.outcome",
     "Findings": "selection.findings",
     "JointScale": "solvers.joint_scale",
     "L2": "penalties",
@@ -30,6 +32,7 @@ _LAZY = {
     "Selection": "selection.outcome",
     "Solution": "solvers.minimise",
     "Traits": "traits",
+    "check_loss": "checking.run",
     "find_losses": "registry",
     "get": "registry",
     "minimise": "solvers.minimise",
