@@ -6,9 +6,16 @@ from losskit.base import (
     Pointwise as Pointwise,
     Residual as Residual,
 )
+from losskit.checking.outcome import (
+    Check as Check,
+)
+from losskit.checking.run import (
+    check_loss as check_loss,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,
+    CheckFailed as CheckFailed,
     ConvergenceWarning as ConvergenceWarning,
     DataError as DataError,
     DomainError as DomainError,

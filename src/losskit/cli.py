@@ -1,4 +1,7 @@
-"""The command line: parses, calls, prints. Exit codes: 0 done, 2 bad input or usage, 1 our fault, 130 Ctrl-C."""
+"""The command line: parses, calls, prints.
+
+Exit codes: 0 done, 2 bad input or usage, 3 `check` found something, 1 our fault, 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ LAYERS = [
     ("boosted",),
     ("monitor", "engines"),
     ("selection",),
-    ("fitting",),
+    ("fitting", "checking"),
     ("report",),
     ("bench",),
     ("commands",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,13 +19,15 @@ from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST, Ours, Subje
 from losskit.errors import CapabilityError, ParameterError
 
 ORDERS = (TARGET_FIRST, PREDICTION_FIRST)
-_TARGETS = set(
-    "y t target targets true y_true ytrue y_test label labels actual actuals observed obs truth ground_truth gt".split()
-)
-_PREDICTIONS = set(
-    "f p q z x input inputs pred preds predicted prediction predictions y_pred ypred yhat y_hat y_score y_prob y_proba "
-    "logit logits log_input score scores raw raw_score prob probs probability output outputs estimate forecast mu".split()
-)
+_TARGETS = {
+    "y", "t", "target", "targets", "true", "y_true", "ytrue", "y_test", "label", "labels", "actual", "actuals",
+    "observed", "obs", "truth", "ground_truth", "gt",
+}  # fmt: skip
+_PREDICTIONS = {
+    "f", "p", "q", "z", "x", "input", "inputs", "pred", "preds", "predicted", "prediction", "predictions", "y_pred",
+    "ypred", "yhat", "y_hat", "y_score", "y_prob", "y_proba", "logit", "logits", "log_input", "score", "scores", "raw",
+    "raw_score", "prob", "probs", "probability", "output", "outputs", "estimate", "forecast", "mu",
+}  # fmt: skip
 _WEIGHTS = ("sample_weight", "sample_weights", "weight", "weights")
 
 
@@ -54,9 +58,10 @@ def adapt(
     subject.residual = names is not None and len(names) == 1
     subject.weight_name = _weight_name(thing)
     _find_form(subject, order)
+    subject.rowwise = not subject.booster and _gives_rows(subject)
     _find_order(subject, order, names)
     if target is not None or prediction is not None or subject.same is None:
-        subject.kind = kind_named(target, prediction, subject.same.kind if subject.same else _behaves(subject))
+        subject.kind = kind_named(target, prediction, subject.same.kind if subject.same else kind_by_behaviour(subject))
         if subject.same is not None and subject.same.kind != subject.kind:
             subject.same = None
     else:
@@ -77,8 +82,6 @@ def _made(thing: Any) -> Any:
     if isinstance(thing, Loss) and not isinstance(thing, Pointwise):
         raise CapabilityError(f"{thing!r} is a loss of many predictions a row, which check_loss cannot attack yet")
     if isinstance(thing, Pointwise) and (names := thing._open()):
-        import dataclasses
-
         return dataclasses.replace(thing, **{name: thing.tuning[name] for name in names})
     return thing
 
@@ -140,8 +143,6 @@ def _weight_name(thing: Any) -> str | None:
 
 def _trials(subject: Subject) -> Iterator[tuple[str, str]]:
     libraries = [subject.library]
-    import sys
-
     libraries += [n for n in ("torch", "jax") if subject.library == "numpy" and n in sys.modules]
     for library in libraries:
         for form in ("flat", "column", "scalar"):
@@ -151,7 +152,8 @@ def _trials(subject: Subject) -> Iterator[tuple[str, str]]:
 def _find_form(subject: Subject, order: str | None) -> None:
     """The library and the shape that the function takes one row in; raises CallFailed if there is none."""
     said = ""
-    for subject.library, subject.form in _trials(subject):
+    for library, form in list(_trials(subject)):
+        subject.library, subject.form = library, form
         for subject.order in (order,) if order else ORDERS:
             try:
                 got = subject.batch(subject.shaped(1.0), subject.shaped(0.5))
@@ -169,6 +171,18 @@ def _find_form(subject: Subject, order: str | None) -> None:
                 subject.library = "jax"
             return
     raise CallFailed(said)
+
+
+def _gives_rows(subject: Subject) -> bool:
+    """Whether two rows give two numbers, each that of the row alone."""
+    y, f = np.array([1.0, 1.0]), np.array([0.5, 0.75])
+    if subject.form == "scalar":
+        return False
+    try:
+        got = subject.batch(subject.shaped(y), subject.shaped(f))
+    except CallFailed:
+        return False
+    return bool(np.size(got) == 2 and np.allclose(np.ravel(got), subject.value(y, f), rtol=1e-6, equal_nan=True))
 
 
 def _is_jax(subject: Subject) -> bool:
@@ -228,10 +242,6 @@ def _by_names(names: list[str] | None) -> str | None:
     if first in _PREDICTIONS and second in _TARGETS:
         return PREDICTION_FIRST
     return None
-
-
-def _behaves(subject: Subject) -> Any:
-    return kind_by_behaviour(subject)
 
 
 def _find_reduction(subject: Subject) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from losskit.checking.rows import Kind
@@ -11,7 +13,7 @@ from losskit.domains import NONNEGATIVE, POSITIVE, REAL, SIGNS, UNIT
 Array = np.ndarray
 
 
-def rows(subject: Subject, y: object, f: object) -> Array:
+def rows(subject: Subject, y: Any, f: Any) -> Array:
     """Values, or gradients of a booster's objective, of rows broadcast together."""
     y, f = (np.array(a, dtype=float) for a in np.broadcast_arrays(y, f))
     found = subject.gradient(y, f) if subject.booster else subject.value(y, f)

@@ -71,7 +71,7 @@ def claims_of(subject: Subject, claims: Traits | None) -> Iterator[Finding]:
             continue
         for scan in scans:
             if said := test(subject, scan, claimed):
-                shown = "" if claimed is True else f" = {claimed:.6g}" if isinstance(claimed, float) else f" = {claimed}"
+                shown = "" if claimed is True else f" = {claimed}"
                 yield finding("LK017", f"It is claimed to be {name.replace('_', ' ')}{shown}, and is not.", said)
                 break
 
@@ -146,7 +146,8 @@ def _bounded(subject: Subject, scan: Scan, claimed: Any) -> str:
     for side in (1.0, -1.0):
         near, far = scan.values(scan.y + side * np.array([1e3, 1e5]))
         if far > near + 0.1 * abs(near) + 1e-6:
-            return f"{as_text(scan.y, scan.y + side * 1e3)}: {near:.6g}; {as_text(scan.y, scan.y + side * 1e5)}: {far:.6g}"
+            a, b = (as_text(scan.y, scan.y + side * out) for out in (1e3, 1e5))
+            return f"{a}: {near:.6g}; {b}: {far:.6g}"
     return ""
 
 
@@ -174,7 +175,8 @@ def _elicits(subject: Subject, scan: Scan, claimed: Any) -> str:
     f = np.linspace(0, 6.3, 631)
     total = sum(subject.value(np.full(f.size, each), f) for each in y)
     best, wanted = float(f[int(np.argmin(total))]), float(np.mean(y) if claimed == "mean" else np.median(y))
-    return "" if abs(best - wanted) < 0.05 else f"the best constant of a sample is {best:.3g}, its {claimed} {wanted:.3g}"
+    said = f"the best constant of a sample is {best:.3g}, its {claimed} {wanted:.3g}"
+    return "" if abs(best - wanted) < 0.05 else said
 
 
 _TESTS = {

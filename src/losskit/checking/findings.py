@@ -44,7 +44,8 @@ _TABLE = (
     Code("LK012", "weights are not repetitions", "A row of weight 2 does not count as two rows.",
          "Multiply each row's loss by its weight, once, before the reduction."),
     Code("LK013", "rows are coupled", "The value of a batch is no mean or sum of its rows, so it depends on the "
-         "batch size, and batches do not add up.", "If that is meant, ignore this code; else reduce rows by mean or sum."),
+         "batch size, and batches do not add up.",
+         "If that is meant, ignore this code; else reduce rows by mean or sum."),
     Code("LK014", "float32 does not stay float32", "Memory and time double behind the back, and mixed-precision "
          "training breaks.", "Use constants of the input's dtype."),
     Code("LK015", "integers wrap", "Labels and pixels come as small integers; arithmetic in their dtype runs "

@@ -42,7 +42,7 @@ def plain_function(thing: Any) -> Any:
     if inspect.ismethod(thing):
         thing = thing.__func__
     if not inspect.isfunction(thing) and not inspect.isclass(thing):
-        thing = getattr(type(thing), "forward", None) or getattr(type(thing), "__call__", None)
+        thing = getattr(type(thing), "forward", None) or getattr(type(thing), "__call__", None)  # noqa: B004
     return thing if inspect.isfunction(thing) else None
 
 

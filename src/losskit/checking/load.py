@@ -53,7 +53,7 @@ def _module(name: str) -> Any:
         raise DataError(f"importing {name} failed: there is no module {error.name!r}; install it") from None
     except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())[:300]
-        raise DataError(f"importing {name} raised {type(error).__name__}: {said}; a loss's module must import") from None
+        raise DataError(f"importing {name} raised {type(error).__name__}: {said}; mend the module first") from None
     finally:
         if added:
             sys.path.remove(here)

@@ -53,7 +53,7 @@ def _settings(cls: type[Pointwise]) -> Iterator[Pointwise]:
     open_names = default._open()
     first = replace(default, **{name: cls.tuning[name] for name in open_names}) if open_names else default
     yield first
-    domains = parameter_domains(cls)
+    domains = parameter_domains(cls)  # type: ignore[arg-type]
     pools = [[v for v in _GRID if domain.contains(v)] or [1.0] for domain, _ in domains.values()]
     if len(pools) > 1:  # one at a time first, then together, within reason
         for name, pool in zip(domains, pools, strict=True):

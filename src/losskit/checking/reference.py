@@ -57,10 +57,7 @@ class Reference:
     def _graph(self, by: tuple[int, ...]) -> Node:
         if by not in self._graphs:
             names = self.loss.variables or self.loss.outputs
-            if by:
-                made = derivative(self._graph(by[:-1]), symbol(names[by[-1]]))
-            else:
-                made = self.loss.written()
+            made = derivative(self._graph(by[:-1]), symbol(names[by[-1]])) if by else self.loss.written()
             self._graphs[by] = made
         return self._graphs[by]
 

@@ -75,9 +75,7 @@ def _excused(subject: Subject) -> bool:
     if not subject.ours:
         return False
     known = subject.thing.traits()
-    return known.differentiable is False and (known.kinks is None or len(known.kinks) > 0) and known.lipschitz is None or (
-        known.lipschitz == np.inf and known.differentiable is False
-    )
+    return known.differentiable is False and known.lipschitz in (None, np.inf)
 
 
 def upside_down(subject: Subject) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from losskit.checking.rows import Kind
 from losskit.errors import LosskitError
 
 Array = np.ndarray
+_PIECE = 64
 TARGET_FIRST, PREDICTION_FIRST = "target_first", "prediction_first"
 
 
@@ -26,6 +27,9 @@ class Subject:
     Attributes
     ----------
     form : the shape it takes rows in: "flat" (n,), "column" (n, 1) or "scalar", a number at a time
+    eps : the spacing at 1 of the numbers it computes with
+    same : the loss of ours it is a multiple of, if it is one
+    booster : whether it gives a gradient and a Hessian instead of a value
     weight_name : its keyword for weights, if it has one
     """
 
@@ -44,16 +48,19 @@ class Subject:
     own_gradient: Callable[..., Any] | None = None
     own_hessian: Callable[..., Any] | None = None
     residual: bool = False  # takes f - y alone
+    rowwise: bool = False  # gives a number a row for many rows, so they may be asked for together
 
     ours = False
 
-    def batch(self, y: Array, f: Array, **named: Array) -> Any:
+    def batch(self, y: Array, f: Array, **named: Any) -> Any:
         """The call as a user makes it, all rows at once; raises CallFailed."""
         return self._call(self.thing, y, f, **named)
 
     def value(self, y: Array, f: Array) -> Array:
         """The loss of each row; nan where the call fails."""
-        return self._each(lambda a, b: self._number(self.thing, a, b), y, f)
+        if self.rowwise and not self.booster:
+            return self._together(lambda a, b: self._call(self.thing, a, b), y, f, self._value_of_one)
+        return self._each(self._value_of_one, y, f)
 
     def gradient(self, y: Array, f: Array) -> Array | None:
         """The derivative of each row, by the function given or by the library; None if there is neither."""
@@ -64,7 +71,9 @@ class Subject:
             return self._each(lambda a, b: self._number(own, a, b), y, f)
         if self.library not in ("torch", "jax") or not self._differentiable:
             return None
-        return self._each(self._automatic, y, f)
+        if self.rowwise:
+            return self._together(self._automatic, y, f, self._gradient_of_one)
+        return self._each(self._gradient_of_one, y, f)
 
     def hessian(self, y: Array, f: Array) -> Array | None:
         """The second derivative of each row, by the function given; None if there is none."""
@@ -102,16 +111,34 @@ class Subject:
             raise CallFailed("gave one array where a gradient and a Hessian are wanted")
         return _one(got[place])
 
-    def _automatic(self, y: float, f: float) -> float:
+    def _value_of_one(self, y: float, f: float) -> float:
+        return self._number(self.thing, y, f)
+
+    def _gradient_of_one(self, y: float, f: float) -> float:
+        return _one(self._automatic(self.shaped(y), self.shaped(f)))
+
+    def _automatic(self, y: Any, f: Any) -> Array:
         position = 0 if self.residual else int(self.order == TARGET_FIRST)
-        arrays = tuple(np.asarray(a) for a in self._arranged(self.shaped(y), self.shaped(f)))
-        if self.form == "scalar":
-            arrays = tuple(np.asarray(a, dtype=float) for a in arrays)
+        arrays = (np.asarray(a, dtype=float) for a in self._arranged(y, f))
         found = autodiff(self.thing, self.library, position, *arrays)
         if found is None:
             self._differentiable = False
-            return math.nan
-        return _one(found)
+            return np.full(np.shape(f), math.nan)
+        return found
+
+    def _together(
+        self, many: Callable[[Array, Array], Any], y: Array, f: Array, one: Callable[[float, float], float]
+    ) -> Array:
+        """Rows in pieces of one size (JAX compiles for every new one); a piece that fails is asked row by row."""
+        found = np.full(len(y), math.nan)
+        for start in range(0, len(y), _PIECE):
+            some, place = slice(start, start + _PIECE), np.arange(start, start + _PIECE) % len(y)
+            try:
+                got = np.asarray(many(self.shaped(y[place]), self.shaped(f[place])), dtype=float).reshape(-1)
+                found[some] = got[: found[some].size]
+            except (CallFailed, ValueError):
+                found[some] = self._each(one, y[some], f[some])
+        return found
 
     def _each(self, one: Callable[[float, float], float], y: Array, f: Array) -> Array:
         found = np.full(len(y), math.nan)
@@ -135,7 +162,7 @@ class Ours(Subject):
         )  # fmt: skip
         self._last: tuple[Any, Any] = (None, None)
 
-    def batch(self, y: Array, f: Array, **named: Array) -> Any:
+    def batch(self, y: Array, f: Array, **named: Any) -> Any:
         try:
             return to_numpy(self.thing(y, f, **named))
         except (LosskitError, TypeError, ValueError) as error:

@@ -23,7 +23,8 @@ def render(found: Check, width: int | None) -> str:
         for label, text in (("where", each.where), ("why", each.why), ("fix", each.fix)):
             lines += [Text(line) for line in _wrap(text, console.width, f"  {label:<6}")] if text else []
     if found.skipped:
-        lines += [Text(), *(Text(line, "dim") for line in _wrap(f"not checked: {'; '.join(found.skipped)}", console.width))]
+        said = _wrap(f"not checked: {'; '.join(found.skipped)}", console.width)
+        lines += [Text(), *(Text(line, "dim") for line in said)]
     with console.capture() as captured:
         for line in lines:
             console.print(line, soft_wrap=True)
