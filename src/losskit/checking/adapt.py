@@ -47,7 +47,7 @@ def adapt(
         raise ParameterError(f"order={order!r} is not known; use one of {', '.join(map(repr, ORDERS))}")
     thing = _made(thing)
     for name, one in (("the loss", thing), ("gradient", gradient), ("hessian", hessian)):
-        if one is not None:
+        if one is not None or name == "the loss":
             _refuse(name, one)
     if isinstance(thing, Pointwise):
         if gradient is not None or hessian is not None:
@@ -108,7 +108,8 @@ def _refuse(name: str, thing: Any) -> None:
 
 def _name(thing: Any) -> str:
     name = getattr(thing, "__name__", None)
-    return str(name) if name else " ".join(repr(thing).split())[:60]
+    text = " ".join(repr(thing).split())
+    return str(name) if name else type(thing).__name__ if " at 0x" in text else text[:60]
 
 
 def _signature(thing: Any) -> inspect.Signature | None:
@@ -145,7 +146,8 @@ def _trials(subject: Subject) -> Iterator[tuple[str, str]]:
     libraries = [subject.library]
     libraries += [n for n in ("torch", "jax") if subject.library == "numpy" and n in sys.modules]
     for library in libraries:
-        for form in ("flat", "column", "scalar"):
+        # Keras takes the mean over the last axis for the loss of a row
+        for form in ("column", "flat", "scalar") if library == "keras" else ("flat", "column", "scalar"):
             yield library, form
 
 

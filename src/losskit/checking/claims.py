@@ -158,9 +158,10 @@ def _differentiable(subject: Subject, scan: Scan, claimed: Any) -> str:
             h /= 4
             five = x + h * np.arange(-6.0, 7.0)
             bends = np.diff(scan.values(five), 2)
-            best = int(np.argmax(np.abs(bends)))
-            x = float(five[best + 1])
-            turns.append(abs(bends[best]) / h)
+            turn = np.abs(bends[1:] + bends[:-1])  # a kink between two points shows at both
+            best = int(np.argmax(turn))
+            x = float(five[best + 1 : best + 3].mean())
+            turns.append(turn[best] / h)
         if turns[-1] > 0.97 * turns[-2] and turns[-1] > 0.5 * turns[3] and turns[-1] * h > 64 * subject.eps * (
             np.abs(scan.v).max() + abs(x)
         ):

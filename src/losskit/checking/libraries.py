@@ -51,9 +51,11 @@ def _named_in(function: Any, depth: int = 2) -> str:
     names = function.__code__.co_names
     cells = (cell.cell_contents for cell in function.__closure__ or () if _filled(cell))
     for used in [*(function.__globals__[n] for n in names if n in function.__globals__), *cells]:
-        home = used.__name__ if inspect.ismodule(used) else str(getattr(used, "__module__", ""))
-        if (root := home.partition(".")[0]) in _ROOTS:
-            return _ROOTS[root]
+        kin = used.__mro__ if inspect.isclass(used) else type(used).__mro__
+        homes = [used.__name__] if inspect.ismodule(used) else [getattr(each, "__module__", "") for each in (used, *kin)]
+        for home in homes:
+            if (root := str(home).partition(".")[0]) in _ROOTS:
+                return _ROOTS[root]
         if depth and inspect.isfunction(used) and (found := _named_in(used, depth - 1)) != "numpy":
             return found
     return "numpy"

@@ -27,7 +27,7 @@ def load(text: str) -> Any:
         try:
             return get(text)
         except ParameterError as error:
-            raise ParameterError(f"{error}. For a loss of your own say module:object, such as mylosses:focal") from None
+            raise ParameterError(f"{error} A loss of your own is module:object, such as mylosses:focal") from None
     if not (path and all(part.isidentifier() for part in [*module.split("."), *path.split(".")])):
         raise ParameterError(f"{text!r} is not module:object; say it as Python would import it, such as mylosses:focal")
     found = _module(module)

@@ -85,8 +85,8 @@ def _attacked(subject: Subject, claimed: Traits | None) -> tuple[list[str], list
     if found:  # chance makes every other number doubtful
         return ["chance"], found
     attacks: list[Callable[[Subject], Iterator[Finding]]] = [
-        *traps.ATTACKS, *weighing.ATTACKS, *numbers.ATTACKS, *shape.ATTACKS
-    ]
+        *traps.ATTACKS, *weighing.ATTACKS, *numbers.ATTACKS, *shape.ATTACKS,
+    ]  # fmt: skip
     for attack in attacks:
         found += attack(subject)
         if attack is traps.constant and found:
@@ -96,10 +96,11 @@ def _attacked(subject: Subject, claimed: Traits | None) -> tuple[list[str], list
 
 
 def _once(found: list[Finding]) -> list[Finding]:
-    """Each sentence once: two attacks may see the same."""
+    """Each thing once: two attacks may see the same."""
     seen: dict[tuple[str, str], Finding] = {}
     for each in found:
-        seen.setdefault((each.code, each.what.partition("(")[0].partition(" is nan")[0]), each)
+        once = each.code in ("LK001", "LK002", "LK003")
+        seen.setdefault((each.code, "" if once else each.what.partition("(")[0]), each)
     return list(seen.values())
 
 

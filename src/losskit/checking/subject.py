@@ -51,6 +51,7 @@ class Subject:
     rowwise: bool = False  # gives a number a row for many rows, so they may be asked for together
 
     ours = False
+    differentiable = True  # by its library; false once that has been tried in vain
 
     def batch(self, y: Array, f: Array, **named: Any) -> Any:
         """The call as a user makes it, all rows at once; raises CallFailed."""
@@ -69,7 +70,7 @@ class Subject:
         if self.own_gradient is not None:
             own = self.own_gradient
             return self._each(lambda a, b: self._number(own, a, b), y, f)
-        if self.library not in ("torch", "jax") or not self._differentiable:
+        if self.library not in ("torch", "jax") or not self.differentiable:
             return None
         if self.rowwise:
             return self._together(self._automatic, y, f, self._gradient_of_one)
@@ -85,8 +86,6 @@ class Subject:
         return self._each(lambda a, b: self._number(own, a, b), y, f)
 
     # -- below: how
-
-    _differentiable = True
 
     def _arranged(self, y: Any, f: Any) -> tuple[Any, ...]:
         if self.residual:
@@ -122,7 +121,7 @@ class Subject:
         arrays = (np.asarray(a, dtype=float) for a in self._arranged(y, f))
         found = autodiff(self.thing, self.library, position, *arrays)
         if found is None:
-            self._differentiable = False
+            self.differentiable = False
             return np.full(np.shape(f), math.nan)
         return found
 
