@@ -108,6 +108,10 @@ def to_numpy(x: Any) -> Array:
     return made
 
 
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")
+
+
 def _shown(x: Any) -> str:
     text = repr(x)
     return f"{text if len(text) <= 60 else text[:57] + '...'} of type {type(x).__name__}"
@@ -127,7 +131,7 @@ def call(function: Callable[..., Any], library: str, *arrays: Any, **named: Any)
                 *(to_library(a, library) for a in arrays), **{k: to_library(v, library) for k, v in named.items()}
             )
         except Exception as error:
-            raise CallFailed(f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+            raise CallFailed(f"raised {type(error).__name__}: {_said(error)}") from error
         if isinstance(got, (tuple, list)) and len(got) == 2:
             return tuple(to_numpy(part) for part in got)
         return to_numpy(got)
@@ -149,7 +153,7 @@ def autodiff(function: Callable[..., Any], library: str, position: int, *arrays:
             summed = lambda *a: jax.numpy.sum(function(*a))  # noqa: E731
             return np.asarray(jax.grad(summed, argnums=position)(*(to_library(a, library) for a in arrays)))
         except Exception as error:
-            raise CallFailed(f"raised {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+            raise CallFailed(f"raised {type(error).__name__}: {_said(error)}") from error
 
 
 def _by_torch(function: Callable[..., Any], position: int, arrays: tuple[Array, ...]) -> Array | None:

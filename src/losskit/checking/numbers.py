@@ -185,15 +185,15 @@ def _code(subject: Subject, each: Departure, others: list[Departure]) -> str:
         return "LK001" if each.output == "value" and why_not(subject, each.y, each.f) else "LK004"
     if math.isinf(each.got):
         return "LK005"
-    level = [o for o in others if (o.output, o.y, o.got) == (each.output, each.y, each.got) and each.got]
-    flat = len({mpmath.nstr(o.true, 4) for o in level}) > 1
-    short = abs(each.true) > 4 * size and abs(each.got) < (0.9 if each.output == "value" else 1e-3) * abs(each.true)
-    if flat or short:
+    if each.output == "value":
+        level = [o.true for o in others if (o.output, o.y, o.got) == ("value", each.y, each.got) and each.got]
+        flat = len({mpmath.nstr(true, 4) for true in level}) > 1
+        return "LK008" if flat or (abs(each.true) > 4 * size and abs(each.got) < 0.9 * abs(each.true)) else "LK009"
+    if abs(each.true) <= 1e-6 * size or abs(each.got - each.true) <= 1e-2 * abs(each.true):
+        return "LK009"
+    if abs(each.got) < 1e-3 * abs(each.true):
         return "LK008"
-    plain = each.output != "value" and each.got and abs(each.true) > 1e-6 * size
-    if plain and abs(each.got - each.true) > 1e-2 * abs(each.true):
-        return "LK002" if each.output == "gradient" else "LK003"
-    return "LK009"
+    return "LK002" if each.output == "gradient" else "LK003"
 
 
 def why_not(subject: Subject, y: Any, f: Any) -> str:

@@ -85,6 +85,8 @@ class Check:
 
     def facts(self) -> list[str]:
         """What was found out about the loss, a line each."""
+        if not self.checks:
+            return [self.name]
         order = "" if self.library == "losskit" else f"; {self.order.replace('_', ' ')} ({self.order_from})"
         lines = [f"{self.name}: {self.library}{order}"]
         lines.append(f"takes {self.takes}; over many rows: {self.reduction}")

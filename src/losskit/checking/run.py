@@ -72,7 +72,7 @@ def check_loss(
     except CallFailed as error:
         found = [finding("LK001", f"It {error}.", "y=1, f=0.5, as arrays (1,), (1, 1) and as numbers")]
         name = str(getattr(thing, "__name__", type(thing).__name__))
-        return Check(name, "not known", order or "", "", "not known", "not known", "", ("call",), (),
+        return Check(name, "not known", order or "not known", "", "not known", "not known", "", (), (),
                      tuple(each for each in found if each.code not in ignored))  # fmt: skip
     with quiet(subject.library):
         tried, found = _attacked(subject, claimed)
