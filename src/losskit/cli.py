@@ -348,6 +348,8 @@ def _entries(loss: Pointwise) -> list[tuple[str, str]]:
 def _said(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, tuple):  # kinks
+        return ", ".join(map(_said, value)) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
 
 

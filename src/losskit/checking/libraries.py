@@ -52,7 +52,7 @@ def _named_in(function: Any, depth: int = 2) -> str:
     cells = (cell.cell_contents for cell in function.__closure__ or () if _filled(cell))
     for used in [*(function.__globals__[n] for n in names if n in function.__globals__), *cells]:
         kin = used.__mro__ if inspect.isclass(used) else type(used).__mro__
-        homes = [used.__name__] if inspect.ismodule(used) else [getattr(each, "__module__", "") for each in (used, *kin)]
+        homes = [used.__name__] if inspect.ismodule(used) else [getattr(c, "__module__", "") for c in (used, *kin)]
         for home in homes:
             if (root := str(home).partition(".")[0]) in _ROOTS:
                 return _ROOTS[root]

@@ -296,6 +296,7 @@ def ties(subject: Subject) -> Iterator[Finding]:
     left, right = (middle - low) / h, (high - middle) / h
     room = 1e-3 * (1 + np.abs(left) + np.abs(right))
     bad = (gradient < np.minimum(left, right) - room) | (gradient > np.maximum(left, right) + room)
+    bad &= np.abs(high - middle) + np.abs(middle - low) < 1e-3 * (1 + np.abs(middle))  # a step has no slopes
     if bad.any():
         at = int(np.argmax(bad))
         yield finding(
