@@ -164,6 +164,32 @@ class Reward(lk.Residual):
         return -(r**2) / (1 + r**2)
 
 
+class Trimmed(lk.Residual):
+    """Nothing wrong: it bends down at its kinks, and says so."""
+
+    def formula(self, r):
+        return where(abs(r) < 2, r**2 / 2, 2)
+
+    def traits(self):
+        return lk.Traits(convex=False, differentiable=False, lipschitz=2.0, curvature=1.0, strong=0.0, kinks=(-2, 2))
+
+
+class Error(lk.Margin):
+    """Nothing wrong: a step, at which the gradient is 0."""
+
+    def formula(self, m):
+        return where(m < 0, 1, where(m > 0, 0, 0.5))
+
+    def traits(self):
+        return lk.Traits(convex=False, differentiable=False, bounded=True, kinks=(0.0,))
+
+
+@pytest.mark.parametrize("cls", [Trimmed, Error])
+def test_declared_kinks_and_steps_are_honoured(cls):
+    found = lk.check_loss(cls)
+    assert found.ok, str(found)
+
+
 @pytest.mark.parametrize(
     ("cls", "codes"),
     [(NaiveLogCosh, {"LK009", "LK017"}), (WrongSlope, {"LK002"}), (Step, {"LK006"}), (Reward, {"LK007"})],

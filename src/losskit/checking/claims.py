@@ -134,10 +134,11 @@ def _curvature(subject: Subject, scan: Scan, claimed: Any) -> str:
 
 
 def _strong(subject: Subject, scan: Scan, claimed: Any) -> str:
-    at = int(np.argmin(scan.bends))
-    if scan.bends[at] >= float(claimed) - 1e-4 * abs(float(claimed)) - 8 * scan.noise / scan.step**2:
+    under = scan.bends < float(claimed) - 1e-4 * abs(float(claimed)) - 8 * scan.noise / scan.step**2
+    at = int(np.argmax(np.convolve(under, np.ones(4), "valid"))) if under.size >= 4 else 0
+    if not under[at : at + 4].all():  # nor does a kink bend the other way for long
         return ""
-    return f"{as_text(scan.y, scan.f[at + 1])}: a curvature of {scan.bends[at]:.8g}"
+    return f"{as_text(scan.y, scan.f[at + 2])}: a curvature of {scan.bends[at + 1]:.8g}"
 
 
 def _bounded(subject: Subject, scan: Scan, claimed: Any) -> str:
