@@ -4,6 +4,7 @@ from losskit._version import __version__
 from losskit.errors import (
     CacheWarning,
     CapabilityError,
+    CheckFailed,
     ConvergenceWarning,
     DataError,
     DomainError,
@@ -16,8 +17,12 @@ from losskit.errors import (
 )
 
 _LAZY = {
+<<<<<<< HEAD
     "Asymmetric": "combine",
     "Clipped": "combine",
+=======
+    "Check": "checking.outcome",
+>>>>>>> check
     "Findings": "selection.findings",
     "Focal": "combine",
     "JointScale": "solvers.joint_scale",
@@ -39,7 +44,11 @@ _LAZY = {
     "Solution": "solvers.minimise",
     "Sum": "combine",
     "Traits": "traits",
+<<<<<<< HEAD
     "Weighted": "combine",
+=======
+    "check_loss": "checking.run",
+>>>>>>> check
     "find_losses": "registry",
     "from_formula": "own",
     "get": "registry",

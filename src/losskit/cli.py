@@ -1,4 +1,7 @@
-"""The command line: parses, calls, prints. Exit codes: 0 done, 2 bad input or usage, 1 our fault, 130 Ctrl-C."""
+"""The command line: parses, calls, prints.
+
+Exit codes: 0 done, 2 bad input or usage, 3 `check` found something, 1 our fault, 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -343,6 +346,8 @@ def _entries(loss: Pointwise) -> list[tuple[str, str]]:
 def _said(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, tuple):  # kinks
+        return ", ".join(map(_said, value)) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
 
 

@@ -1,4 +1,4 @@
-"""The commands that read data: select, profile, fit, predict. `cli` registers them; each parses, calls, prints."""
+"""The commands that work on data or losses. `cli` registers them; each parses, calls, prints."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from losskit.selection.compare import Progress
     from losskit.selection.outcome import Selection
 
+FOUND = 3  # the exit code of a check that found something: neither done (0), nor bad usage (2), nor our fault (1)
 Flag = Annotated[bool, Parameter(negative="")]
 
 
 def register(app: App) -> None:
     """Add the commands of this module to the command line."""
-    for command in (select, profile, fit, predict):
+    for command in (select, profile, fit, predict, check):
         app.command(command)
 
 
@@ -136,6 +137,46 @@ def predict(model: str, data: str, /, *, out: str | None = None, force: Flag = F
         sys.stdout.write(text)
     else:
         atomic_write(out, text, force=force)
+
+
+def check(
+    loss: str,
+    /,
+    *,
+    gradient: str | None = None,
+    hessian: str | None = None,
+    order: str | None = None,
+    target: str | None = None,
+    prediction: str | None = None,
+    ignore: list[str] | None = None,
+    json: Flag = False,
+) -> int:
+    """Attack a loss, ours or any library's, and say what is wrong with it; exit code 3 if something is.
+
+    Parameters
+    ----------
+    loss : module:object, imported from here too, or the name of a loss of losskit
+    gradient : module:object, its derivative by the prediction
+    hessian : module:object, its second derivative
+    order : target_first or prediction_first; found by default
+    target : real, nonnegative, positive, binary or signs; found by default
+    prediction : score, probability or positive; found by default
+    ignore : a code not to report, such as LK010; may be repeated
+    json : print JSON
+    """
+    from losskit.checking.load import load
+    from losskit.checking.run import check_loss
+    from losskit.report.checked import render
+
+    own = {name: load(text) for name, text in (("gradient", gradient), ("hessian", hessian)) if text is not None}
+    found = check_loss(
+        load(loss), order=order, target=target, prediction=prediction, ignore=ignore or (), **own  # type: ignore[arg-type]
+    )
+    if json:
+        print(found.to_json())
+    else:
+        print(render(found, None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))))
+    return 0 if found.ok else FOUND
 
 
 def as_csv(columns: dict[str, Any]) -> str:

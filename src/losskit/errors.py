@@ -9,6 +9,7 @@ LosskitError
  +-- DataError (ValueError)         a file or table that cannot be used as it is
  +-- ModelFileError (ValueError)    a model file that is damaged, foreign or too new
  +-- MissingExtra (ImportError)     an optional library is not installed
+ +-- CheckFailed (AssertionError)   a loss was checked and something was found
 ConvergenceWarning (UserWarning)    a solver stopped before its certificate was good
 CacheWarning (UserWarning)          compiled kernels cannot be kept where they should be
 """
@@ -48,6 +49,10 @@ class ModelFileError(LosskitError, ValueError):
 
 class MissingExtra(LosskitError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
+
+
+class CheckFailed(LosskitError, AssertionError):
+    """`check_loss(...).raise_for_findings()` found something; the message lists all of it."""
 
 
 class ConvergenceWarning(UserWarning):

@@ -20,11 +20,11 @@ Evaluate = Any  # (loss, y, f) -> value, gradient, hessian
 
 def by_arrays(trace: Trace, loss: Pointwise) -> Evaluate:
     """The evaluator of `trace`, whose parameters are those of `loss`."""
-    names = [n for n, v in loss.parameters.items() if v is not None]
+    names = loss._structure().parameters
     function = array_function("f", ["y", *loss.outputs, *names], [trace.value, trace.gradient[0], trace.hessian[0]])
 
     def evaluate(at: Pointwise, y: Any, f: Any) -> tuple[np.ndarray, ...]:
-        numbers = [np.float64(v) for v in at.parameters.values() if v is not None]  # a mutant may divide by 0
+        numbers = [np.float64(v) for v in at._numbers()]  # a mutant may divide by 0
         y, f = np.broadcast_arrays(np.asarray(y, float), np.asarray(f, float))
         with np.errstate(all="ignore"):
             return tuple(np.broadcast_to(x, y.shape) for x in function(np, y, f, *numbers))

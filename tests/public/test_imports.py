@@ -39,7 +39,7 @@ LAYERS = [
     ("boosted",),
     ("monitor", "engines"),
     ("selection",),
-    ("fitting",),
+    ("fitting", "checking"),
     ("report",),
     ("bench",),
     ("commands",),

@@ -24,6 +24,7 @@ SNAPSHOT = Path(__file__).parent / "snapshots" / "signatures.json"
 ERRORS = (
     "CacheWarning",
     "CapabilityError",
+    "CheckFailed",
     "ConvergenceWarning",
     "DataError",
     "DomainError",

@@ -102,7 +102,7 @@ class Smoothed(Combined):
         # left of all kinks the envelope is the line, lower by width/2 slope^2; each kink adds a ramp that bends up
         value = substitute(inner.value, {own: kinks[0]}) + slopes[0] * (x - kinks[0]) - w * slopes[0] ** 2 / 2
         gradient, hessian = slopes[0], constant(0.0)
-        for kink, left, right in zip(kinks, slopes, slopes[1:], strict=True):
+        for kink, (left, right) in zip(kinks, itertools.pairwise(slopes), strict=True):
             past = x - kink - w * left  # how far into the parabola, which ends at width times the jump
             rise = minimum(maximum(past, 0.0), w * (right - left))
             value = value + rise / w * (past - rise / 2)

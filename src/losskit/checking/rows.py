@@ -1,0 +1,152 @@
+"""Where the checks look: what targets and predictions a loss takes, ordinary rows, and hard ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from losskit.base import Margin, Pointwise, Residual
+from losskit.domains import NONNEGATIVE, POSITIVE, REAL, SIGNS, UNIT, Domain
+from losskit.errors import ParameterError
+
+Array = np.ndarray
+TARGETS = {"real": REAL, "nonnegative": NONNEGATIVE, "positive": POSITIVE, "binary": UNIT, "signs": SIGNS}
+PREDICTIONS = {"score": REAL, "probability": UNIT, "positive": POSITIVE}
+_RESIDUALS = (-11.3, -4.1, -2.6, -1.3, -0.7, -0.31, -0.052, 0.047, 0.33, 0.68, 1.4, 2.7, 4.3, 11.9)
+_SCORES = (-6.3, -2.9, -1.6, -0.72, -0.21, 0.043, 0.37, 0.81, 1.9, 3.1, 6.7)
+_HARD_RESIDUALS = (1e-9, 1e-6, 1e-3, 19.7, 51.3, 403.0, 801.0, 1e4, 1e8, 1e160)
+_HARD_SCORES = (1e-9, 1e-3, 5.1, 17.3, 34.0, 40.0, 100.0, 401.0, 700.0, 1000.0)
+_HARD_SHARES = (0.0, 1e-300, 1e-50, 1e-20, 1e-12, 1e-9, 1e-6, 1e-3)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a loss is a function of: targets of `y`, predictions of `f`, through r = f - y, m = y f or both freely."""
+
+    y: Domain = REAL
+    f: Domain = REAL
+    variable: str = ""
+    outputs: int = 1
+
+    @classmethod
+    def of(cls, loss: Pointwise) -> Kind:
+        """The kind of a loss of ours."""
+        variable = "r" if isinstance(loss, Residual) else "m" if isinstance(loss, Margin) else ""
+        return cls(loss.domain, loss.prediction_domain, variable, len(loss.outputs))
+
+    @property
+    def binary(self) -> bool:
+        """Whether the targets are two classes."""
+        return self.y == UNIT or self.y == SIGNS
+
+    @property
+    def labels(self) -> tuple[float, float]:
+        """The two classes."""
+        return (-1.0, 1.0) if self.y == SIGNS else (0.0, 1.0)
+
+    def __str__(self) -> str:
+        f = "any f" if self.f == REAL else self.f.describe("f")
+        y = "any y" if self.y == REAL else self.y.describe("y")
+        return f"{y}, {f}" + {"r": " through f - y", "m": " through y f"}.get(self.variable, "")
+
+
+def kind_named(target: str | None, prediction: str | None, found: Kind) -> Kind:
+    """`found` with what the caller said in place of what was found.
+
+    Raises
+    ------
+    ParameterError
+        If the name is not known.
+    """
+    for name, value, known in (("target", target, TARGETS), ("prediction", prediction, PREDICTIONS)):
+        if value is not None and value not in known:
+            raise ParameterError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, known))}")
+    if target is not None and TARGETS[target] != found.y:
+        found = replace(found, y=TARGETS[target], variable="")
+    if prediction is not None and PREDICTIONS[prediction] != found.f:
+        found = replace(found, f=PREDICTIONS[prediction], variable="")
+    return found
+
+
+def targets(kind: Kind) -> Array:
+    """A handful of targets of the domain."""
+    if kind.binary:
+        return np.array(kind.labels)
+    pool = np.array([-1.5, -1.0, -0.4, 0.0, 0.3, 0.75, 1.0, 2.0, 3.25, 7.0, 40.0])
+    inside = pool[kind.y.contains(pool)]
+    if not inside.size:
+        inside = kind.y.sample(np.random.default_rng(0), 4)
+    return inside[np.unique(np.linspace(0, inside.size - 1, 5).round().astype(int))]
+
+
+def ordinary(kind: Kind) -> tuple[Array, Array]:
+    """Rows where every loss has an ordinary value, off the usual kinks; f has a column an output if there are many."""
+    y = targets(kind)
+    if kind.variable == "r":
+        r = np.array(_RESIDUALS)
+        pairs = np.repeat(y[: min(3, y.size)], r.size)
+        return pairs, pairs + np.tile(r, min(3, y.size))
+    pool = np.array(_SCORES)
+    if kind.f == UNIT:
+        pool = np.round(1 / (1 + np.exp(-pool)), 4)
+    elif kind.f.bounded:
+        pool = np.concatenate([pool, [0.03, 0.27, 0.62, 1.3, 4.4]])
+        pool = pool[kind.f.contains(pool)]
+        if not pool.size:
+            pool = kind.f.sample(np.random.default_rng(1), 8)
+    elif not kind.binary:
+        pool = pool[np.abs(pool) < 4]
+    if kind.outputs > 1:
+        return _several(kind, y, pool)
+    return np.repeat(y, pool.size), np.tile(pool, y.size)
+
+
+def _several(kind: Kind, y: Array, pool: Array) -> tuple[Array, Array]:
+    rows = np.repeat(y, 6)
+    pool = pool[np.abs(pool) < 3] if kind.f == REAL else pool
+    return rows, np.random.default_rng(2).choice(pool, (rows.size, kind.outputs))
+
+
+def hard(kind: Kind) -> tuple[Array, Array]:
+    """Rows near a perfect fit and far out, where digits are lost and exponentials overflow."""
+    if kind.outputs > 1:
+        return np.empty(0), np.empty((0, kind.outputs))
+    if kind.variable == "r" and kind.y.contains(0.0):
+        f = np.array([s * r for r in _HARD_RESIDUALS for s in (-1, 1)])
+        return np.zeros_like(f), f
+    if kind.f == UNIT:
+        near = np.array(_HARD_SHARES)
+        f = np.concatenate([near, 1 - near[near != 1e-300]])
+    elif kind.binary:
+        f = np.array([s * x for x in _HARD_SCORES for s in (-1, 1)])
+    elif kind.f == REAL:
+        f = np.array([-40.0, -7.5, 1e-9, 12.0, 30.0])
+    else:
+        f = np.array([1e-12, 1e-6, 1e3, 1e6])
+        f = f[kind.f.contains(f)]
+    y = targets(kind)
+    return np.repeat(y, f.size), np.tile(f, y.size)
+
+
+def perfect(kind: Kind) -> tuple[Array, Array]:
+    """Rows at their perfect fit or kink, as far as the kind says where."""
+    y = targets(kind)
+    if kind.variable == "r":
+        return y, y.copy()
+    if kind.binary and kind.f == REAL:
+        return y, np.zeros_like(y)
+    return np.empty(0), np.empty(0)
+
+
+def ladder(kind: Kind) -> Array:
+    """Distances that double, from ordinary to far beyond every exponential."""
+    return 2.0 ** np.arange(2, 14) * 0.99
+
+
+def as_text(y: Any, f: Any) -> str:
+    """A row as text: y=1, f=-40."""
+    f = np.asarray(f)
+    shown = f"{float(f):.10g}" if f.ndim == 0 else f"[{', '.join(f'{x:.6g}' for x in f)}]"
+    return f"y={float(y):.10g}, f={shown}"

@@ -1,0 +1,127 @@
+"""`check_loss`: every attack on one loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+from losskit.checking import numbers, shape, traps
+from losskit.checking import weights as weighing
+from losskit.checking.adapt import adapt
+from losskit.checking.claims import claims_of, read_claims
+from losskit.checking.findings import CODES, Finding, finding
+from losskit.checking.libraries import CallFailed, quiet
+from losskit.checking.outcome import Check
+from losskit.checking.subject import Ours, Subject
+from losskit.errors import ParameterError
+from losskit.traits import Traits
+
+Order = Literal["target_first", "prediction_first"]
+
+
+def check_loss(
+    thing: Any,
+    *,
+    gradient: Callable[..., Any] | None = None,
+    hessian: Callable[..., Any] | None = None,
+    order: Order | None = None,
+    target: str | None = None,
+    prediction: str | None = None,
+    claims: Traits | dict[str, Any] | None = None,
+    ignore: Iterable[str] = (),
+) -> Check:
+    """Attack a loss, ours or anyone's, and say what is wrong with it.
+
+    Parameters
+    ----------
+    thing : a loss of losskit, a function or object of NumPy, PyTorch, JAX or Keras, or a booster's objective
+        Called with a target and a prediction, in either order, or with the residual f - y alone. An objective gives
+        a pair: gradient and Hessian.
+    gradient, hessian : callable, optional
+        The function's own first and second derivative by the prediction, called as it is. Without, PyTorch and JAX
+        differentiate.
+    order : {"target_first", "prediction_first"}, optional
+        Found from the arguments' names or by trial if None.
+    target : {"real", "nonnegative", "positive", "binary", "signs"}, optional
+        The targets it is meant for; found by trial if None.
+    prediction : {"score", "probability", "positive"}, optional
+        The predictions it is meant for; found by trial if None.
+    claims : Traits or dict, optional
+        What is claimed of it, such as `{"convex": True, "lipschitz": 1.0}`; a loss of losskit makes its own.
+    ignore : iterable of str
+        Codes that are not reported, such as `("LK010",)`.
+
+    Returns
+    -------
+    Check
+        True if nothing was found; `raise_for_findings()` is for tests.
+
+    Raises
+    ------
+    CapabilityError
+        If `thing` is nothing that can be called with targets and predictions.
+    ParameterError
+        If an option is not known.
+    """
+    ignored = {ignore} if isinstance(ignore, str) else set(ignore)
+    if unknown := sorted(ignored - set(CODES)):
+        raise ParameterError(f"ignore: there is no code {unknown[0]!r}; codes are LK001 to {max(CODES)}")
+    claimed = read_claims(claims)
+    try:
+        subject = adapt(thing, order, gradient, hessian, target, prediction)
+    except CallFailed as error:
+        found = [finding("LK001", f"It {error}.", "y=1, f=0.5, as arrays (1,), (1, 1) and as numbers")]
+        name = str(getattr(thing, "__name__", type(thing).__name__))
+        return Check(name, "not known", order or "not known", "", "not known", "not known", "", (), (),
+                     tuple(each for each in found if each.code not in ignored))  # fmt: skip
+    with quiet(subject.library):
+        tried, found = _attacked(subject, claimed)
+    kept = sorted((each for each in found if each.code not in ignored), key=lambda each: each.code)
+    return _check(subject, tried, kept, claimed)
+
+
+def _attacked(subject: Subject, claimed: Traits | None) -> tuple[list[str], list[Finding]]:
+    found = list(traps.chance(subject))
+    if found:  # chance makes every other number doubtful
+        return ["chance"], found
+    attacks: list[Callable[[Subject], Iterator[Finding]]] = [
+        *traps.ATTACKS, *weighing.ATTACKS, *numbers.ATTACKS, *shape.ATTACKS,
+    ]  # fmt: skip
+    for attack in attacks:
+        found += attack(subject)
+        if attack is traps.constant and found:
+            return ["chance", "constant"], found
+    found += claims_of(subject, claimed)
+    return ["chance", *(attack.__name__ for attack in attacks), "claims"], _once(found)
+
+
+def _once(found: list[Finding]) -> list[Finding]:
+    """Each thing once: two attacks may see the same."""
+    seen: dict[tuple[str, str], Finding] = {}
+    for each in found:
+        once = each.code in ("LK001", "LK002", "LK003")
+        seen.setdefault((each.code, "" if once else each.what.partition("(")[0]), each)
+    return list(seen.values())
+
+
+def _check(subject: Subject, tried: list[str], found: list[Finding], claimed: Traits | None) -> Check:
+    skipped = []
+    if not subject.ours:
+        if subject.weight_name is None:
+            skipped.append("weights (it takes none)")
+        if not subject.booster and subject.own_gradient is None and subject.library not in ("torch", "jax"):
+            skipped.append("gradient (pass gradient=)")
+        if not subject.booster and subject.own_hessian is None:
+            skipped.append("Hessian (pass hessian=)")
+        if claimed is None:
+            skipped.append("claims (pass claims=)")
+        if subject.same is None:
+            skipped.append("exact values (it is none of the losses losskit knows)")
+    elif subject.kind.outputs > 1:
+        skipped.append("hard rows, shape and claims (several predictions a row)")
+    same = "" if isinstance(subject, Ours) or subject.same is None else str(subject.same)
+    words = {"alone": "one row a call", "none": "a value a row", "neither": "neither mean nor sum"}
+    return Check(
+        subject.name, subject.library, subject.order, subject.order_from, str(subject.kind),
+        words.get(subject.reduction, subject.reduction), same, tuple(tried), tuple(skipped), tuple(found),
+    )  # fmt: skip
