@@ -17,12 +17,9 @@ from losskit.errors import (
 )
 
 _LAZY = {
-<<<<<<< HEAD
     "Asymmetric": "combine",
     "Clipped": "combine",
-=======
     "Check": "checking.outcome",
->>>>>>> check
     "Findings": "selection.findings",
     "Focal": "combine",
     "JointScale": "solvers.joint_scale",
@@ -44,11 +41,8 @@ _LAZY = {
     "Solution": "solvers.minimise",
     "Sum": "combine",
     "Traits": "traits",
-<<<<<<< HEAD
     "Weighted": "combine",
-=======
     "check_loss": "checking.run",
->>>>>>> check
     "find_losses": "registry",
     "from_formula": "own",
     "get": "registry",

@@ -6,6 +6,12 @@ from losskit.base import (
     Pointwise as Pointwise,
     Residual as Residual,
 )
+from losskit.checking.outcome import (
+    Check as Check,
+)
+from losskit.checking.run import (
+    check_loss as check_loss,
+)
 from losskit.combine.arithmetic import (
     Multiple as Multiple,
     Sum as Sum,
@@ -25,6 +31,7 @@ from losskit.combine.shapes import (
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,
+    CheckFailed as CheckFailed,
     ConvergenceWarning as ConvergenceWarning,
     DataError as DataError,
     DomainError as DomainError,
