@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.base import Pointwise, Residual
+from losskit.base import Pointwise
 from losskit.calculus.emit import array_function
 from losskit.domains import SIGNS, UNIT
 from losskit.links import IDENTITY
@@ -34,7 +34,7 @@ def by_arrays(trace: Trace, loss: Pointwise) -> Evaluate:
 
 def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """A few dozen rows away from kinks."""
-    if isinstance(loss, Residual):
+    if loss.variables == ("r",):
         r = np.array([-9.0, -4.5, -2.2, -0.9, -0.3, -1e-3, 1e-3, 0.3, 0.9, 2.2, 4.5, 9.0])
         return np.where(r > 0, 0.5, -0.25), np.where(r > 0, 0.5, -0.25) + r
     if loss.domain is SIGNS:
@@ -74,13 +74,13 @@ def departures(loss: Pointwise, evaluate: Evaluate, true: tuple[np.ndarray, np.n
 
 def _scales(loss: Pointwise) -> list[float]:
     """1 and the parameters that may be scales."""
-    return [1.0, *(p for p in loss.parameters.values() if isinstance(p, float) and 0 < p < INF)]
+    return [1.0, *(p for p in loss._numbers() if 0 < p < INF)]
 
 
 def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """Many rows to search for contradictions."""
     reach = np.concatenate([np.linspace(-6, 6, 4001), *(s * np.logspace(-3, 6, 2000) for s in (-1, 1))])
-    if isinstance(loss, Residual):
+    if loss.variables == ("r",):
         scales = _scales(loss)
         r = np.concatenate([reach, *(x * s for s in scales[1:2] or [1.0] for x in (reach, np.linspace(-1.2, 1.2, 4801))),
                             *(np.linspace(-1.2, 1.2, 4801) * s for s in scales[2:])])
@@ -160,14 +160,14 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
 
 def _rising(loss: Pointwise, evaluate: Evaluate, reach: float) -> bool:
     """Whether the gradient by the residual rises strictly: a second derivative may be 0 in a point."""
-    if not isinstance(loss, Residual):
+    if not loss.variables == ("r",):
         return False
     return bool((np.diff(evaluate(loss, 0.0, np.linspace(-reach, reach, 101))[1]) > 0).all())
 
 
 def _far(loss: Pointwise, evaluate: Evaluate) -> tuple[np.ndarray, ...]:
     """Value, gradient and Hessian of residuals beyond all scales; none for losses of other variables."""
-    if not isinstance(loss, Residual):
+    if not loss.variables == ("r",):
         return (np.empty(0),) * 3
     size = np.logspace(8, 100, 93)
     return evaluate(loss, 0.0, np.concatenate([-size, size]))
@@ -226,7 +226,7 @@ def _robust(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
             wrong.append("redescending")
     if claimed.breakdown is None:
         return wrong
-    if not (isinstance(loss, Residual) and 0 <= claimed.breakdown <= 0.5):
+    if not (loss.variables == ("r",) and 0 <= claimed.breakdown <= 0.5):
         return [*wrong, "breakdown"]
     convex = not (evaluate(loss, *_ladder(loss))[2] < 0).any()
     below, above = round(100 * (claimed.breakdown - 0.04)), round(100 * (claimed.breakdown + 0.04))
