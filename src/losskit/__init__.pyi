@@ -37,13 +37,41 @@ from losskit.losses.counts import (
 )
 from losskit.losses.regression import (
     AbsoluteError as AbsoluteError,
+    AsymmetricAbsolute as AsymmetricAbsolute,
+    AsymmetricSquared as AsymmetricSquared,
+    EpsilonInsensitive as EpsilonInsensitive,
     Expectile as Expectile,
     Huber as Huber,
+    HuberQuantile as HuberQuantile,
+    Linex as Linex,
     LogCosh as LogCosh,
+    LpError as LpError,
+    MeanBias as MeanBias,
     PseudoHuber as PseudoHuber,
     Quantile as Quantile,
+    SmoothL1 as SmoothL1,
+    SmoothedQuantile as SmoothedQuantile,
+    SquaredEpsilonInsensitive as SquaredEpsilonInsensitive,
     SquaredError as SquaredError,
+)
+from losskit.losses.relative import (
+    MAPE as MAPE,
+    MASE as MASE,
+    MSLE as MSLE,
+    SymmetricMAPE as SymmetricMAPE,
+)
+from losskit.losses.robust import (
+    Andrews as Andrews,
+    Barron as Barron,
+    Cauchy as Cauchy,
+    Fair as Fair,
+    GemanMcClure as GemanMcClure,
+    Hampel as Hampel,
+    StudentT as StudentT,
+    TrimmedSquares as TrimmedSquares,
     Tukey as Tukey,
+    Welsch as Welsch,
+    Wing as Wing,
 )
 from losskit.penalties.quadratic import (
     L2 as L2,

@@ -97,7 +97,8 @@ def test_find_losses_judges_at_default_parameters():
         assert (cls in lk.find_losses(convex=True)) == (known.convex is True)
         assert (cls in lk.find_losses(convex=False)) == (known.convex is False)
         assert (cls in lk.find_losses(elicits="mean")) == (known.elicits == "mean")
-    assert lk.find_losses(family="regression", convex=False) == [lk.Tukey]
+    assert lk.find_losses(family="regression", convex=False) == []
+    assert {lk.Tukey, lk.Cauchy} <= set(lk.find_losses(family="robust", convex=False))
 
 
 def test_unknown_is_not_false():
@@ -118,7 +119,7 @@ def test_strong_asked_for_by_true_means_strongly_convex():
 
 
 def test_find_losses_refuses_what_it_does_not_know():
-    with pytest.raises(lk.ParameterError, match="no family 'ranking'; families: binary, counts, regression"):
+    with pytest.raises(lk.ParameterError, match="no family 'ranking'; families: .*regression"):
         lk.find_losses("ranking")
     with pytest.raises(lk.ParameterError, match="no trait 'smooth'; traits: convex"):
         lk.find_losses(smooth=True)

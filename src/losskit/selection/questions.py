@@ -18,8 +18,8 @@ from losskit.losses.regression import (
     PseudoHuber,
     Quantile,
     SquaredError,
-    Tukey,
 )
+from losskit.losses.robust import Tukey
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
