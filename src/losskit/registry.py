@@ -66,7 +66,7 @@ def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise
     Parameters
     ----------
     family : str, optional
-        The file of the catalogue: "regression", "counts", "binary".
+        The file of the catalogue: "regression", "robust", "counts" ...
     **traits
         Values that fields of `Traits` must have, such as `convex=True, elicits="mean"`; `lipschitz=True` asks for a
         finite bound, `strong=True` for a positive one.
