@@ -54,7 +54,7 @@ def _tukey(loss: Pointwise, y: float, f: float) -> list[Any]:
 
 
 def _tweedie(loss: Pointwise, y: float, f: float, order: int) -> list[Any]:
-    p = mpmath.mpf(loss.parameters.get("power", {"Poisson": 1, "Gamma": 2}.get(type(loss).__name__)))
+    p = mpmath.mpf(loss.parameters.get("power", {"Poisson": 1, "Gamma": 2, "InverseGaussian": 3}.get(type(loss).__name__)))
     first, second = mpmath.exp((2 - p) * f), y * mpmath.exp((1 - p) * f)
     return [first, second] if order == 1 else [(2 - p) * first, (1 - p) * second]
 
@@ -173,7 +173,22 @@ def _tangent(loss: Pointwise, y: float, f: float) -> list[Any]:
 
 _MIXING = ("Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic", "GeneralizedCrossEntropy",
            "SymmetricCrossEntropy", "ForwardCorrection")  # fmt: skip
+def _negative_binomial(loss: Pointwise, y: float, f: float) -> list[Any]:
+    mu, a = mpmath.exp(f), mpmath.mpf(loss.parameters["alpha"])
+    return [mu / (1 + a * mu), y / (1 + a * mu)]
+
+
+def _weibull(loss: Pointwise, y: float, f: float) -> list[Any]:
+    k = mpmath.mpf(loss.parameters["shape"])
+    return [k, k * (y * mpmath.exp(-mpmath.mpf(f))) ** k]
+
+
 ROOT: dict[tuple[str, str], Any] = {
+    ("InverseGaussian", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
+    ("InverseGaussian", "hessian"): lambda loss, y, f: _tweedie(loss, y, f, 2),
+    ("NegativeBinomial", "gradient"): _negative_binomial,
+    ("Weibull", "gradient"): _weibull,
+    ("LogNormal", "gradient"): lambda loss, y, f: [abs(mpmath.mpf(f)), abs(mpmath.log(y))],
     ("Logistic", "gradient"): lambda loss, y, f: [_sigmoid(mpmath.mpf(f)), mpmath.mpf(y)] if 0 < y < 1 else [0],
     ("BinaryCrossEntropy", "gradient"): lambda loss, y, f: _bce(loss, y, f) if 0 < y < 1 else [0],
     ("BinaryFocal", "gradient"): lambda loss, y, f: _focal_summands(loss, y, f, 1),
@@ -207,7 +222,10 @@ ROOT: dict[tuple[str, str], Any] = {
     ("Savage", "hessian"): _savage,
     ("Tangent", "hessian"): _tangent,
 }
-DEVIANCE = {("Poisson", "value"), ("Gamma", "value"), ("Tweedie", "value")}
+DEVIANCE = {
+    (name, "value")
+    for name in ("Poisson", "Gamma", "Tweedie", "InverseGaussian", "NegativeBinomial", "Weibull", "LogNormal")
+}
 
 
 def excess(loss: Pointwise, y: float, f: float, output: str, got: float, true: Any) -> float:

@@ -163,6 +163,45 @@ def tweedie_deviance(xp: Any, y: Array, f: Array, p: Array) -> Array:
     return xp.where(zero, normal, general)
 
 
+def inverse_gaussian(xp: Any, y: Array, f: Array) -> Array:
+    return xp.expm1(xp.log(y) - f) ** 2 / (2.0 * y)
+
+
+def weibull_deviance(xp: Any, y: Array, f: Array, k: Array) -> Array:
+    return expm1mx(xp, k * (xp.log(y) - f))
+
+
+def ratio_power(xp: Any, y: Array, f: Array, k: Array) -> Array:
+    return xp.exp(k * (xp.log(y) - f))
+
+
+def negative_binomial_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    some = y > 0
+    inside = xp.where(some, y, 1.0)
+    d = f - xp.log(inside)
+    odds = a * inside
+    low = odds <= 1
+    share = xp.where(low, odds, 1.0) / (1.0 + odds)
+    e = xp.where(low, d, -d)
+    near = xp.abs(e) < 1
+    inner = xp.where(near, e, 0.5)
+    close = log1pmx(xp, share * xp.expm1(inner)) + share * expm1mx(xp, inner)
+    held = xp.where(e < 700, e, 700.0)
+    grown = xp.where(e < 700, xp.log1p(share * xp.expm1(held)), e + xp.log(share))
+    zero = softplus(xp, f + xp.log(a)) / a
+    return xp.where(some, (inside + 1.0 / a) * xp.where(near, close, grown - share * e), zero)
+
+
+def poisson_deviance_of_mean(xp: Any, y: Array, f: Array) -> Array:
+    some = (y > 0) & (f > 0)
+    inside, mean = xp.where(some, y, 1.0), xp.where(some, f, 1.0)
+    t = (mean - inside) / inside
+    near = (t > -0.6) & (t < 1.5)
+    close = -inside * log1pmx(xp, xp.where(near, t, 0.0))
+    far = inside * (xp.log(inside) - xp.log(mean)) + (mean - inside)
+    return xp.where(some, xp.where(near, close, far), xp.where(y > 0, xp.inf, f))
+
+
 def abs_power(xp: Any, c: Array, r: Array, a: Array) -> Array:
     flat = (c == 0) | (a == 0)
     return xp.where(flat, c, xp.where(c == 0, 1.0, c) * xp.where(flat, 1.0, xp.abs(r)) ** xp.where(flat, 1.0, a))

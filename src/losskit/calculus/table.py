@@ -11,6 +11,7 @@ worth looking up where it is a small count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -195,6 +196,29 @@ tweedie_deviance = _row(
                     where(p == 0.0, (exp(f) - y) ** 2.0 / 2.0,
                           y ** (2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * exp((1.0 - p) * f) / (1.0 - p)
                           + exp((2.0 - p) * f) / (2.0 - p))))))
+inverse_gaussian = _row(
+    "inverse_gaussian", r"\frac{{\left({0:0} - e^{{{1:-1}}}\right)^{{2}}}}{{2 \, {0:1} \, e^{{2 \, {1:1}}}}}", binds=3,
+    partials=(None, lambda y, f: mul_exp(1.0, -1.0, f) - mul_exp(y, -2.0, f)),
+    face=lambda y, f: (y - exp(f)) ** 2.0 / (2.0 * y * exp(2.0 * f)))
+weibull_deviance = _row(
+    "weibull_deviance", r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}} - 1 - {2:1} \, \left(\log\left({0:-1}\right) - {1:1}\right)",
+    binds=0, partials=(None, lambda y, f, k: k * (1.0 - ratio_power(y, f, k)), None),
+    face=lambda y, f, k: (y * exp(-f)) ** k - 1.0 - k * (log(y) - f))
+ratio_power = _row("ratio_power", r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}}", binds=3,
+                   partials=(None, lambda y, f, k: -k * ratio_power(y, f, k), None),
+                   face=lambda y, f, k: (y * exp(-f)) ** k)
+negative_binomial_deviance = _row(
+    "negative_binomial_deviance",
+    r"{0:1} \, \log\left({0:1} \, e^{{-{1:1}}}\right) - \left({0:0} + \frac{{1}}{{{2:-1}}}\right) \, "
+    r"\log\left(\frac{{1 + {2:1} \, {0:1}}}{{1 + {2:1} \, e^{{{1:-1}}}}}\right)", binds=0,
+    partials=(None, lambda y, f, a: where(f < 0.0, (exp(f) - y) / (1.0 + a * exp(f)),
+                                          (1.0 - mul_exp(y, -1.0, f)) / (exp(-f) + a)), None),
+    face=lambda y, f, a: where(y == 0.0, log(1.0 + a * exp(f)) / a, y * (log(y) - f)
+                               - (y + 1.0 / a) * log((1.0 + a * y) / (1.0 + a * exp(f)))))
+poisson_deviance_of_mean = _row(
+    "poisson_deviance_of_mean", r"{0:1} \, \log\left({0:1} / {1:4}\right) - {0:1} + {1:0}", binds=0,
+    partials=(lambda y, f: log(y / f), lambda y, f: where(y == 0.0, 1.0, (f - y) / f)),
+    face=lambda y, f: where(y == 0.0, f, where(f == 0.0, math.inf, y * log(y / f) - y + f)))
 abs_power = _row("abs_power", r"{0:1} \, \left|{1:-1}\right|^{{{2:-1}}}", binds=1,
                  partials=(lambda c, r, a: abs_power(1.0, r, a), lambda c, r, a: sign_power(c * a, r, a - 1.0),
                            lambda c, r, a: xlogy(abs_power(c, r, a), abs(r))),

@@ -9,6 +9,12 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 
 import math
 
+from losskit.kernels.durations import (
+    negative_binomial_deviance,
+    poisson_deviance_of_mean,
+    ratio_power,
+    weibull_deviance,
+)
 from losskit.kernels.elementary import (
     INF,
     LN2_HEAD,
@@ -92,20 +98,18 @@ __all__ = [
     "barron_slope",
     "damped",
     "div_square",
-    "exp",
-    "expm1",
-    "expm1mx",
-    "fair",
     "dwd_power",
     "exp",
     "expm1",
     "expm1mx",
+    "fair",
     "flip_bend",
     "flip_loss",
     "flip_slope",
     "floor",
     "fma",
     "hypot1",
+    "inverse_gaussian",
     "inverse_square",
     "linex",
     "linex_slope",
@@ -122,11 +126,14 @@ __all__ = [
     "mul_exp",
     "mul_gauss",
     "mul_log1p",
+    "negative_binomial_deviance",
     "poisson_deviance",
+    "poisson_deviance_of_mean",
     "power",
     "pseudo_huber",
     "pseudo_huber_bend",
     "pseudo_huber_slope",
+    "ratio_power",
     "scaled_cos",
     "scaled_sin",
     "sech2",
@@ -136,10 +143,10 @@ __all__ = [
     "sigmoid_power",
     "sigmoid_scaled",
     "sigmoid_slope",
+    "sigmoid_times",
     "sign_power",
     "smoothed_pinball",
     "smoothed_step",
-    "sigmoid_times",
     "softplus",
     "softplus_less_sigmoid",
     "softplus_minus",
@@ -150,6 +157,7 @@ __all__ = [
     "tangent_slope",
     "tanh",
     "tweedie_deviance",
+    "weibull_deviance",
     "welsch",
     "xdivy",
     "xlog1py",
@@ -457,3 +465,9 @@ def tweedie_deviance(y: float, f: float, p: float) -> float:
     n = clamp(n, -1150.0, 1030.0)
     residual = (scale(q, n) - y) + scale(q_tail, n)
     return select(normal, 0.5 * residual * residual, value)
+
+
+@scalar
+def inverse_gaussian(y: float, f: float) -> float:
+    """(y - e^f)^2/(2 y e^(2 f)) for y > 0: the Tweedie deviance of power 3."""
+    return tweedie_deviance(y, f, 3.0)

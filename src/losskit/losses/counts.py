@@ -6,12 +6,34 @@ from math import inf
 from typing import Any
 
 from losskit.base import Pointwise
-from losskit.calculus import exp, expm1mx, log, mul_exp, poisson_deviance, tweedie_deviance, where
-from losskit.domains import NONNEGATIVE, POSITIVE, REAL, Domain, TweediePower
+from losskit.calculus import (
+    div_square,
+    exp,
+    expm1mx,
+    inverse_gaussian,
+    log,
+    mul_exp,
+    negative_binomial_deviance,
+    poisson_deviance,
+    poisson_deviance_of_mean,
+    tweedie_deviance,
+    weibull_deviance,
+    where,
+)
+from losskit.domains import NONNEGATIVE, POSITIVE, REAL, Domain, Positive, TweediePower
 from losskit.links import LOG
 from losskit.traits import Traits
 
 _UNBOUNDED = {"differentiable": True, "bounded": False, "lipschitz": inf, "elicits": "mean"}
+
+
+def _difference(y: Any, f: Any, power: Any, b: Any, a: Any) -> Any:
+    """b mu^(2 - power) - a y mu^(1 - power) at mu = e^f, as one product where the first overflows."""
+    first = mul_exp(1, 2 - power, f)
+    large = y > 1  # the side on which a may join y and nothing is lost
+    second = where(large, 1, a) * mul_exp(where(large, a * y, y), 1 - power, f)
+    together = mul_exp(b - a * mul_exp(y, -1, f), 2 - power, f)
+    return where(first < inf, b * first - second, together)
 
 
 class Poisson(Pointwise):
@@ -30,6 +52,54 @@ class Poisson(Pointwise):
 
     def information(self, f: Any) -> Any:
         return exp(f)
+
+
+class PoissonMean(Pointwise):
+    """Half the unit deviance of the Poisson distribution on the mean itself: f is the mean."""
+
+    source = "McCullagh and Nelder (1989), doi:10.1007/978-1-4899-3242-6"
+    use = "Effects on a count add instead of multiply, or means made elsewhere are to be judged."
+    avoid = "Training without a bound: a mean below 0 is refused. Poisson, on the logarithm, cannot leave its domain."
+    domain, prediction_domain = NONNEGATIVE, NONNEGATIVE
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return poisson_deviance_of_mean(y, f)
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return where(y == 0, 1, (f - y) / abs(f))  # abs: a mean of -0 is 0
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return where(y == 0, 0, div_square(y, f))
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)
+
+    def information(self, f: Any) -> Any:
+        return 1 / f
+
+
+class NegativeBinomial(Pointwise):
+    """Half the unit deviance of counts whose variance is mean + alpha mean^2; f is the logarithm of the mean."""
+
+    source = "Hilbe (2011), doi:10.1017/CBO9780511973420; McCullagh and Nelder (1989), doi:10.1007/978-1-4899-3242-6"
+    use = "Counts vary more than Poisson's: rows with large means should not rule the fit."
+    avoid = "alpha is unknown and intervals matter: it is taken as given here, not fitted."
+    domain, link = NONNEGATIVE, LOG
+    alpha: Positive = 1.0
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return negative_binomial_deviance(y, f, self.alpha)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        a = self.alpha
+        left, right = 1 + a * exp(f), exp(-f) + a
+        return where(f < 0, mul_exp(1 + a * y, 1, f) / left / left, mul_exp(1 + a * y, -1, f) / right / right)
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)
+
+    def information(self, f: Any) -> Any:
+        return where(f < 0, exp(f) / (1 + self.alpha * exp(f)), 1 / (exp(-f) + self.alpha))
 
 
 class Gamma(Pointwise):
@@ -53,6 +123,69 @@ class Gamma(Pointwise):
         return 1.0
 
 
+class InverseGaussian(Pointwise):
+    """Half the unit deviance of the inverse Gaussian distribution; f is the logarithm of the mean."""
+
+    source = "Tweedie (1957), doi:10.1214/aoms/1177706964"
+    use = "Positive amounts with a heavier right tail than Gamma's: waiting times, very large claims."
+    avoid = "A good start is missing: it is not convex in the logarithm of the mean."
+    domain, link = POSITIVE, LOG
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return inverse_gaussian(y, f)
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return _difference(y, f, 3, 1, 1)
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return _difference(y, f, 3, -1, -2)
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, curvature=inf, **_UNBOUNDED)
+
+    def information(self, f: Any) -> Any:
+        return exp(-f)
+
+
+class Weibull(Pointwise):
+    """Durations of a Weibull distribution of the given shape; f is the logarithm of its scale. 0 at f = log y."""
+
+    source = "Weibull (1951), doi:10.1115/1.4010337; Kalbfleisch and Prentice (2002), doi:10.1002/9781118032985"
+    use = "Times to failure whose hazard grows (shape > 1) or falls (shape < 1) with age; shape 1 is the exponential."
+    avoid = "Some durations have not ended yet: they are not censored here, and pull the fit down."
+    domain, link = POSITIVE, LOG
+    shape: Positive = 1.5
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return weibull_deviance(y, f, self.shape)
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, lipschitz=inf,
+                      differentiable=True, bounded=False)
+
+    def information(self, f: Any) -> Any:
+        return self.shape * self.shape
+
+
+class LogNormal(Pointwise):
+    """Half the squared error of logarithms: durations and amounts of a log-normal distribution; f = log median."""
+
+    source = "Aitchison and Brown (1957), The Lognormal Distribution, Cambridge University Press"
+    use = "Errors are multiplicative and the median is wanted; gross overestimates cost as underestimates do."
+    avoid = "The mean is wanted: exp(f) is the median, lower by exp(variance/2)."
+    domain, link = POSITIVE, LOG
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return (f - log(y)) ** 2 / 2
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=False, lipschitz=inf,
+                      curvature=1.0, strong=1.0, elicits="geometric mean")
+
+    def information(self, f: Any) -> Any:
+        return 1.0
+
+
 class Tweedie(Pointwise):
     """Half the unit deviance of variance mean^power: 0 normal, 1 Poisson, 2 gamma, 3 inverse Gaussian; f = log mean."""
 
@@ -70,18 +203,10 @@ class Tweedie(Pointwise):
         return tweedie_deviance(y, f, self.power)
 
     def derivative(self, y: Any, f: Any) -> Any:
-        return self._difference(y, f, 1, 1)
+        return _difference(y, f, self.power, 1, 1)
 
     def second_derivative(self, y: Any, f: Any) -> Any:
-        return self._difference(y, f, 2 - self.power, 1 - self.power)
-
-    def _difference(self, y: Any, f: Any, b: Any, a: Any) -> Any:
-        """b mu^(2-p) - a y mu^(1-p), as one product where the first overflows."""
-        first = mul_exp(1, 2 - self.power, f)
-        large = y > 1  # the side on which a may join y and nothing is lost
-        second = where(large, 1, a) * mul_exp(where(large, a * y, y), 1 - self.power, f)
-        together = mul_exp(b - a * mul_exp(y, -1, f), 2 - self.power, f)
-        return where(first < inf, b * first - second, together)
+        return _difference(y, f, self.power, 2 - self.power, 1 - self.power)
 
     def traits(self) -> Traits:
         convex = 1 <= self.power <= 2

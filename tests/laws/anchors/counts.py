@@ -7,9 +7,10 @@ from typing import Any
 import mpmath
 import numpy as np
 from mpmath import exp, log
+from scipy import special, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import AMOUNTS, COUNTS, R, metric, same, sklearn_loss, value
+from tests.laws.anchors.samples import AMOUNTS, COUNTS, ZERO, R, metric, same, sklearn_loss, value
 
 
 def _xlogx(y: Any) -> Any:
@@ -32,9 +33,32 @@ TEXTBOOK: dict[str, Any] = {
     "Poisson": lambda y, f: _xlogx(y) - y - y * f + exp(f),
     "Gamma": lambda y, f: f - log(y) + y * exp(-f) - 1,
     "Tweedie": _tweedie,
+    "PoissonMean": lambda y, f: (y * log(y / f) if y else 0) - y + f,
+    "NegativeBinomial": lambda y, f, alpha: (
+        (y * log(y / exp(f)) if y else 0) - (y + 1 / mpmath.mpf(alpha)) * log((1 + alpha * y) / (1 + alpha * exp(f)))
+    ),
+    "InverseGaussian": lambda y, f: (y - exp(f)) ** 2 / (2 * y * exp(2 * f)),
+    "Weibull": lambda y, f, shape: (y / exp(f)) ** shape - 1 - shape * log(y / exp(f)),
+    "LogNormal": lambda y, f: (log(y) - f) ** 2 / 2,
 }
 
 IDENTITIES: dict[str, Any] = {
+    "Poisson on the mean is Poisson on its logarithm": lambda: same(
+        value(lk.PoissonMean(), COUNTS, np.exp(R)), value(lk.Poisson(), COUNTS, R), 1e-9
+    ),
+    "the negative binomial of a tiny alpha is Poisson": lambda: same(
+        value(lk.NegativeBinomial(1e-13), COUNTS, R / 3), value(lk.Poisson(), COUNTS, R / 3), 1e-9
+    ),
+    "the negative binomial of a huge alpha, times alpha, is gamma's": lambda: same(
+        value(lk.NegativeBinomial(1e9), AMOUNTS, R) * 1e9, value(lk.Gamma(), AMOUNTS, R), 1e-6
+    ),
+    "the inverse Gaussian is Tweedie of power 3": lambda: same(
+        value(lk.InverseGaussian(), AMOUNTS, R), value(lk.Tweedie(3), AMOUNTS, R)
+    ),
+    "Weibull of shape 1 is gamma's": lambda: same(value(lk.Weibull(1.0), AMOUNTS, R), value(lk.Gamma(), AMOUNTS, R)),
+    "log-normal is half the squared error of logarithms": lambda: same(
+        value(lk.LogNormal(), AMOUNTS, R), value(lk.SquaredError(), np.log(AMOUNTS), R) / 2
+    ),
     "Tweedie of power 0 is half the squared error of the mean": lambda: same(
         value(lk.Tweedie(0), R, R / 3), (np.exp(R / 3) - R) ** 2 / 2
     ),
@@ -52,6 +76,48 @@ IDENTITIES: dict[str, Any] = {
 }
 
 ANCHORS: dict[str, Any] = {
+    "PoissonMean": [
+        lambda: same(lk.PoissonMean()([2.0], [1.0]), 2 * np.log(2) - 1),
+        lambda: same(2 * lk.PoissonMean()(COUNTS, np.exp(R)), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
+        lambda: same(value(lk.PoissonMean(), COUNTS, np.exp(R)), special.kl_div(COUNTS, np.exp(R)), 1e-9),
+    ],
+    "NegativeBinomial": [
+        # y = 2, mu = 1, alpha = 1: 2 log 2 - 3 log(3/2)
+        lambda: same(lk.NegativeBinomial(1.0)([2.0], [0.0]), 2 * np.log(2) - 3 * np.log(1.5)),
+        lambda: same(value(lk.NegativeBinomial(0.5), ZERO, R), 2 * np.log1p(np.exp(R) / 2)),
+        # up to what does not depend on the mean, the log probability of r = 1/alpha and p = 1/(1 + alpha mu)
+        lambda: same(
+            np.diff(value(lk.NegativeBinomial(0.5), 3 + ZERO, R)),
+            -np.diff(stats.nbinom.logpmf(3, 2, 1 / (1 + np.exp(R) / 2))),
+            1e-9,
+        ),
+    ],
+    "InverseGaussian": [
+        lambda: same(lk.InverseGaussian()([2.0], [0.0]), 0.25),
+        lambda: same(2 * lk.InverseGaussian()(AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)),
+        # scipy's invgauss(m/s, scale=s) has mean m; the density at the mean's own place is constant in y^-3/2
+        lambda: same(
+            value(lk.InverseGaussian(), 2 + ZERO, R),
+            stats.invgauss.logpdf(2, 2, scale=1) - stats.invgauss.logpdf(2, np.exp(R), scale=1), 1e-7,
+        ),
+    ],
+    "Weibull": [
+        lambda: same(value(lk.Weibull(2.0), [np.e], [0.0]), [np.e**2 - 3]),
+        lambda: same(lk.Weibull(2.0).hessian([1.0], [0.0]), 4.0),
+        lambda: same(
+            value(lk.Weibull(1.7), AMOUNTS, R),
+            stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=AMOUNTS) - stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=np.exp(R)),
+            1e-8,
+        ),
+    ],
+    "LogNormal": [
+        lambda: same(value(lk.LogNormal(), [np.e], [3.0]), [2.0]),
+        lambda: same(2 * lk.LogNormal()(COUNTS + 1, R), metric("mean_squared_error", np.log(COUNTS + 1), R)),
+        lambda: same(
+            value(lk.LogNormal(), AMOUNTS, R),
+            stats.lognorm.logpdf(AMOUNTS, 1, scale=AMOUNTS) - stats.lognorm.logpdf(AMOUNTS, 1, scale=np.exp(R)), 1e-8,
+        ),
+    ],
     "Poisson": [
         lambda: same(lk.Poisson()([2.0], [0.0]), 2 * np.log(2) - 1),
         lambda: same(2 * lk.Poisson()(COUNTS, R), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
