@@ -280,7 +280,9 @@ def _table(found: list[Pointwise], wide: bool) -> Any:
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0 if wide else 1, 0))
     for heading in ("loss", "y", *(("best prediction", "traits", "in words") if wide else ("about",))):
-        table.add_column(heading, overflow="fold", no_wrap=wide)
+        longest = max((len(type(loss).__name__) for loss in found), default=0)
+        least = None if wide or heading != "loss" else longest  # a name is never folded
+        table.add_column(heading, overflow="fold", no_wrap=wide, min_width=least)
     for loss in found:
         elicits = loss.traits().elicits
         if wide:
@@ -345,6 +347,8 @@ def _entries(loss: Pointwise) -> list[tuple[str, str]]:
 def _said(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, tuple):
+        return ", ".join(f"{each:.6g}" for each in value) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
 
 

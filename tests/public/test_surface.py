@@ -223,6 +223,12 @@ PARAMETERS = [
     ids=repr,
 )
 def test_every_parameter_refuses_what_lies_outside_its_domain(cls, name, value):
+    from losskit.parameters import parameter_domains
+
+    if type(value) is float and parameter_domains(cls)[name][0].contains(value):
+        value = 1e300  # domains that reach below 0 end above
+        if parameter_domains(cls)[name][0].contains(value):
+            value = -1e300
     with pytest.raises(lk.ParameterError, match=rf"{cls.__name__} needs .*{name}.*; got {name}="):
         cls(**{name: value})
 
