@@ -59,8 +59,13 @@ from losskit.losses.binary import (
 )
 from losskit.losses.counts import (
     Gamma as Gamma,
+    InverseGaussian as InverseGaussian,
+    LogNormal as LogNormal,
+    NegativeBinomial as NegativeBinomial,
     Poisson as Poisson,
+    PoissonMean as PoissonMean,
     Tweedie as Tweedie,
+    Weibull as Weibull,
 )
 from losskit.losses.margin import (
     DWD as DWD,

@@ -281,7 +281,9 @@ def _table(found: list[Pointwise], wide: bool) -> Any:
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0 if wide else 1, 0))
     for heading in ("loss", "y", *(("best prediction", "traits", "in words") if wide else ("about",))):
-        table.add_column(heading, overflow="fold", no_wrap=wide)
+        longest = max((len(type(loss).__name__) for loss in found), default=0)
+        least = None if wide or heading != "loss" else longest  # a name is never folded
+        table.add_column(heading, overflow="fold", no_wrap=wide, min_width=least)
     for loss in found:
         elicits = loss.traits().elicits
         if wide:

@@ -10,6 +10,7 @@ from losskit.kernels.elementary import (
     INF,
     NO_TAIL,
     Pair,
+    exp,
     exp2part,
     expm1,
     expm1mx,
@@ -67,8 +68,8 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     near = abs(e) < 1.0
     inner = select(near, e, 0.5)
     close = log1pmx(share * expm1(inner)) + share * expm1mx(inner)
-    # far out e^e may overflow where share e^e does not, and that where its logarithm does not
-    w = select(e > 700.0, mul_exp(share, 1.0, e), share * expm1(e))
+    # far out share (e^e - 1) in terms of mu and y, which neither d's rounding nor a subnormal share spoils
+    w = select(low, a * (exp(f) - y), mul_exp(y, -1.0, f) - 1.0) / (1.0 + odds)
     grown = select(w > 1e300, e + log(share), log1p(w))
     value = (y + 1.0 / a) * select(near, close, grown - share * e)
     zero = select(f > 700.0, f + log(a), log1p(a * exp2part(f, NO_TAIL))) / a

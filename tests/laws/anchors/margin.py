@@ -108,7 +108,9 @@ ANCHORS: dict[str, Any] = {
     ],
     "ModifiedHuber": [
         lambda: same(value(lk.ModifiedHuber(), [1, 1, 1, -1], [-1.0, -2.0, 0.5, -3.0]), [4, 8, 0.25, 0]),
-        lambda: same(value(lk.ModifiedHuber(), SIGNS, R), [_sgd_modified_huber(*row) for row in zip(SIGNS, R, strict=True)]),
+        lambda: same(
+            value(lk.ModifiedHuber(), SIGNS, R), [_sgd_modified_huber(*row) for row in zip(SIGNS, R, strict=True)]
+        ),
         lambda: same(value(lk.ModifiedHuber(), SIGNS, R), 2 * special.huber(2, np.maximum(1 - M, 0))),
     ],
     "LeastSquaresMargin": [
