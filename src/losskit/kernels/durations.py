@@ -61,17 +61,20 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     the lesser of q and 1 - q is taken. Near d = 0 the linear terms are left out of logarithm and exponential.
     """
     odds = a * y
-    d = f - log(select(y > 0.0, y, 1.0))
+    log_y = log(select(y > 0.0, y, 1.0))
+    d = f - log_y
     low = odds <= 1.0
     share = select(low, odds, 1.0) / (1.0 + odds)
     e = select(low, d, -d)
     near = abs(e) < 1.0
     inner = select(near, e, 0.5)
-    close = log1pmx(share * expm1(inner)) + share * expm1mx(inner)
+    total, part = y + 1.0 / a, select(low, y, 1.0 / a)  # part is total times share
+    close = total * log1pmx(share * expm1(inner)) + part * expm1mx(inner)
     # far out share (e^e - 1) in terms of mu and y, which neither d's rounding nor a subnormal share spoils
     w = select(low, a * (exp(f) - y), mul_exp(y, -1.0, f) - 1.0) / (1.0 + odds)
-    grown = select(w > 1e300, e + log(share), log1p(w))
-    value = (y + 1.0 / a) * select(near, close, grown - share * e)
+    beyond = select(low, f + log(a), log_y - f) - log1p(odds)
+    grown = select(w > 1e300, beyond, log1p(w))
+    value = select(near, close, total * grown - part * e)
     zero = select(f > 700.0, f + log(a), log1p(a * exp2part(f, NO_TAIL))) / a
     value = select(y == 0.0, zero, value)
     return select(abs(f) < INF, value, select(f == f, select((f < 0.0) & (y == 0.0), 0.0, INF), f))
