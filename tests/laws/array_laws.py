@@ -9,7 +9,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.calculus.emit import array_function
 from losskit.domains import SIGNS, UNIT
-from losskit.links import IDENTITY
+from losskit.links import IDENTITY, LOG
 from losskit.tracing import Trace
 from losskit.traits import Traits
 from tests.laws.textbook import textbook
@@ -166,7 +166,10 @@ def _rising(loss: Pointwise, evaluate: Evaluate, reach: float) -> bool:
 
 
 def _far(loss: Pointwise, evaluate: Evaluate) -> tuple[np.ndarray, ...]:
-    """Value, gradient and Hessian of residuals beyond all scales; none for losses of other variables."""
+    """Value, gradient and Hessian of residuals, or of targets and logarithms of means, beyond all scales."""
+    if loss.link is LOG:
+        size = np.concatenate([np.linspace(0, 10, 40), np.logspace(1, 4, 60)])
+        return evaluate(loss, np.array([[1e-7], [1e7]]), np.concatenate([-size, size])[None, :])
     if not loss.variables == ("r",):
         return (np.empty(0),) * 3
     size = np.logspace(8, 100, 93)

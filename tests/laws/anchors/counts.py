@@ -136,6 +136,8 @@ ANCHORS: dict[str, Any] = {
 }
 
 TELLING = {
+    "Weibull": [{"shape": k} for k in (0.3, 1.0, 3.0, 20.0)],
+    "NegativeBinomial": [{"alpha": a} for a in (1e-6, 0.03, 30.0, 1e4)],
     "Tweedie": [{"power": p} for p in (0.0, 1.0, 1.0 + 1e-9, 1.1, 1.9, 2.0, 2.0 + 1e-9, 2.5, 3.0, 4.5)],
 }
 
