@@ -231,7 +231,8 @@ def _facts(loss: Pointwise) -> dict[str, Any]:
         "name": cls.__name__,
         "summary": _summary(loss),
         "parameters": [
-            {"name": name, "value": getattr(loss, name), "domain": domain.describe(name), "also": list(others)}
+            {"name": name, "value": _plain_number(getattr(loss, name)), "domain": domain.describe(name),
+             "also": list(others)}
             for name, (domain, others) in parameter_domains(cls).items()
         ],
         "formula": plain_text(loss.latex()),
@@ -280,7 +281,7 @@ def _table(found: list[Pointwise], wide: bool) -> Any:
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0 if wide else 1, 0))
     for heading in ("loss", "y", *(("best prediction", "traits", "in words") if wide else ("about",))):
-        table.add_column(heading, overflow="fold", no_wrap=wide)
+        table.add_column(heading, overflow="fold", no_wrap=wide or heading == "loss")
     for loss in found:
         elicits = loss.traits().elicits
         if wide:
@@ -345,6 +346,8 @@ def _entries(loss: Pointwise) -> list[tuple[str, str]]:
 def _said(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, tuple):
+        return ", ".join(f"{each:.6g}" for each in value) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
 
 

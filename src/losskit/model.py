@@ -17,6 +17,7 @@ from losskit.tables import Table, read_table
 
 Array = np.ndarray
 _SCHEMA = "losskit.linear/1"
+_LOWEST = "-inf"  # a parameter that is minus infinity
 _TEXT = {"schema": str, "target": str, "question": str, "loss": dict, "classes": list, "preprocess": dict}
 _NUMBERS = ("alpha", "intercept", "shift")
 
@@ -87,7 +88,7 @@ class LinearModel:
         """Write a model file; `load_model` is the way back."""
         payload = {
             "schema": _SCHEMA, "target": self.target, "question": self.question, "classes": list(self.classes),
-            "loss": {"name": type(self.loss).__name__, "parameters": self.loss.parameters},
+            "loss": {"name": type(self.loss).__name__, "parameters": _to_plain(self.loss.parameters)},
             "preprocess": self.preprocessor.to_dict(),
             **{name: float(getattr(self, name)) for name in _NUMBERS},
         }  # fmt: skip
@@ -150,6 +151,11 @@ def posterior(loss: Pointwise, f: Array) -> Array:
         return np.asarray(np.log(for_zero) - np.log(for_one))
 
 
+def _to_plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters for JSON, which knows no infinity."""
+    return {name: _LOWEST if value == -math.inf else value for name, value in parameters.items()}
+
+
 def _loss(described: dict[str, Any], where: str) -> Pointwise:
     name, parameters = described.get("name"), described.get("parameters")
     if (
@@ -159,6 +165,7 @@ def _loss(described: dict[str, Any], where: str) -> Pointwise:
         or len(described) != 2
     ):
         raise ModelFileError(f"{where}: the loss {str(described)[:60]} is not known to this losskit; update it")
+    parameters = {each: -math.inf if value == _LOWEST else value for each, value in parameters.items()}
     try:
         loss = registry.get(name, **parameters)
     except (LosskitError, TypeError) as error:

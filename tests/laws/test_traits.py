@@ -16,7 +16,8 @@ from tests.laws.points import parameter_sets
 
 @pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
 def test_no_search_refutes_a_declared_trait(cls):
-    near_a_limit = (1 + 1e-9, 2 + 1e-9, 2 - 1e-9, -1e-9, 0.016)  # not convex, but by less than rounding or where no search reaches
+    # not convex, but by less than rounding or where no search reaches
+    near_a_limit = (1 + 1e-9, 2 + 1e-9, 2 - 1e-9, -1e-9, 0.016)
     for loss in parameter_sets(cls, np.random.default_rng(2), 2):
         shape = next((loss.parameters[name] for name in ("power", "gamma", "alpha") if name in loss.parameters), None)
         sizes = [v for v in loss.parameters.values() if isinstance(v, float) and 0 < v < float("inf")]

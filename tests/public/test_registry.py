@@ -119,7 +119,7 @@ def test_strong_asked_for_by_true_means_strongly_convex():
 
 
 def test_find_losses_refuses_what_it_does_not_know():
-    with pytest.raises(lk.ParameterError, match="no family 'ranking'; families: .*regression"):
+    with pytest.raises(lk.ParameterError, match=r"no family 'ranking'; families: .*regression"):
         lk.find_losses("ranking")
     with pytest.raises(lk.ParameterError, match="no trait 'smooth'; traits: convex"):
         lk.find_losses(smooth=True)

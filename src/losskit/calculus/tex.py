@@ -43,8 +43,8 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
             c, a, x = node.args
             done[id(node)] = _Typeset(latex(c * exp(a * x), names), 1)
         elif node.op == "not" and node.args[0].op == "eq":
-            a, b = (done[id(each)] for each in node.args[0].args)
-            done[id(node)] = _Typeset(rf"{a:0} \ne {b:0}", -1)
+            left, right = (done[id(each)] for each in node.args[0].args)
+            done[id(node)] = _Typeset(rf"{left:0} \ne {right:0}", -1)
         elif node.op in _MIRRORED and node.args[0].op == "constant":
             done[id(node)] = _Typeset(_MIRRORED[node.op].format(*(done[id(a)] for a in node.args)), -1)
         else:
