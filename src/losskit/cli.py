@@ -234,7 +234,8 @@ def _facts(loss: Pointwise) -> dict[str, Any]:
         "name": cls.__name__,
         "summary": _summary(loss),
         "parameters": [
-            {"name": name, "value": getattr(loss, name), "domain": domain.describe(name), "also": list(others)}
+            {"name": name, "value": _plain_number(getattr(loss, name)), "domain": domain.describe(name),
+             "also": list(others)}
             for name, (domain, others) in parameter_domains(cls).items()
         ],
         "formula": plain_text(loss.latex()),

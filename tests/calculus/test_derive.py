@@ -103,7 +103,7 @@ BODY_WHERE = {
     **dict.fromkeys(("fair", "welsch"), lambda r, c: c > 0),
     "mul_gauss": lambda k, r, c: c > 0,
     **dict.fromkeys(("scaled_sin", "scaled_cos"), lambda r, c: (c > 0.1) & (np.abs(r / c) < 1.5)),
-    **dict.fromkeys(("smoothed_pinball", "smoothed_step"), lambda r, q, h: (0 < q) & (q < 1) & (h > 0)),
+    **dict.fromkeys(("smoothed_pinball", "smoothed_step"), lambda r, q, h: (q > 0) & (q < 1) & (h > 0)),
     "logistic_density": lambda r, h: h > 0,
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
 }

@@ -31,7 +31,8 @@ MANY = 150
 def by_scale(rng):
     """Residuals and scales: ratios of all sizes, and residuals of all sizes."""
     c = log_uniform(rng, 1e-6, 1e3, MANY)
-    ratio, any_size = signed(rng, log_uniform(rng, 1e-20, 1e4, MANY)), signed(rng, log_uniform(rng, 1e-300, 1e300, MANY))
+    ratio = signed(rng, log_uniform(rng, 1e-20, 1e4, MANY))
+    any_size = signed(rng, log_uniform(rng, 1e-300, 1e300, MANY))
     return join(grid(SIGNED[::7], [1.0, 2.385]), (ratio * c, c), (any_size, log_uniform(rng, 1e-6, 1e3, MANY)))
 
 

@@ -204,7 +204,8 @@ ROOT: dict[tuple[str, str], Any] = {
     ("Welsch", "hessian"): lambda loss, y, f: _welsch(loss, y, f),
     ("Barron", "hessian"): lambda loss, y, f: _barron(loss, y, f),
     ("SmoothedQuantile", "gradient"): lambda loss, y, f: [
-        _sigmoid(mpmath.mpf(f - y) / loss.parameters["bandwidth"]), loss.parameters["level"]
+        _sigmoid(mpmath.mpf(f - y) / loss.parameters["bandwidth"]),
+        loss.parameters["level"],
     ],
     ("MSLE", "hessian"): lambda loss, y, f: _msle(y, f),
     **{(name, "gradient"): lambda loss, y, f: _classes(loss, y, f, "gradient") for name in _MIXING},

@@ -82,8 +82,8 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     reach = np.concatenate([np.linspace(-6, 6, 4001), *(s * np.logspace(-3, 6, 2000) for s in (-1, 1))])
     if loss.variables == ("r",):
         scales = _scales(loss)
-        r = np.concatenate([reach, *(x * s for s in scales[1:2] or [1.0] for x in (reach, np.linspace(-1.2, 1.2, 4801))),
-                            *(np.linspace(-1.2, 1.2, 4801) * s for s in scales[2:])])
+        near = np.linspace(-1.2, 1.2, 4801)
+        r = np.concatenate([reach, *(reach * s for s in scales[1:2]), *(near * s for s in scales)])
         return np.zeros((1, 1)), np.unique(r)[None, :]
     if loss.domain is SIGNS:
         scale = next((v for v in loss.parameters.values() if isinstance(v, float) and v > 0), 1.0)
@@ -155,7 +155,8 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
             refuted = number > bound * (1 + 1e-9) + 1e-12 or number < bound * (1 - 1e-3)
         if refuted:
             wrong.append(name)
-    return wrong + _kinks(loss, claimed, evaluate) + _robust(loss, claimed, evaluate) + _statistical(loss, claimed, evaluate)
+    searches = (_kinks, _robust, _statistical)
+    return wrong + [name for search in searches for name in search(loss, claimed, evaluate)]
 
 
 def _rising(loss: Pointwise, evaluate: Evaluate, reach: float) -> bool:

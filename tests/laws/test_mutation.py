@@ -71,6 +71,10 @@ def _instances(cls: type[Pointwise]) -> list[Pointwise]:
     return [cls(), *(loss for loss in telling if loss._structure() == cls()._structure())]
 
 
+def _inside(loss: Pointwise, y: float, f: float) -> bool:
+    return bool(loss.domain.contains(y) and loss.prediction_domain.contains(f))
+
+
 def _in_units_of_y(loss: Pointwise) -> bool:
     return loss.link is IDENTITY and loss.prediction_domain is not UNIT
 
@@ -81,8 +85,8 @@ def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:
     points = list(zip(y.tolist(), f.tolist(), strict=True))[:: max(1, y.size // 12)]
     if _in_units_of_y(loss):  # beyond what the examples reach: no branch is left out
         wide = [sign * 10.0**k for sign in (-1, 1) for k in (-200, -12, -9, -6, -2, 2, 6, 12, 200)]
-        targets = [0.0] if isinstance(loss, Residual) else [y for y in (-1.5, -1e-9, 0.4, 1e9) if loss.domain.contains(y)]
-        points += [(a, b) for a in targets for b in wide if loss.prediction_domain.contains(b)]
+        targets = (0.0,) if isinstance(loss, Residual) else (-1.5, -1e-9, 0.4, 1e9)
+        points += [(a, b) for a in targets for b in wide if _inside(loss, a, b)]
     for yi, fi in points:
         names = {k: v for k, v in loss.parameters.items() if v is not None} | {"y": yi, "f": fi}
         if abs(exact(mutant, names) - exact(original, names)) > abs(exact(original, names)) * 1e-40:

@@ -9,6 +9,7 @@ from losskit.fitting import fit_table, parse_loss, parse_penalty
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.margin import Hinge
 from losskit.losses.regression import Huber
+from losskit.losses.robust import Barron
 from losskit.model import load_model, posterior
 
 
@@ -35,6 +36,12 @@ def test_a_model_is_read_back_as_it_was(model, tmp_path):
     assert again.classes == ("no", "yes")
     with pytest.raises(DataError, match="exists"):
         model.save(tmp_path / "m.losskit")
+
+
+def test_a_parameter_of_minus_infinity_is_read_back(tmp_path):
+    fitted = fit_table(table(), np.random.default_rng(2).normal(size=80), Barron(-np.inf, 3.0), 0.1)[0]
+    fitted.save(tmp_path / "m.losskit")
+    assert load_model(tmp_path / "m.losskit").loss == Barron(-np.inf, 3.0)
 
 
 def test_predictions_have_probabilities_before_them(model):

@@ -26,7 +26,7 @@ class Primitive:
     """One row of the table; see the module's text for the fields.
 
     `latex` is a template; `{0:p}` puts argument 0 in parentheses unless it binds tighter than `p`
-    (-3 or, -2 and, -1 comparison, 0 sum, 1 product, 2 function, 3 power, 4 atom), and `binds` is the level of the result.
+    (-3 or, -2 and, -1 comparison, 0 sum, 1 product, 2 function, 3 power, 4 atom); `binds` is the level of the result.
     `partials` has one derivative an argument; `tangent`, where stated, takes arguments and their derivatives at once.
     """
 
@@ -224,7 +224,8 @@ abs_power = _row("abs_power", r"{0:1} \, \left|{1:-1}\right|^{{{2:-1}}}", binds=
                            lambda c, r, a: xlogy(abs_power(c, r, a), abs(r))),
                  exact=lambda mp, c, r, a: _power(mp, c, abs(r), a))
 sign_power = _row("sign_power", r"{0:1} \, \operatorname{{sgn}}\left({1:-1}\right) \, \left|{1:-1}\right|^{{{2:-1}}}",
-                  binds=1, partials=(lambda c, r, a: sign_power(1.0, r, a), lambda c, r, a: abs_power(c * a, r, a - 1.0),
+                  binds=1, partials=(lambda c, r, a: sign_power(1.0, r, a),
+                                     lambda c, r, a: abs_power(c * a, r, a - 1.0),
                                      lambda c, r, a: xlogy(sign_power(c, r, a), abs(r))),
                   exact=lambda mp, c, r, a: mp.sign(r) * _power(mp, c, abs(r), a) if r else mp.mpf(0))
 log1p_square = _row("log1p_square", r"{0:1} \, \log\left(1 + \left({1:1} / {2:4}\right)^{{2}}\right)", binds=1,
@@ -244,8 +245,9 @@ inverse_square = _row("inverse_square", r"\frac{{{0:-1}}}{{1 + \left({1:1} / {2:
 div_square = _row("div_square", r"\frac{{{0:-1}}}{{{1:4}^{{2}}}}", binds=3,
                   partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_square(x, s) / s),
                   face=lambda x, s: x / s**2)
-fair = _row("fair", r"{1:4}^{{2}} \, \left(\left|{0:-1}\right| / {1:4} - \log\left(1 + \left|{0:-1}\right| / {1:4}\right)\right)",
-            binds=1, partials=(lambda r, c: r / (1.0 + abs(r) / c),
+fair = _row("fair", r"{1:4}^{{2}} \, \left(\left|{0:-1}\right| / {1:4} - "
+            r"\log\left(1 + \left|{0:-1}\right| / {1:4}\right)\right)", binds=1,
+            partials=(lambda r, c: r / (1.0 + abs(r) / c),
                                lambda r, c: (2.0 * fair(r, c) - r**2 / (1.0 + abs(r) / c)) / c),
             face=lambda r, c: c**2 * (abs(r) / c - log(1.0 + abs(r) / c)))
 mul_log1p = _row("mul_log1p", r"{0:1} \, \log\left(1 + {1:1} / {2:4}\right)", binds=1,
@@ -258,22 +260,25 @@ scaled_sin = _row("scaled_sin", r"{1:4} \, \sin\left({0:1} / {1:4}\right)", bind
 scaled_cos = _row("scaled_cos", r"\cos\left({0:1} / {1:4}\right)",
                   partials=(lambda r, c: -scaled_sin(r, c) / c**2, lambda r, c: r * scaled_sin(r, c) / c**3),
                   exact=lambda mp, r, c: mp.cos(r / c))
-welsch = _row("welsch", r"\frac{{{1:4}^{{2}}}}{{2}} \, \left(1 - e^{{-\left({0:1} / {1:4}\right)^{{2}}}}\right)", binds=1,
-              partials=(lambda r, c: mul_gauss(r, r, c), lambda r, c: (2.0 * welsch(r, c) - r * mul_gauss(r, r, c)) / c),
+welsch = _row("welsch", r"\frac{{{1:4}^{{2}}}}{{2}} \, \left(1 - e^{{-\left({0:1} / {1:4}\right)^{{2}}}}\right)",
+              binds=1, partials=(lambda r, c: mul_gauss(r, r, c),
+                                 lambda r, c: (2.0 * welsch(r, c) - r * mul_gauss(r, r, c)) / c),
               face=lambda r, c: c**2 / 2.0 * (1.0 - exp(-((r / c) ** 2))))
 mul_gauss = _row("mul_gauss", r"{0:1} \, e^{{-\left({1:1} / {2:4}\right)^{{2}}}}", binds=1,
-                 partials=(lambda k, r, c: mul_gauss(1.0, r, c), lambda k, r, c: mul_gauss(-2.0 * k * (r / c) / c, r, c),
+                 partials=(lambda k, r, c: mul_gauss(1.0, r, c),
+                           lambda k, r, c: mul_gauss(-2.0 * k * (r / c) / c, r, c),
                            lambda k, r, c: mul_gauss(2.0 * k * (r / c) ** 2 / c, r, c)),
                  face=lambda k, r, c: k * exp(-((r / c) ** 2)))
 linex = _row("linex", r"e^{{{1:1} \, {0:1}}} - 1 - {1:1} \, {0:1}", binds=0,
              partials=(lambda r, a: linex_slope(r, a), lambda r, a: r * linex_slope(r, a) / a),
              face=lambda r, a: exp(a * r) - 1.0 - a * r)
 linex_slope = _row("linex_slope", r"{1:1} \, \left(e^{{{1:1} \, {0:1}}} - 1\right)", binds=1,
-                   partials=(lambda r, a: mul_exp(a**2, a, r), lambda r, a: linex_slope(r, a) / a + mul_exp(a * r, a, r)),
+                   partials=(lambda r, a: mul_exp(a**2, a, r),
+                             lambda r, a: linex_slope(r, a) / a + mul_exp(a * r, a, r)),
                    face=lambda r, a: a * (exp(a * r) - 1.0))
-smoothed_pinball = _row("smoothed_pinball", r"{2:1} \, \log\left(1 + e^{{{0:1} / {2:4}}}\right) - {1:1} \, {0:1}", binds=0,
-                        partials=(lambda r, q, h: smoothed_step(r, q, h), lambda r, q, h: -r,
-                                  lambda r, q, h: softplus(r / h) - r / h * sigmoid(r / h)),
+smoothed_pinball = _row("smoothed_pinball", r"{2:1} \, \log\left(1 + e^{{{0:1} / {2:4}}}\right) - {1:1} \, {0:1}",
+                        binds=0, partials=(lambda r, q, h: smoothed_step(r, q, h), lambda r, q, h: -r,
+                                           lambda r, q, h: softplus(r / h) - r / h * sigmoid(r / h)),
                         face=lambda r, q, h: h * log(1.0 + exp(r / h)) - q * r)
 smoothed_step = _row("smoothed_step", r"\sigma\left({0:1} / {2:4}\right) - {1:1}", binds=0,
                      partials=(lambda r, q, h: logistic_density(r, h), lambda r, q, h: -1.0,
@@ -287,8 +292,8 @@ log1p_ratio = _row("log1p_ratio", r"\log\left(\frac{{1 + {0:0}}}{{1 + {1:0}}}\ri
                    partials=(lambda x, y: 1.0 / (1.0 + x), lambda x, y: -1.0 / (1.0 + y)),
                    face=lambda x, y: log((1.0 + x) / (1.0 + y)))
 barron = _row("barron", r"{2:4}^{{2}} \, \frac{{\left|{1:0} - 2\right|}}{{{1:-1}}} \, \left(\left(1 + "
-              r"\frac{{\left({0:1} / {2:4}\right)^{{2}}}}{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2}} - 1\right)", binds=1,
-              partials=(lambda r, a, c: barron_slope(r, a, c), None, None),
+              r"\frac{{\left({0:1} / {2:4}\right)^{{2}}}}{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2}} - 1\right)",
+              binds=1, partials=(lambda r, a, c: barron_slope(r, a, c), None, None),
               exact=lambda mp, r, a, c: _barron(mp, r, a, c, 0))
 barron_slope = _row("barron_slope", r"{0:1} \, \left(1 + \frac{{\left({0:1} / {2:4}\right)^{{2}}}}"
                     r"{{\left|{1:0} - 2\right|}}\right)^{{{1:1} / 2 - 1}}", binds=1,

@@ -256,9 +256,9 @@ def log1p_ratio(x: float, y: float) -> float:
 
 @scalar
 def barron_parts(r: float, alpha: float, c: float) -> tuple[float, float, float, float, float, float, float]:
-    """(x, L, tail, b, b_tail, v, t): x = |r|/c, b = |alpha - 2|, s = x^2/b, L + tail = log(1 + s), v = 1/(1 + s), t = 1 - v.
+    """(x, L, tail, b, b_tail, v, t): with x = |r|/c, b = |alpha - 2|, s = x^2/b, L + tail = log(1 + s), v = 1/(1 + s).
 
-    For alpha = -inf, L is x^2 (as is t, v being 1): b log(1 + s) in the limit.
+    t = s/(1 + s). For alpha = -inf, L is x^2 (as is t, v being 1): b log(1 + s) in the limit.
     """
     limit = alpha == -INF
     b, b_tail = two_sum(select(limit, 0.0, alpha), -2.0)

@@ -152,8 +152,8 @@ class Expectile(Residual):
 class LpError(Residual):
     """The size of the residual to the power `p`: between the absolute error (1), squares (2) and the largest error."""
 
-    source = "Gonin and Money (1989), Nonlinear Lp-norm estimation; Jaeckel (1972), doi:10.1214/aoms/1177692377"
-    use = "Tails between normal and double exponential (p near 1.5), or the largest errors must be pressed down (p > 2)."
+    source = "Gonin and Money (1989), Nonlinear Lp-norm estimation"
+    use = "Tails between normal and double exponential (p near 1.5), or large errors must be pressed down (p > 2)."
     avoid = "p above 2 and outliers in y: each pulls with a power of its size."
     p: AtLeastOne = 1.5
 
@@ -171,7 +171,7 @@ class LpError(Residual):
 
 
 class SmoothL1(Residual):
-    """Absolute error less beta/2, rounded off to r^2/(2 beta) inside `beta`: Huber(beta) divided by beta, as in torch."""
+    """Absolute error less beta/2, but r^2/(2 beta) inside `beta`: Huber(beta) divided by beta, as in torch."""
 
     source = "Girshick (2015), doi:10.1109/ICCV.2015.169"
     use = "Errors are to count about their own size and yet be smooth; regression heads of detectors use it."
@@ -219,7 +219,8 @@ class HuberQuantile(Residual):
     def traits(self) -> Traits:
         low, high = minimum(self.level, 1 - self.level), maximum(self.level, 1 - self.level)
         return Traits(convex=True, strictly_convex=False, symmetric=self.level == 0.5, differentiable=True,
-                      bounded=False, lipschitz=maximum(self.delta * self.level, self.delta * (1 - self.level)), curvature=high, strong=0.0,
+                      bounded=False, lipschitz=maximum(self.delta * self.level, self.delta * (1 - self.level)),
+                      curvature=high, strong=0.0,
                       elicits="Huber quantile", redescending=False, breakdown=low)
 
 
@@ -297,7 +298,7 @@ class Linex(Residual):
 class AsymmetricSquared(Residual):
     """Squared error with a price for each side: `under` for a prediction too low, `over` for one too high."""
 
-    source = "Granger (1969), doi:10.1057/jors.1969.53; Newey and Powell (1987), doi:10.2307/1911031"
+    source = "Granger (1969), Operational Research Quarterly 20, 199; Newey and Powell (1987), doi:10.2307/1911031"
     use = "Both costs are known, per squared unit; the best prediction is the expectile of level under/(under + over)."
     avoid = "Costs are per unit: AsymmetricAbsolute."
     under: Positive = 2.0
@@ -319,10 +320,10 @@ class AsymmetricSquared(Residual):
 
 
 class AsymmetricAbsolute(Residual):
-    """A price per unit for each side: `under` for a prediction too low, `over` for one too high; the newsvendor's loss."""
+    """The newsvendor's loss, a price per unit for each side: `under` for predictions too low, `over` for too high."""
 
-    source = "Granger (1969), doi:10.1057/jors.1969.53; Arrow, Harris and Marschak (1951), doi:10.2307/1906813"
-    use = "Costs per unit are known, say lost margin and waste; the best prediction is the under/(under + over) quantile."
+    source = "Granger (1969), Operational Research Quarterly 20, 199; Arrow et al. (1951), doi:10.2307/1906813"
+    use = "Costs per unit are known, say margin and waste; the best prediction is the under/(under + over) quantile."
     avoid = "The mean is wanted, or costs grow faster than the error: AsymmetricSquared."
     under: Positive = 2.0
     over: Positive = 1.0

@@ -12,11 +12,11 @@ from losskit.traits import Traits
 
 
 class MAPE(Pointwise):
-    """The error as a fraction of the target (not times 100). A target of 0 is refused, not replaced by a small number."""
+    """The error as a fraction of the target, not in percent. Targets of 0 are refused, not replaced by a small one."""
 
     source = "Makridakis (1993), doi:10.1016/0169-2070(93)90079-3; Gneiting (2011), doi:10.1198/jasa.2011.r10138"
     use = "Errors are judged in percent of the target, which is never near 0; rows with target 0 take weight 0."
-    avoid = "Targets may be 0 or tiny: those rows rule all, and forecasts too low are favoured. MASE has no such trouble."
+    avoid = "Targets may be 0 or tiny: those rows rule all; and low forecasts are favoured. MASE has no such trouble."
     domain = NONZERO
 
     def formula(self, y: Any, f: Any) -> Any:
@@ -31,9 +31,9 @@ class MAPE(Pointwise):
 
 
 class SymmetricMAPE(Pointwise):
-    """Twice the error as a fraction of |y| + |f|: from 0 to 2. Both 0 is a perfect forecast, 0; one of them 0 costs 2."""
+    """Twice the error as a share of |y| + |f|, from 0 to 2. Both 0 is a perfect forecast: 0. One of them 0 costs 2."""
 
-    source = "Makridakis (1993), doi:10.1016/0169-2070(93)90079-3; Hyndman and Koehler (2006), doi:10.1016/j.ijforecast.2006.03.001"
+    source = "Makridakis (1993), doi:10.1016/0169-2070(93)90079-3; the M4 competition (2018)"
     use = "A competition or contract asks for it (the M4 form, as a fraction; some halve it, some take percent)."
     avoid = "Training or choosing: it is not symmetric in over and under, and wrong signs all cost the same 2."
 

@@ -1,4 +1,4 @@
-"""Losses of the residual for targets with gross errors. But for Wing and StudentT each is r^2/2 near zero, as Huber is."""
+"""Losses of the residual for targets with gross errors. All but Wing and StudentT are r^2/2 near zero, as Huber is."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Tukey(Residual):
 class Cauchy(Residual):
     """Grows like a logarithm: a row far away is nearly forgotten. Also called Lorentzian."""
 
-    source = "Holland and Welsch (1977), doi:10.1080/03610927708827533; Black and Anandan (1996), doi:10.1006/cviu.1996.0006"
+    source = "Holland and Welsch (1977), doi:10.1080/03610927708827533"
     use = "Errors have very heavy tails and outliers come in all sizes; c=\"auto\" keeps 95 % efficiency at the normal."
     avoid = "A good start is missing: it is not convex, a fit may end in a local minimum."
     tuning = {"c": 2.385}
@@ -125,7 +125,7 @@ class GemanMcClure(Residual):
 class Welsch(Residual):
     """A bell turned over: quadratic inside `c`, flat beyond, outliers forgotten as fast as a normal density falls."""
 
-    source = "Dennis and Welsch (1978), doi:10.1080/03610917808812083; Holland and Welsch (1977), doi:10.1080/03610927708827533"
+    source = "Dennis and Welsch (1978), doi:10.1080/03610917808812083"
     use = "Outliers are to be ignored softly, without Tukey's sharp end; also known as correntropy loss."
     avoid = "A good start is missing: far from the data its gradient is 0 to the last bit."
     tuning = {"c": 2.985}
@@ -144,7 +144,7 @@ class Welsch(Residual):
 
 
 class Barron(Residual):
-    """The general robust loss: alpha -inf is Welsch, -2 GemanMcClure, 0 Cauchy, 1 PseudoHuber, 2 squares, and all between.
+    """The general robust loss: alpha -inf is Welsch, -2 GemanMcClure, 0 Cauchy, 1 PseudoHuber, 2 squares; or between.
 
     Barron's own is divided by scale^2; here it is r^2/2 near zero at every alpha.
     """
@@ -178,7 +178,7 @@ class Barron(Residual):
 class Fair(Residual):
     """Between squared and absolute error, convex, with a pull that nears `c` slowly."""
 
-    source = "Fair (1974), Annals of Economic and Social Measurement 3, 667; Rey (1983), doi:10.1007/978-3-642-68806-2"
+    source = "Fair (1974), Annals of Economic and Social Measurement 3, 667"
     use = "Huber's robustness with a unique fit and continuous second derivatives; it needs no good start."
     avoid = "Gross outliers are many: its pull is bounded but never fades."
     tuning = {"c": 1.3998}
@@ -203,7 +203,7 @@ class Hampel(Residual):
     """Three parts: squared to `a`, absolute to `b`, fading to `c`; beyond, constant. a <= b < c."""
 
     source = "Hampel et al. (1986), doi:10.1002/9781118186435; defaults as in R's MASS and statsmodels"
-    use = "Good rows are to keep full weight, doubtful ones half, gross outliers none; \"auto\" for all three is 95 % efficient."
+    use = "Good rows keep full weight, doubtful ones some, outliers none; \"auto\" for all three is 95 % efficient."
     avoid = "A good start is missing: it is not convex, a fit may end in a local minimum."
     tuning = {"a": 1.382, "b": 2.764, "c": 5.528}
     a: Scale = 2.0
@@ -259,7 +259,7 @@ class Andrews(Residual):
 class TrimmedSquares(Residual):
     """Squares, cut at `c`: a row beyond counts as lost and pulls no more. Also called Talwar's or truncated squares."""
 
-    source = "Hinich and Talwar (1975), doi:10.1080/01621459.1975.10480271"
+    source = "Hinich and Talwar (1975), Journal of the American Statistical Association 70, 113"
     use = "Rows are good or garbage with little between; a fit alternates between choosing rows and least squares."
     avoid = "Rows near the cut matter: the fit jumps as they cross it, and a good start is needed."
     tuning = {"c": 2.795}

@@ -92,10 +92,8 @@ IDENTITIES: dict[str, Any] = {
         lk.LogCosh(2.0).gradient(ZERO, R, reduction="none"), 2 * np.tanh(R / 2)
     ),
     "Lp of p = 2 is the squared error": lambda: same(value(lk.LpError(2), ZERO, R), value(lk.SquaredError(), ZERO, R)),
-    "Lp of p = 1 is the absolute error": lambda: same(value(lk.LpError(1), ZERO, R), value(lk.AbsoluteError(), ZERO, R)),
-    "smooth L1 is Huber over beta": lambda: same(
-        value(lk.SmoothL1(1.7), ZERO, R), value(lk.Huber(1.7), ZERO, R) / 1.7
-    ),
+    "Lp of p = 1 is the absolute error": lambda: same(value(lk.LpError(1), ZERO, R), np.abs(R)),
+    "smooth L1 is Huber over beta": lambda: same(value(lk.SmoothL1(1.7), ZERO, R), value(lk.Huber(1.7), ZERO, R) / 1.7),
     "Huber quantile of level 1/2 is half of Huber": lambda: same(
         value(lk.HuberQuantile(0.5, 1.7), ZERO, R), value(lk.Huber(1.7), ZERO, R) / 2
     ),
@@ -187,16 +185,12 @@ ANCHORS: dict[str, Any] = {
     ],
     "HuberQuantile": [
         lambda: same(value(lk.HuberQuantile(0.9, 1.0), [0, 0, 0], [-3.0, 3.0, -0.5]), [2.25, 0.25, 0.1125]),
-        lambda: same(
-            value(lk.HuberQuantile(0.3, 1.3), ZERO, R), np.abs(0.3 - (R > 0)) * special.huber(1.3, R)
-        ),
+        lambda: same(value(lk.HuberQuantile(0.3, 1.3), ZERO, R), np.abs(0.3 - (R > 0)) * special.huber(1.3, R)),
         lambda: same(lk.HuberQuantile(0.8, 1e-6).constant(COUNTS + AMOUNTS), _quantile(0.8), 1e-5),
     ],
     "SmoothedQuantile": [
         lambda: same(value(lk.SmoothedQuantile(0.3, 2.0), [0.0], [0.0]), [2 * np.log(2)]),
-        lambda: same(
-            value(lk.SmoothedQuantile(0.3, 0.5), ZERO, R), 0.7 * R + 0.5 * np.logaddexp(0, -R / 0.5), 1e-12
-        ),
+        lambda: same(value(lk.SmoothedQuantile(0.3, 0.5), ZERO, R), 0.7 * R + 0.5 * np.logaddexp(0, -R / 0.5), 1e-12),
         # convolution of the pinball with the logistic density, by quadrature
         lambda: same(lk.SmoothedQuantile(0.3, 0.5)([0.0], [0.4]), _smoothed(0.3, 0.5, 0.4), 1e-9),
     ],

@@ -132,7 +132,9 @@ ANCHORS: dict[str, Any] = {
     "StudentT": [
         lambda: same(value(lk.StudentT(3.0, 2.0), [0.0], [2 * 3**0.5]), [2 * np.log(2)]),
         lambda: same(
-            value(lk.StudentT(4.0, 1.5), ZERO, R), stats.t.logpdf(0, 4, scale=1.5) - stats.t.logpdf(R, 4, scale=1.5), 1e-9
+            value(lk.StudentT(4.0, 1.5), ZERO, R),
+            stats.t.logpdf(0, 4, scale=1.5) - stats.t.logpdf(R, 4, scale=1.5),
+            1e-9,
         ),
         # the score of Lange, Little and Taylor: (df + 1) r/(df scale^2 + r^2)
         lambda: same(lk.StudentT(4.0, 1.5).gradient(ZERO, R, reduction="none"), 5 * R / (4 * 1.5**2 + R**2)),
@@ -145,7 +147,9 @@ ANCHORS: dict[str, Any] = {
     ],
     "Welsch": [
         lambda: same(value(lk.Welsch(2.0), [0.0], [2.0]), [2 * (1 - 1 / np.e)]),
-        lambda: same(value(lk.Welsch(2.0), ZERO, R), 2 * (1 - stats.norm.pdf(R / 2 * 2**0.5) * (2 * np.pi) ** 0.5), 1e-9),
+        lambda: same(
+            value(lk.Welsch(2.0), ZERO, R), 2 * (1 - stats.norm.pdf(R / 2 * 2**0.5) * (2 * np.pi) ** 0.5), 1e-9
+        ),
         # MASS-style weight function of Holland and Welsch's table: exp(-(r/c)^2)
         lambda: same(lk.Welsch(2.985).gradient(ZERO, R, reduction="none"), R * np.exp(-((R / 2.985) ** 2))),
     ],
@@ -157,9 +161,7 @@ ANCHORS: dict[str, Any] = {
         ],
         lambda: same(value(lk.Barron(0.5, 1.3), ZERO, R), 1.69 * 3 * ((R**2 / 1.69 / 1.5 + 1) ** 0.25 - 1), 1e-9),
         # the paper's derivative: x/c^2 ((x/c)^2/|alpha - 2| + 1)^(alpha/2 - 1)
-        lambda: same(
-            lk.Barron(-1.5, 1.3).gradient(ZERO, R, reduction="none"), R * (R**2 / 1.69 / 3.5 + 1) ** -1.75
-        ),
+        lambda: same(lk.Barron(-1.5, 1.3).gradient(ZERO, R, reduction="none"), R * (R**2 / 1.69 / 3.5 + 1) ** -1.75),
     ],
     "Fair": [
         lambda: same(value(lk.Fair(2.0), [0.0], [2.0]), [4 * (1 - np.log(2))]),
@@ -181,7 +183,8 @@ ANCHORS: dict[str, Any] = {
         # as statsmodels documents the psi of norms.AndrewWave: a sin(z/a) inside a pi
         lambda: same(
             lk.Andrews().gradient(ZERO, R, reduction="none"),
-            np.where(np.abs(R) <= 1.339 * np.pi, 1.339 * np.sin(R / 1.339), 0), 1e-9,
+            np.where(np.abs(R) <= 1.339 * np.pi, 1.339 * np.sin(R / 1.339), 0),
+            1e-9,
         ),
     ],
     "TrimmedSquares": [
