@@ -54,7 +54,8 @@ def _tukey(loss: Pointwise, y: float, f: float) -> list[Any]:
 
 
 def _tweedie(loss: Pointwise, y: float, f: float, order: int) -> list[Any]:
-    p = mpmath.mpf(loss.parameters.get("power", {"Poisson": 1, "Gamma": 2, "InverseGaussian": 3}.get(type(loss).__name__)))
+    fixed = {"Poisson": 1, "Gamma": 2, "InverseGaussian": 3}.get(type(loss).__name__)
+    p = mpmath.mpf(loss.parameters.get("power", fixed))
     first, second = mpmath.exp((2 - p) * f), y * mpmath.exp((1 - p) * f)
     return [first, second] if order == 1 else [(2 - p) * first, (1 - p) * second]
 

@@ -161,7 +161,7 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
 
 def _rising(loss: Pointwise, evaluate: Evaluate, reach: float) -> bool:
     """Whether the gradient by the residual rises strictly: a second derivative may be 0 in a point."""
-    if not loss.variables == ("r",):
+    if loss.variables != ("r",):
         return False
     return bool((np.diff(evaluate(loss, 0.0, np.linspace(-reach, reach, 101))[1]) > 0).all())
 
@@ -171,7 +171,7 @@ def _far(loss: Pointwise, evaluate: Evaluate) -> tuple[np.ndarray, ...]:
     if loss.link is LOG:
         size = np.concatenate([np.linspace(0, 10, 40), np.logspace(1, 4, 60)])
         return evaluate(loss, np.array([[1e-7], [1e7]]), np.concatenate([-size, size])[None, :])
-    if not loss.variables == ("r",):
+    if loss.variables != ("r",):
         return (np.empty(0),) * 3
     size = np.logspace(8, 100, 93)
     return evaluate(loss, 0.0, np.concatenate([-size, size]))

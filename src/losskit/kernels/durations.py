@@ -1,4 +1,4 @@
-"""Scalar bodies behind the losses for counts, amounts and durations beyond Poisson and Tweedie; `primitives` offers them.
+"""Scalar bodies behind losses for counts, amounts and durations beyond Poisson and Tweedie; `primitives` offers them.
 
 Each is a deviance: of d = f - log y in two parts, without the cancellation that its textbook form has near d = 0.
 """
@@ -57,8 +57,8 @@ def weibull_deviance(y: float, f: float, k: float) -> float:
 def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     """y log(y/mu) - (y + 1/a) log((1 + a y)/(1 + a mu)) at mu = e^f, for y >= 0, a > 0 (6 ulp, and d's own).
 
-    With d = f - log y and q = a y/(1 + a y) it is (y + 1/a) (log(1 + q (e^d - 1)) - q d), and the same with 1 - q and -d:
-    the lesser of q and 1 - q is taken. Near d = 0 the linear terms are left out of logarithm and exponential.
+    With d = f - log y and q = a y/(1 + a y) it is (y + 1/a) (log(1 + q (e^d - 1)) - q d), and the same with 1 - q and
+    -d: the lesser of q and 1 - q is taken. Near d = 0 the linear terms are left out of logarithm and exponential.
     """
     odds = a * y
     log_y = log(select(y > 0.0, y, 1.0))

@@ -94,7 +94,9 @@ ANCHORS: dict[str, Any] = {
     ],
     "InverseGaussian": [
         lambda: same(lk.InverseGaussian()([2.0], [0.0]), 0.25),
-        lambda: same(2 * lk.InverseGaussian()(AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)),
+        lambda: same(
+            2 * lk.InverseGaussian()(AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)
+        ),
         # scipy's invgauss(m/s, scale=s) has mean m; the density at the mean's own place is constant in y^-3/2
         lambda: same(
             value(lk.InverseGaussian(), 2 + ZERO, R),
@@ -106,7 +108,8 @@ ANCHORS: dict[str, Any] = {
         lambda: same(lk.Weibull(2.0).hessian([1.0], [0.0]), 4.0),
         lambda: same(
             value(lk.Weibull(1.7), AMOUNTS, R),
-            stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=AMOUNTS) - stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=np.exp(R)),
+            stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=AMOUNTS)
+            - stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=np.exp(R)),
             1e-8,
         ),
     ],
