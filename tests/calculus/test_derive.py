@@ -38,7 +38,7 @@ PLACES = {
     "tweedie_deviance": (0.2, 1.4, 3.0),
     **dict.fromkeys(
         ("inverse_gaussian", "weibull_deviance", "ratio_power", "negative_binomial_deviance",
-         "poisson_deviance_of_mean"),  # fmt: skip
+         "poisson_deviance_of_mean"),
         (0.2, 1.4, 3.0),
     ),
     **dict.fromkeys(("abs_power", "sign_power"), (-2.5, 0.3, 1.7)),
