@@ -95,7 +95,7 @@ class LinearRegressor(RegressorMixin, _Linear):
     ----------
     coef_, intercept_ : ndarray of shape (n_features_in_,), float
     loss_ : Pointwise
-        The loss minimised, no parameter open; for JointScale, Huber at the scale found.
+        The loss minimised, no parameter open; for JointScale, its loss at the scale found.
     solution_ : Solution
         Value, certificate, solver, the reason for it, and the curve.
     n_iter_, n_features_in_, feature_names_in_ : as in scikit-learn

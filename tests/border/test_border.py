@@ -17,7 +17,7 @@ import pytest
 
 import losskit as lk
 from losskit.border import kind_of
-from losskit.registry import losses
+from tests.families import EACH_LOSS
 
 SNAPSHOT = Path(__file__).parents[1] / "public" / "snapshots" / "messages.json"
 NAN, INF = math.nan, math.inf
@@ -274,7 +274,7 @@ def test_bad_input_is_named_with_its_place_and_its_remedy(name, call, error, wor
         pytest.fail(f"no snapshot of {name!r}: run once with LOSSKIT_SNAPSHOTS=write and no -n")
 
 
-@pytest.mark.parametrize("loss", [pytest.param(cls(), id=name) for name, cls in losses().items()])
+@pytest.mark.parametrize("loss", EACH_LOSS)
 @pytest.mark.parametrize("method", ["__call__", "gradient", "hessian", "value_and_gradient"])
 def test_every_loss_refuses_labels_outside_its_domain(loss, method):
     y, f = np.ones(9000), np.full(9000, 0.5)

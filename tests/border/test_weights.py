@@ -9,11 +9,10 @@ import pytest
 
 import losskit as lk
 from losskit.domains import OPEN_UNIT, REAL, SIGNS, UNIT, Domain
-from losskit.registry import losses
+from tests.families import EACH_LOSS
 
-LOSSES = [pytest.param(cls(), id=name) for name, cls in losses().items()]
 REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
-every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_loss = pytest.mark.parametrize("loss", EACH_LOSS)
 every_reduction = pytest.mark.parametrize("reduction", REDUCTIONS)
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from losskit.registry import losses
+from tests.families import one_of_each_kind
+
 HEAD = """
 import hashlib, multiprocessing, os, sys, threading
 import numpy as np
@@ -56,9 +59,11 @@ def said(process: subprocess.Popen) -> str:
     return out
 
 
-def test_the_number_of_threads_changes_no_bit_of_any_loss_in_any_layout(tmp_path):
-    body = """
-for name, cls in losses().items():
+@pytest.mark.parametrize("names", [list(one_of_each_kind()), pytest.param(list(losses()), marks=pytest.mark.slow)],
+                         ids=["kinds", "all"])  # fmt: skip
+def test_the_number_of_threads_changes_no_bit_of_any_loss_in_any_layout(tmp_path, names):
+    body = f"NAMES = {names!r}" + """
+for name, cls in ((name, losses()[name]) for name in NAMES):
     print(name, bits(cls()), bits(cls(), change=reads_only))
 """
     one = said(start(tmp_path, body, LOSSKIT_NUM_THREADS="1"))  # alone: it may have to compile

@@ -137,9 +137,11 @@ def test_joint_scale_is_the_minimum_over_coefficients_and_scale(intercept):
     assert found.value == pytest.approx(at, rel=1e-12)
 
 
-def test_joint_scale_does_not_depend_on_the_units_of_y():
+@pytest.mark.parametrize("loss", [lk.Huber(1.35), lk.LogCosh(1.5), lk.PseudoHuber(1.5), lk.SmoothedQuantile(0.3, 0.5)])
+def test_joint_scale_does_not_depend_on_the_units_of_y(loss):
     X, y = problem(lk.Huber())
-    one, other = minimise(JOINT, None, X, y), minimise(JOINT, None, X, 1e6 * y + 3)
+    one, other = (minimise(JointScale(loss), None, X, each) for each in (y, 1e6 * y + 3))
+    assert one.loss(y, X @ one.coef + one.intercept, reduction="sum") < 1e9  # the loss at the scale found
     np.testing.assert_allclose(other.coef, 1e6 * one.coef, rtol=1e-8)
     assert other.scale == pytest.approx(1e6 * one.scale, rel=1e-8)
 
@@ -150,9 +152,13 @@ def test_joint_scale_says_when_there_is_no_scale():
         minimise(JOINT, None, X, 2 * X[:, 0])
 
 
-@pytest.mark.parametrize("bad", [lk.Huber(delta=1.0), lk.Huber(delta="auto"), lk.SquaredError(), "huber"], ids=str)
+@pytest.mark.parametrize(
+    "bad",
+    [lk.Huber(delta=1.0), lk.Huber(delta="auto"), lk.AbsoluteError(), lk.Tukey(), lk.Hinge(), lk.LogCosh(0.5), "huber"],
+    ids=str,
+)
 def test_joint_scale_refuses_what_has_no_scale(bad):
-    with pytest.raises((ParameterError, CapabilityError), match="JointScale"):
+    with pytest.raises((ParameterError, CapabilityError), match=r"JointScale|scale"):
         JointScale(bad)
 
 

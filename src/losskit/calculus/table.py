@@ -202,8 +202,8 @@ inverse_gaussian = _row(
     face=lambda y, f: (y - exp(f)) ** 2.0 / (2.0 * y * exp(2.0 * f)))
 weibull_deviance = _row(
     "weibull_deviance",
-    r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}} - 1 - {2:1} \, \left(\log\left({0:-1}\right) - {1:1}\right)", binds=0,
-    partials=(None, lambda y, f, k: k * (1.0 - ratio_power(y, f, k)), None),
+    r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}} - 1 - {2:1} \, \left(\log\left({0:-1}\right) - {1:1}\right)",
+    binds=0, partials=(None, lambda y, f, k: k * (1.0 - ratio_power(y, f, k)), None),
     face=lambda y, f, k: (y * exp(-f)) ** k - 1.0 - k * (log(y) - f))
 ratio_power = _row("ratio_power", r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}}", binds=3,
                    partials=(None, lambda y, f, k: -k * ratio_power(y, f, k), None),

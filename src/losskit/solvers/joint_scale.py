@@ -1,6 +1,6 @@
-"""Huber's loss with its scale fitted jointly: Newton over coefficients, intercept and scale at once.
+"""A robust loss with its scale fitted jointly: Newton over coefficients, intercept and scale at once.
 
-The objective is sum(w (s + 2 s H(r / s))) / sum(w) + penalty(coef), H being the given Huber loss: the perspective of a
+The objective is sum(w (s + 2 s H(r / s))) / sum(w) + penalty(coef), H being the given convex loss: the perspective of a
 convex function, hence convex in coefficients and scale together, and the same fit whatever the units of y. With
 z = r / s and H's derivatives at z, a row contributes
 
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from losskit.base import Pointwise
+from losskit.combine import Scaled
 from losskit.errors import CapabilityError, ParameterError
 from losskit.losses.regression import Huber
 from losskit.objective import Array, Objective
@@ -28,7 +30,7 @@ _VANISHED = 1e-12  # a scale this small against that of y is 0
 
 @dataclass(frozen=True)
 class JointScale:
-    """Huber's loss in units of a scale that is fitted together with the coefficients (Huber's proposal 2, convex form).
+    """A loss in units of a scale that is fitted together with the coefficients (Huber's proposal 2, convex form).
 
     Minimised is sum(w (s + 2 s H(r / s))) / sum(w) + penalty(coef) over coefficients, intercept and s > 0, where H is
     `loss`. The prediction does not depend on the units of y. It is not a loss of one row, so it has no value(y, f):
@@ -36,8 +38,16 @@ class JointScale:
 
     Parameters
     ----------
-    loss : Huber
-        With a number above 1 as its delta, in units of the scale; 1.35 keeps 95 % efficiency at the normal.
+    loss : Pointwise
+        Of the residual, convex and smooth, its parameters numbers in units of the scale: Huber(1.35) keeps 95 %
+        efficiency at the normal. r H'(r) - H(r) must pass 1/2 far out, or the scale is 0; for Huber, delta > 1.
+
+    Raises
+    ------
+    CapabilityError
+        If the loss is not convex and smooth in the residual: those that redescend take their scale by "auto".
+    ParameterError
+        If the scale would always be 0.
 
     Examples
     --------
@@ -45,19 +55,35 @@ class JointScale:
     ``L2(2e-4 / n)``.
     """
 
-    loss: Huber = field(default_factory=lambda: Huber(delta=1.35))
+    loss: Pointwise = field(default_factory=lambda: Huber(delta=1.35))
 
     def __post_init__(self) -> None:
-        if not isinstance(self.loss, Huber):
-            raise CapabilityError(f"JointScale takes a Huber loss, others are for a fixed scale; got {self.loss!r}")
-        if isinstance(self.loss.delta, str) or not self.loss.delta > 1:
-            raise ParameterError(
-                f"JointScale needs Huber's delta > 1, in units of the scale; got {self.loss!r}. Up to 1 the scale is 0"
+        residual = isinstance(self.loss, Pointwise) and self.loss.variables == ("r",)
+        known = self.loss.traits() if residual else None
+        if known is None or not (known.convex and known.differentiable):
+            raise CapabilityError(
+                "JointScale takes a convex, smooth loss of the residual, such as Huber(1.35) or LogCosh(); got "
+                f'{self.loss!r}. A loss that redescends takes its scale from the data: c="auto"'
             )
+        if self.loss._open():
+            raise ParameterError(f"JointScale needs numbers, in units of the scale; got {self.loss!r}")
+        far = np.array([-1e6, 1e6])
+        value, slope = self.loss.value_and_gradient(np.zeros(2), far, None, "none")
+        if not (far * slope - value > 0.5).all():
+            raise ParameterError(
+                f"{self.loss!r} grows too little for a scale to be fitted: it would always be 0. Huber's delta must "
+                "pass 1; scale others up, or use a fixed scale"
+            )
+
+    def at(self, scale: float) -> Pointwise:
+        """The loss of one row that the fit amounts to once the scale is known."""
+        if isinstance(self.loss, Huber):
+            return Huber(self.loss.delta * scale)  # type: ignore[operator]
+        return Scaled(self.loss, scale)
 
 
 def solve(objective: Objective, start: Array | None, control: Control) -> tuple[Outcome, float]:
-    """Minimise over `theta` and the scale; the objective's loss is the Huber loss in units of the scale."""
+    """Minimise over `theta` and the scale; the objective's loss is in units of the scale."""
     state = _start(objective, start)
     damping = 0.0
     floor = _VANISHED * (float(np.abs(objective.y).max(initial=0.0)) + 1e-300)
@@ -80,7 +106,7 @@ def solve(objective: Objective, start: Array | None, control: Control) -> tuple[
 
 _NO_SCALE = (
     "most rows are fitted exactly, so the scale is 0 and there is nothing to measure residuals with; "
-    "use Huber(delta=a number) or SquaredError"
+    "use a loss with a fixed scale, or SquaredError"
 )
 
 

@@ -14,7 +14,6 @@ from losskit.base import Pointwise
 from losskit.border import as_real
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
-from losskit.losses.regression import Huber
 from losskit.objective import Array, Objective, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.solvers import joint_scale
@@ -40,7 +39,7 @@ class Solution:
     iterations, curve : how many, and the objective at the start and after each
     reason : "tol", "max_iter", "time_limit", "callback", "no progress" or "no scale"
     solver, why : which solver, and why that one
-    loss : the loss minimised, with no parameter open; for JointScale, Huber at the scale found
+    loss : the loss minimised, with no parameter open; for JointScale, its loss at the scale found
     scale : the scale that JointScale found, else None
     """
 
@@ -142,7 +141,7 @@ def _solution(
     objective: Objective, outcome: Outcome, control: Control, solver: str, why: str, scale: float | None = None
 ) -> Solution:
     coef, intercept = objective.design.to_user(outcome.theta)
-    loss = objective.loss if scale is None else Huber(objective.loss.parameters["delta"] * scale)
+    loss = objective.loss if scale is None else JointScale(objective.loss).at(scale)
     if outcome.note:
         warnings.warn(f"{type(loss).__name__}: {outcome.note}", ConvergenceWarning, stacklevel=4)
     elif not outcome.certificate <= control.tol and outcome.reason != "callback":

@@ -1,0 +1,26 @@
+"""Which losses a test of what all losses share is run on: in `make test` one of each kind, in `make test-all` all."""
+
+from __future__ import annotations
+
+import pytest
+
+from losskit.base import Pointwise
+from losskit.registry import losses
+
+
+def one_of_each_kind() -> dict[str, type[Pointwise]]:
+    """The first loss of each combination of variable, domains, link and of having parameters."""
+    kinds: dict[tuple[object, ...], str] = {}
+    for name, cls in losses().items():
+        loss = cls()
+        form = bool(loss.parameters), None in loss.parameters.values()
+        kinds.setdefault((loss.variables, loss.domain, loss.prediction_domain, loss.link.name, form), name)
+    return {name: losses()[name] for name in kinds.values()}
+
+
+_FAST = one_of_each_kind()
+# names of all losses; those that are not the first of their kind are marked slow
+EACH_NAME = [pytest.param(name, marks=[] if name in _FAST else pytest.mark.slow) for name in losses()]
+EACH_LOSS = [
+    pytest.param(cls(), id=name, marks=[] if name in _FAST else pytest.mark.slow) for name, cls in losses().items()
+]
