@@ -37,7 +37,7 @@ PLACES = {
     "poisson_deviance": (0.2, 1.7, 3.0),
     "tweedie_deviance": (0.2, 1.4, 3.0),
     **dict.fromkeys(
-        ("inverse_gaussian", "weibull_deviance", "ratio_power", "negative_binomial_deviance",
+        ("gamma_deviance", "mean_ratio", "inverse_gaussian", "weibull_deviance", "ratio_power", "negative_binomial_deviance",
          "poisson_deviance_of_mean"),
         (0.2, 1.4, 3.0),
     ),
@@ -58,6 +58,7 @@ BODY_PLACES = PLACES | {
     **dict.fromkeys(("pseudo_huber", "pseudo_huber_slope", "pseudo_huber_bend"), (1e75, -1e75, -0.3, 1e-9, 2.5)),
     "poisson_deviance": (0.0, 0.2, 1.7, 3.0, 40.0),
     "tweedie_deviance": (0.0, 0.2, 1.0, 1.4, 2.0, 3.0, 9.0),
+    **dict.fromkeys(("gamma_deviance", "mean_ratio"), (-2.5, 0.3, 1.7, 6.0)),
     **dict.fromkeys(("inverse_gaussian", "weibull_deviance", "ratio_power"), (-2.5, 0.3, 1.7, 6.0)),
     "negative_binomial_deviance": (-30.0, 0.0, 0.2, 1.4, 3.0, 40.0),
     "poisson_deviance_of_mean": (0.0, 0.2, 1.4, 3.0, 40.0),
@@ -92,7 +93,7 @@ BODY_PLACES = PLACES | {
 }
 # which combinations of them the body is defined for
 BODY_WHERE = {
-    "inverse_gaussian": lambda y, f: y > 0,
+    **dict.fromkeys(("inverse_gaussian", "gamma_deviance", "mean_ratio"), lambda y, f: y > 0),
     "weibull_deviance": lambda y, f, k: (y > 0) & (k > 0),
     "ratio_power": lambda y, f, k: (y > 0) & (k > 0),
     "negative_binomial_deviance": lambda y, f, a: (y >= 0) & (a > 0),

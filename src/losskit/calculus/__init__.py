@@ -18,6 +18,7 @@ from losskit.calculus.table import (
     expm1mx,
     fair,
     flip_loss,
+    gamma_deviance,
     inverse_gaussian,
     inverse_square,
     linex,

@@ -163,6 +163,14 @@ def tweedie_deviance(xp: Any, y: Array, f: Array, p: Array) -> Array:
     return xp.where(zero, normal, general)
 
 
+def gamma_deviance(xp: Any, y: Array, f: Array) -> Array:
+    return expm1mx(xp, xp.log(y) - f)
+
+
+def mean_ratio(xp: Any, y: Array, f: Array) -> Array:
+    return mul_exp(xp, y, -1.0, f)
+
+
 def inverse_gaussian(xp: Any, y: Array, f: Array) -> Array:
     return xp.expm1(xp.log(y) - f) ** 2 / (2.0 * y)
 

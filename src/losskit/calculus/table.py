@@ -196,6 +196,11 @@ tweedie_deviance = _row(
                     where(p == 0.0, (exp(f) - y) ** 2.0 / 2.0,
                           y ** (2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * exp((1.0 - p) * f) / (1.0 - p)
                           + exp((2.0 - p) * f) / (2.0 - p))))))
+gamma_deviance = _row("gamma_deviance", r"{1:0} - \log\left({0:-1}\right) + {0:1} \, e^{{-{1:1}}} - 1", binds=0,
+                      partials=(None, lambda y, f: 1.0 - mean_ratio(y, f)),
+                      face=lambda y, f: f - log(y) + y * exp(-f) - 1.0)
+mean_ratio = _row("mean_ratio", r"{0:1} \, e^{{-{1:1}}}", binds=1,
+                  partials=(lambda y, f: exp(-f), lambda y, f: -mean_ratio(y, f)), face=lambda y, f: y * exp(-f))
 inverse_gaussian = _row(
     "inverse_gaussian", r"\frac{{\left({0:0} - e^{{{1:-1}}}\right)^{{2}}}}{{2 \, {0:1} \, e^{{2 \, {1:1}}}}}", binds=3,
     partials=(None, lambda y, f: mul_exp(1.0, -1.0, f) - mul_exp(y, -2.0, f)),

@@ -10,6 +10,8 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 import math
 
 from losskit.kernels.durations import (
+    gamma_deviance,
+    mean_ratio,
     negative_binomial_deviance,
     poisson_deviance_of_mean,
     ratio_power,
@@ -108,7 +110,9 @@ __all__ = [
     "flip_slope",
     "floor",
     "fma",
+    "gamma_deviance",
     "hypot1",
+    "mean_ratio",
     "inverse_gaussian",
     "inverse_square",
     "linex",

@@ -9,7 +9,7 @@ from losskit.base import Pointwise
 from losskit.calculus import (
     div_square,
     exp,
-    expm1mx,
+    gamma_deviance,
     inverse_gaussian,
     log,
     mul_exp,
@@ -111,10 +111,7 @@ class Gamma(Pointwise):
     domain, link = POSITIVE, LOG
 
     def formula(self, y: Any, f: Any) -> Any:
-        return expm1mx(log(y) - f)
-
-    def derivative(self, y: Any, f: Any) -> Any:
-        return 1 - mul_exp(y, -1, f)
+        return gamma_deviance(y, f)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)
