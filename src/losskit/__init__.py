@@ -16,6 +16,7 @@ from losskit.errors import (
 )
 
 _LAZY = {
+    "Equivalent": "crosswalk",
     "Findings": "selection.findings",
     "JointScale": "solvers.joint_scale",
     "L2": "penalties",
@@ -30,7 +31,9 @@ _LAZY = {
     "Selection": "selection.outcome",
     "Solution": "solvers.minimise",
     "Traits": "traits",
+    "equivalent": "crosswalk",
     "find_losses": "registry",
+    "from_config": "crosswalk",
     "get": "registry",
     "minimise": "solvers.minimise",
     "profile": "selection.findings",

@@ -6,6 +6,11 @@ from losskit.base import (
     Pointwise as Pointwise,
     Residual as Residual,
 )
+from losskit.crosswalk import (
+    Equivalent as Equivalent,
+    equivalent as equivalent,
+    from_config as from_config,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,

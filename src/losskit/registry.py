@@ -56,7 +56,7 @@ def nearest(name: str, known: Any) -> str:
     import difflib
 
     close = difflib.get_close_matches(_plain(name), {_plain(k): k for k in known}, n=3, cutoff=0.5)
-    names = [k for k in known if _plain(k) in close]
+    names = sorted((k for k in known if _plain(k) in close), key=lambda k: close.index(_plain(k)))
     return f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(known)}"
 
 

@@ -25,6 +25,7 @@ LAYERS = [
     ("base",),
     ("losses", "penalties", "combine", "constants"),
     ("registry",),
+    ("crosswalk",),
     ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),
