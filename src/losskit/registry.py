@@ -55,8 +55,8 @@ def nearest(name: str, known: Any) -> str:
     """A hint for a misspelt name."""
     import difflib
 
-    close = difflib.get_close_matches(_plain(name), {_plain(k): k for k in known}, n=3, cutoff=0.5)
-    names = sorted((k for k in known if _plain(k) in close), key=lambda k: close.index(_plain(k)))
+    plain = {_plain(k): k for k in known}
+    names = [plain[k] for k in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)]
     return f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(known)}"
 
 

@@ -73,7 +73,7 @@ def equivalent(library: str, loss: Pointwise) -> Equivalent:
     CapabilityError
         If that library has no such loss, or not with these parameters.
     """
-    name = _library(library)
+    name = library_name(library)
     if not isinstance(loss, Pointwise):
         raise ParameterError(f"equivalent takes a loss such as Huber(delta=1.5); got {loss!r}")
     if unset := loss._open():
@@ -120,7 +120,7 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
     CapabilityError
         If an option has a value that makes theirs a loss we do not have.
     """
-    where = _library(library)
+    where = library_name(library)
     name, given, strict = _read(where, config)
     given, strict = {**given, **parameters}, strict | set(parameters)
     rows = _named(where, name)
@@ -162,7 +162,14 @@ def _plain(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _library(name: str) -> str:
+def library_name(name: str) -> str:
+    """The library's name as it is imported, from any common spelling.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such library.
+    """
     plain = _plain(name) if isinstance(name, str) else ""
     plain = _ALIASES.get(plain, plain)
     if plain not in LIBRARIES:
