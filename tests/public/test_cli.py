@@ -140,7 +140,7 @@ def test_show_writes_a_page_that_needs_nothing_else(run, tmp_path, name):
 def test_a_page_escapes_what_it_is_told(run, tmp_path):
     run("show", "binary_focal", "--html", str(tmp_path / "page.html"), "--no-plot")
     assert "focal_alpha=..." not in (text := (tmp_path / "page.html").read_text())
-    assert "(1 - p)^gamma; `alpha`" in text
+    assert "(1 - p)^gamma; alpha weighs" in text
     assert "&lt;" in text
     assert "BinaryFocal(gamma=2.0, alpha=None)" in text
 

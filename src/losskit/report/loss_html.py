@@ -30,7 +30,8 @@ def loss_html(loss: Pointwise) -> str:
     variable = facts.pop("formula").partition("\n")[2]
     formulas = [(name, Markup(mathml(loss.latex(of)))) for name, of in _FORMULAS]
     return environment.get_template("loss.html.j2").render(
-        loss=loss, name=type(loss).__name__, summary=summary(loss), variable=variable, formulas=formulas, facts=facts,
+        loss=loss, name=type(loss).__name__, summary=summary(loss).replace("`", ""), variable=variable,
+        formulas=formulas, facts=facts,
         picture=Markup(svg_plot(loss)), elsewhere=_elsewhere(loss), snippet=snippet(loss), code=generated_code(loss),
         latex={name: loss.latex(of) for name, of in _FORMULAS},
     )  # fmt: skip

@@ -174,7 +174,7 @@ def trait_lines(loss: Pointwise) -> list[str]:
     held[None] += [name for name, value in numbers.items() if value is None]
     said = [f"{name} {value:.6g}" for name, value in numbers.items() if value is not None]
     kinks = "" if not known.kinks else f"kinks at {', '.join(f'{value:.6g}' for value in known.kinks)}"
-    lines = [", ".join(held[True]), held[False] and f"not {', '.join(held[False])}", "; ".join(said), kinks,
+    lines = [", ".join(held[True]), held[False] and f"not: {', '.join(held[False])}", "; ".join(said), kinks,
              held[None] and f"not known: {', '.join(held[None])}"]  # fmt: skip
     return [line for line in lines if line]
 

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 )
 _SIGNS = {
     r"\cdot": "\u22c5", r"\le": "\u2264", r"\ge": "\u2265", r"\ne": "\u2260", r"\wedge": "\u2227", r"\vee": "\u2228",
-    r"\neg": "\u00ac", r"\land": "\u2227", r"\lor": "\u2228", r"\lnot": "\u00ac", "-": "\u2212",
+    "'": "\u2032", r"\neg": "\u00ac", r"\land": "\u2227", r"\lor": "\u2228", r"\lnot": "\u00ac", "-": "\u2212",
 }  # fmt: skip
 _LETTERS = {
     "alpha": "\u03b1", "beta": "\u03b2", "gamma": "\u03b3", "delta": "\u03b4", "epsilon": "\u03b5", "eta": "\u03b7",
@@ -24,11 +24,10 @@ _LETTERS = {
 _CLOSERS = {"{": "}", r"\left(": r"\right)", r"\left|": r"\right|", r"\begin{cases}": r"\end{cases}"}
 
 
-def mathml(tex: str, block: bool = True) -> str:
-    """`tex` as a `<math>` element."""
-    shown = ' display="block"' if block else ""
+def mathml(tex: str) -> str:
+    """`tex` as a `<math>` element, in the size of a formula that stands alone."""
     inside = _row(_parts(iter(_TOKEN.findall(tex)), None))
-    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"{shown}>{inside}</math>'
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" displaystyle="true">{inside}</math>'
 
 
 def _row(parts: list[str]) -> str:
@@ -66,7 +65,10 @@ def _argument(tokens: Iterator[str]) -> str:
 
 
 def _cases(tokens: Iterator[str]) -> str:
-    """A brace and a table: tokens up to the end of the cases, nested ones included."""
+    """A table, beside which the page draws a line (few fonts have a brace that stretches).
+
+    It takes the tokens up to the end of the cases, nested ones included.
+    """
     inside, depth = [], 1
     for token in tokens:
         depth += (token == r"\begin{cases}") - (token == r"\end{cases}")
@@ -84,7 +86,7 @@ def _cases(tokens: Iterator[str]) -> str:
             rows[-1][-1].append(token)
     cells = ("".join(f"<mtd>{_row(_parts(iter(cell), None))}</mtd>" for cell in row) for row in rows)
     table = "".join(f"<mtr>{row}</mtr>" for row in cells)
-    return f'<mrow><mo stretchy="true">{{</mo><mtable class="cases">{table}</mtable></mrow>'
+    return f'<mtable class="cases">{table}</mtable>'
 
 
 def _leaf(token: str) -> str:
