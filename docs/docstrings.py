@@ -13,7 +13,7 @@ _LISTS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
 def api_entry(name: str, thing: Any) -> str:
     """A function or class of the door, with its own public methods, as Sphinx's directives."""
     if not inspect.isclass(thing):
-        return _directive("function", f"losskit.{name}{_signature(thing)}", _body(thing), 3)
+        return _directive("function", f"losskit.{name}{_signature(thing)}", _body(thing), 4)
     kind = "exception" if issubclass(thing, BaseException) else "class"
     inner = [_member(each, act) for each, act in _members(thing).items()]
     signature = "" if kind == "exception" or inspect.isabstract(thing) else _signature(thing)

@@ -113,6 +113,6 @@ def test_a_docstring_is_plain_text_in_sections(tool):
         """
 
     text = tool["api_entry"]("act", act)
-    assert text.startswith("```{py:function} losskit.act(a, *, b=1)\nDoes \\|a\\| \\* b\\_.\n")
+    assert text.startswith("````{py:function} losskit.act(a, *, b=1)\nDoes \\|a\\| \\* b\\_.\n")
     assert "* **a**: float\\\n  Not \\*b\\*; `a` it is." in text
     assert "**Returns**\n\n* **float**" in text
