@@ -29,7 +29,7 @@ def facts(loss: Pointwise) -> dict[str, Any]:
         "family": family_of(cls),
         "summary": summary(loss),
         "parameters": [
-            {"name": name, "value": getattr(loss, name), "domain": domain.describe(name), "also": list(others)}
+            {"name": name, "value": _plain(getattr(loss, name)), "domain": domain.describe(name), "also": list(others)}
             for name, (domain, others) in parameter_domains(cls).items()
         ],
         "formula": plain_text(loss.latex()),
@@ -85,8 +85,10 @@ def table(found: list[Pointwise], wide: bool) -> Any:
 
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     headings = ("loss", "family", "y", "best prediction", "traits", "in words") if wide else ("loss", "y", "about")
+    longest = max((len(type(loss).__name__) for loss in found), default=0)
     for heading in headings:
-        grid.add_column(heading, overflow="fold", no_wrap=wide)
+        least = None if wide or heading != "loss" else longest  # a name is never folded
+        grid.add_column(heading, overflow="fold", no_wrap=wide, min_width=least)
     family = None
     for loss in found:
         best, traits = loss.traits().elicits, traits_in_short(loss)
