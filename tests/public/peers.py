@@ -127,7 +127,7 @@ def _xgboost_metric(options: dict[str, Any], y: Any, f: Any) -> float:
 
 def _lightgbm(same: Any, y: Any, f: Any) -> Seen:
     options = {n: v for n, v in _run(same.code).get_params().items() if v is not None and n in (
-        "objective", "alpha", "tweedie_variance_power")}
+        "objective", "alpha", "tweedie_variance_power", "fair_c", "scale_pos_weight")}
     if options["objective"] in ("regression_l1", "quantile"):
         metric = {"regression_l1": "l1"}.get(options["objective"], "quantile")
         return Seen("mean", [_lightgbm_metric(options | {"metric": metric}, y[p], f[p]) for p in PARTS], 1e-5)
@@ -164,7 +164,7 @@ def _lightgbm_metric(options: dict[str, Any], y: Any, f: Any) -> float:
 def _catboost(same: Any, y: Any, f: Any) -> Seen:
     from catboost import CatBoost, Pool
 
-    loss = _run(same.code).get_params()["loss_function"]
+    options = _run(same.code).get_params()
     step = {
         "iterations": 1, "depth": 1, "learning_rate": 1.0, "l2_leaf_reg": 0.0, "leaf_estimation_method": "Gradient",
         "leaf_estimation_iterations": 1, "boost_from_average": False, "logging_level": "Silent", "thread_count": 1,
@@ -174,5 +174,5 @@ def _catboost(same: Any, y: Any, f: Any) -> Seen:
         pair = order[[i, -1 - i]]
         X = np.repeat([[0.0], [1.0]], 5, axis=0)
         rows = Pool(X, np.repeat(y[pair], 5), baseline=np.repeat(f[pair], 5))
-        found[pair] = -CatBoost({**step, "loss_function": loss}).fit(rows).predict([[0.0], [1.0]])
+        found[pair] = -CatBoost({**step, **options}).fit(rows).predict([[0.0], [1.0]])
     return Seen("gradient", found, 1e-5)
