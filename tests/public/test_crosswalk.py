@@ -90,7 +90,8 @@ def _code(row, loss):
 def test_a_row_leads_there_and_back(library, row):
     for loss in losses_of(row):
         written = re.findall(r'(\w+)=("[^"]*"|[^,()]+)', _code(row, loss))
-        told = {name: _read(text) for name, text in written if name in {**row.holes, **row.fixed}}
+        told = {name: _read(text) for name, text in written if name in row.fixed}
+        told |= {name: loss.parameters[ours] for name, ours in row.holes.items()}
         own = row.callee if "metrics" in row.code else row.names[0]
         name = dict(written).get("loss_function", own).strip('"')
         back = lk.from_config(library, name, **told)

@@ -271,8 +271,8 @@ def _same(value: Any, wanted: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    """Text as the number it spells, where it does: CatBoost writes its options as text."""
+    """A number from text that spells one, as CatBoost's options do, or from a tensor of one element."""
     try:
-        return float(value) if isinstance(value, str) else value
+        return float(value) if isinstance(value, str) else value.item() if hasattr(value, "item") else value
     except ValueError:
         return value

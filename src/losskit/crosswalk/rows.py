@@ -41,6 +41,12 @@ def _sklearn() -> Iterator[Row]:
     yield Row("AbsoluteError", f'{boost}(loss="absolute_error")')
     yield Row("AbsoluteError", "sklearn.metrics.mean_absolute_error(y, f)", reduction="mean")
     yield Row("Huber", f'{sgd}(loss="huber", epsilon={{delta}})', epsilon=0.1, note=_HUBER, must={"epsilon": _MOVING})
+    yield Row("EpsilonInsensitive", f'{sgd}(loss="epsilon_insensitive", epsilon={{epsilon}})', epsilon=0.1)
+    yield Row("SquaredEpsilonInsensitive", f'{sgd}(loss="squared_epsilon_insensitive", epsilon={{epsilon}})',
+              epsilon=0.1)  # fmt: skip
+    yield Row("MAPE", "sklearn.metrics.mean_absolute_percentage_error(y, f)", reduction="mean",
+              note="a target of 0 counts as 2.2e-16; here it raises")  # fmt: skip
+    yield Row("MSLE", "sklearn.metrics.mean_squared_log_error(y, f)", reduction="mean")
     yield Row("Quantile", f'{hist}(loss="quantile", quantile={{level}})', quantile=None,
               must={"quantile": "there is no default for it"})  # fmt: skip
     yield Row("Quantile", f'{boost}(loss="quantile", alpha={{level}})', alpha=0.9)
@@ -66,18 +72,25 @@ def _sklearn() -> Iterator[Row]:
     yield Row("Hinge", f'{sgc}(loss="hinge")', note="labels are encoded as -1 and 1")
     yield Row("Hinge", "sklearn.metrics.hinge_loss(y, f)", reduction="mean")
     yield Row("SquaredHinge", f'{sgc}(loss="squared_hinge")', note="labels are encoded as -1 and 1")
+    yield Row("ModifiedHuber", f'{sgc}(loss="modified_huber")', note="labels are encoded as -1 and 1")
+    yield Row("Perceptron", f'{sgc}(loss="perceptron")', note="labels are encoded as -1 and 1")
 
 
 _TORCH = (
     Row("SquaredError", "torch.nn.MSELoss()", also=("mse_loss",), note="(n,) against (n, 1) is broadcast"),
     Row("AbsoluteError", "torch.nn.L1Loss()", also=("l1_loss",), note="(n,) against (n, 1) is broadcast"),
     Row("Huber", "torch.nn.HuberLoss(delta={delta})", delta=1.0),
+    Row("SmoothL1", "torch.nn.SmoothL1Loss(beta={beta})", beta=1.0, also=("smooth_l1_loss",)),
     Row("Huber", "torch.nn.SmoothL1Loss(beta={delta})", lambda loss: 1 / loss.delta, beta=1.0,
         note="beta scales the tails to slope 1"),
     Row("Poisson", "torch.nn.PoissonNLLLoss(log_input=True)", offset="y - xlogy(y, y)", log_input=True, full=False,
         eps=1e-8, also=("poisson_nll_loss",), note="constants of y are left out; y < 0 is not refused"),
     Row("Logistic", "torch.nn.BCEWithLogitsLoss()", weight=None, pos_weight=None,
         also=("binary_cross_entropy_with_logits",), note="labels outside 0 and 1 are not refused"),
+    Row("WeightedLogistic", "torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor({pos_weight}))", weight=None,
+        pos_weight=None, must={"pos_weight": "without it, it is Logistic"}),
+    Row("PoissonMean", "torch.nn.PoissonNLLLoss(log_input=False)", offset="y - xlogy(y, y)", log_input=True, full=False,
+        eps=1e-8, note="constants of y are left out; eps is added to the mean inside the logarithm"),
     Row("Logistic", "torch.nn.SoftMarginLoss()", call="(f, 2 * y - 1)", note="overflows to inf beyond a margin of -88 "
         "in float32"),
     Row("BinaryCrossEntropy", "torch.nn.BCELoss()", weight=None, also=("binary_cross_entropy",),
@@ -88,6 +101,11 @@ _KERAS = (
     Row("AbsoluteError", "keras.losses.MeanAbsoluteError()", also=("mae",), note="the last axis is averaged first"),
     Row("Huber", "keras.losses.Huber(delta={delta})", delta=1.0, must={"delta": _CONFIG}),
     Row("LogCosh", "keras.losses.LogCosh()", only=_UNIT_SCALE),
+    Row("PoissonMean", "keras.losses.Poisson()", offset="y - xlogy(y, y)",
+        note="constants of y are left out; 1e-7 is added to the mean inside the logarithm"),
+    Row("MAPE", "keras.losses.MeanAbsolutePercentageError()", 100.0,
+        note="a target near 0 counts as 1e-7; here 0 raises"),
+    Row("MSLE", "keras.losses.MeanSquaredLogarithmicError()", note="values below 1e-7 count as 1e-7"),
     Row("Poisson", "keras.losses.Poisson()", call=_MEAN, offset="y - xlogy(y, y)",
         note="constants of y are left out; 1e-7 is added to the mean inside the logarithm"),
     Row("Logistic", "keras.losses.BinaryCrossentropy(from_logits=True)", **_KERAS_BINARY),
@@ -110,6 +128,7 @@ _OPTAX = (
     Row("BinaryFocal", "optax.losses.sigmoid_focal_loss(f, y, alpha={alpha}, gamma={gamma})", alpha=None, gamma=2.0,
         note="differs for labels between 0 and 1"),
     Row("Hinge", "optax.losses.hinge_loss(f, y)", note="y = 0 is not refused"),
+    Row("Perceptron", "optax.losses.perceptron_loss(f, y)", note="y = 0 is not refused"),
 )
 _DEVIANCES: dict[str, Any] = {"reduction": "sum", "note": "means are clipped away from the ends of their range"}
 _STATSMODELS = (
@@ -119,6 +138,13 @@ _STATSMODELS = (
         note="RLM applies it to residuals divided by their scale"),
     Row("Tukey", "statsmodels.robust.norms.TukeyBiweight(c={c})", call=".rho(f - y)", c=4.685,
         note="RLM applies it to residuals divided by their scale"),
+    Row("Hampel", "statsmodels.robust.norms.Hampel(a={a}, b={b}, c={c})", call=".rho(f - y)", a=2.0, b=4.0, c=8.0),
+    Row("Andrews", "statsmodels.robust.norms.AndrewWave(a={c})", call=".rho(f - y)", a=1.339),
+    Row("TrimmedSquares", "statsmodels.robust.norms.TrimmedMean(c={c})", call=".rho(f - y)", c=2.0),
+    Row("InverseGaussian", "statsmodels.genmod.families.InverseGaussian()", 2.0, call=".deviance(y, exp(f))", link=None,
+        **_DEVIANCES),
+    Row("NegativeBinomial", "statsmodels.genmod.families.NegativeBinomial(alpha={alpha})", 2.0,
+        call=".deviance(y, exp(f))", link=None, alpha=1.0, **_DEVIANCES),
     Row("Poisson", "statsmodels.genmod.families.Poisson()", 2.0, call=".deviance(y, exp(f))", link=None, **_DEVIANCES),
     Row("Gamma", "statsmodels.genmod.families.Gamma()", 2.0, call=".deviance(y, exp(f))", link=None, **_DEVIANCES),
     Row("Tweedie", "statsmodels.genmod.families.Tweedie(var_power={power})", 2.0, call=".deviance(y, exp(f))",
@@ -128,6 +154,10 @@ _STATSMODELS = (
 )
 _XGBOOST = (
     Row("SquaredError", 'xgboost.XGBRegressor(objective="reg:squarederror")', 0.5, also=("reg:linear",)),
+    Row("MSLE", 'xgboost.XGBRegressor(objective="reg:squaredlogerror")', 0.5,
+        note="the Hessian is at least 1e-6; predictions at or below -1 count as just above it"),
+    Row("WeightedLogistic", 'xgboost.XGBClassifier(objective="binary:logistic", scale_pos_weight={pos_weight})',
+        scale_pos_weight=None, must={"scale_pos_weight": "without it, it is Logistic"}),
     Row("AbsoluteError", 'xgboost.XGBRegressor(objective="reg:absoluteerror")',
         note="leaves are set to medians afterwards"),
     Row("PseudoHuber", 'xgboost.XGBRegressor(objective="reg:pseudohubererror", huber_slope={delta})', huber_slope=1.0),
@@ -154,6 +184,10 @@ _LIGHTGBM = (
         also=("l1", "mean_absolute_error", "mae"), note="leaves are set to medians afterwards"),
     Row("Huber", 'lightgbm.LGBMRegressor(objective="huber", alpha={delta})', alpha=0.9, reg_sqrt=False,
         note="the Hessian is 1 in the tails too; " + _HUBER),
+    Row("Fair", 'lightgbm.LGBMRegressor(objective="fair", fair_c={c})', fair_c=1.0),
+    Row("WeightedLogistic", 'lightgbm.LGBMClassifier(objective="binary", scale_pos_weight={pos_weight})',
+        scale_pos_weight=None, sigmoid=1.0, is_unbalance=False,
+        must={"scale_pos_weight": "without it, it is Logistic"}),
     Row("Quantile", 'lightgbm.LGBMRegressor(objective="quantile", alpha={level})', alpha=0.9,
         note="leaves are set to quantiles afterwards"),
     Row("Poisson", 'lightgbm.LGBMRegressor(objective="poisson")',
@@ -177,6 +211,8 @@ _CATBOOST = (
     Row("Poisson", 'catboost.CatBoostRegressor(loss_function="Poisson")', note=_CATBOOST_MEAN),
     Row("Tweedie", 'catboost.CatBoostRegressor(loss_function="Tweedie:variance_power={power}")', variance_power=None,
         only={"power": _INSIDE_1_2}, must={"variance_power": "CatBoost has no default for it"}),
+    Row("LpError", 'catboost.CatBoostRegressor(loss_function="Lq:q={p}")', q=None,
+        must={"q": "CatBoost has no default for it"}),
     Row("Logistic", 'catboost.CatBoostClassifier(loss_function="Logloss")', border=0.5, **_BOOSTED_BINARY,
         note="labels are made 0 and 1 at the border"),
     Row("Logistic", 'catboost.CatBoostClassifier(loss_function="CrossEntropy")', **_BOOSTED_BINARY,
