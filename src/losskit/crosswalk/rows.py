@@ -31,7 +31,7 @@ _BOOSTED_BINARY: dict[str, Any] = {"scale_pos_weight": 1.0}
 
 def _sklearn() -> Iterator[Row]:
     hist, boost = "sklearn.ensemble.HistGradientBoostingRegressor", "sklearn.ensemble.GradientBoostingRegressor"
-    sgd, sgc = "sklearn.linear_model.SGDRegressor", "sklearn.linear_model.SGDClassifier"
+    sgd = "sklearn.linear_model.SGDRegressor"
     deviance, without = "sklearn.metrics.mean_{}_deviance", "constants of y are left out"
     yield Row("SquaredError", f'{hist}(loss="squared_error")', 0.5)
     yield Row("SquaredError", f'{boost}(loss="squared_error")', 0.5, also=("ls",))
@@ -64,6 +64,10 @@ def _sklearn() -> Iterator[Row]:
               offset="a constant of y", note=without)  # fmt: skip
     yield Row("Tweedie", f"{deviance.format('tweedie')}(y, exp(f), power={{power}})", 2.0, reduction="mean",
               note=_DEVIANCE, power=0.0)  # fmt: skip
+
+
+def _sklearn_binary() -> Iterator[Row]:
+    sgc = "sklearn.linear_model.SGDClassifier"
     yield Row("Logistic", 'sklearn.ensemble.HistGradientBoostingClassifier(loss="log_loss")', also=("deviance",))
     yield Row("Logistic", f'{sgc}(loss="log_loss")', class_weight=None)
     yield Row("Logistic", "sklearn.linear_model.LogisticRegression()", also=("LogisticRegressionCV",),
@@ -225,7 +229,7 @@ _CATBOOST = (
 
 _SUM = "sum of gradients in a leaf"
 LIBRARIES = {
-    "sklearn": Library("scikit-learn", "", "mean", tuple(_sklearn()), training=True),
+    "sklearn": Library("scikit-learn", "", "mean", (*_sklearn(), *_sklearn_binary()), training=True),
     "torch": Library("PyTorch", "(f, y)", "mean", _TORCH, ("reduction", "reduce", "size_average")),
     "keras": Library("Keras", "(y, f)", "sum_over_batch_size", _KERAS, ("reduction", "name", "dtype")),
     "optax": Library("optax", "", "none", _OPTAX),
