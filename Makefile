@@ -1,12 +1,13 @@
 # make test   all checks, in an environment made from nothing
 # make demo   the main job on a real table: which loss, why, a model and a report in demo-report/
+# make docs   the reference, in docs/_build: a page for every loss and one for the public names
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export LOSSKIT_CACHE_DIR ?= $(CURDIR)/.losskit-cache
 
-.PHONY: help env lint test test-all bench demo clean
+.PHONY: help env lint test test-all bench demo docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -34,8 +35,12 @@ test-all: lint
 demo: $(STAMP)
 	$(BIN)/losskit select examples/data/doctor_visits.csv --target doctor_visits --out demo-report --force
 
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build
+	@echo "open docs/_build/index.html"
+
 bench: $(STAMP)
 	$(BIN)/losskit bench kernels
 
 clean:
-	rm -rf $(VENV) demo-report .losskit-cache .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) demo-report docs/_build docs/losses docs/api.md .losskit-cache .pytest_cache .ruff_cache .mypy_cache

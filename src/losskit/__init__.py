@@ -18,8 +18,9 @@ from losskit.errors import (
 
 _LAZY = {
     "Asymmetric": "combine",
-    "Clipped": "combine",
     "Check": "checking.outcome",
+    "Clipped": "combine",
+    "Equivalent": "crosswalk",
     "Findings": "selection.findings",
     "Focal": "combine",
     "JointScale": "solvers.joint_scale",
@@ -43,7 +44,9 @@ _LAZY = {
     "Traits": "traits",
     "Weighted": "combine",
     "check_loss": "checking.run",
+    "equivalent": "crosswalk",
     "find_losses": "registry",
+    "from_config": "crosswalk",
     "from_formula": "own",
     "get": "registry",
     "loss": "own",

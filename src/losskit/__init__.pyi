@@ -28,6 +28,11 @@ from losskit.combine.shapes import (
     Scaled as Scaled,
     Smoothed as Smoothed,
 )
+from losskit.crosswalk import (
+    Equivalent as Equivalent,
+    equivalent as equivalent,
+    from_config as from_config,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,

@@ -1,30 +1,23 @@
-"""The command line: parses, calls, prints.
-
-Exit codes: 0 done, 2 bad input or usage, 3 `check` found something, 1 our fault, 130 Ctrl-C.
-"""
+"""The command line: parses, calls, prints. Exit codes: 0 done, 2 bad input or usage, 1 our fault, 130 Ctrl-C."""
 
 from __future__ import annotations
 
-import math
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
 from losskit._version import __version__
-from losskit.commands import register
+from losskit.commands import Flag, register
 from losskit.errors import DataError, LosskitError, ParameterError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from losskit.base import Pointwise
-
 _ISSUES = "the losskit issue tracker"
-_TRAITS = {"lipschitz": "largest slope", "curvature": "largest curvature", "strong": "smallest curvature"}
-_WIDE = 150  # columns from which the list has one line a loss
 
 app = App(
     name="losskit",
@@ -40,6 +33,8 @@ register(app)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
     tokens = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may know fewer characters than we print
     try:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -81,32 +76,52 @@ def _own_up(error: Exception) -> int:
 
 @app.command(name="list")
 def list_(
-    *,
+    *words: str,
     family: str | None = None,
-    convex: bool | None = None,
+    library: str | None = None,
+    target: list[float] | None = None,
     elicits: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    convex: bool | None = None,
+    strictly_convex: bool | None = None,
+    symmetric: bool | None = None,
+    differentiable: bool | None = None,
+    bounded: bool | None = None,
+    lipschitz: bool | None = None,
+    strong: bool | None = None,
+    proper: bool | None = None,
+    calibrated: bool | None = None,
+    redescending: bool | None = None,
+    json: Flag = False,
 ) -> None:
-    """The losses: what they take, and what the best prediction is.
+    """The losses: what they take, what the best prediction is, what they are like. Filters add up.
 
     Parameters
     ----------
+    words : only losses that these words are said of, or that other libraries call so: robust, pinball, mse
     family : only this file of the catalogue: regression, counts, binary
-    convex : only losses that are (not) convex at their default parameters
+    library : only losses that this library has too: sklearn, torch, keras, optax, statsmodels, xgboost ...
+    target : only losses that take this target; may be repeated
     elicits : only losses whose best prediction is this: mean, median, quantile ...
+    convex : only losses that are (not) convex at their default parameters; the traits below likewise
+    lipschitz : with a largest slope: no row pulls without bound
+    strong : with a smallest curvature above 0
+    redescending : gross outliers lose all pull
     json : print JSON
     """
-    from losskit.registry import family_of, find_losses
+    traits = {"convex": convex, "strictly_convex": strictly_convex, "symmetric": symmetric,
+              "differentiable": differentiable, "bounded": bounded, "lipschitz": lipschitz, "strong": strong,
+              "proper": proper, "calibrated": calibrated, "redescending": redescending,
+              "elicits": elicits}  # fmt: skip
+    from losskit.report.loss_page import chosen, facts, table
 
-    wanted = {name: value for name, value in (("convex", convex), ("elicits", elicits)) if value is not None}
-    found = [loss() for loss in find_losses(family, **wanted)]
+    wanted = {name: value for name, value in traits.items() if value is not None}
+    found = chosen(family, wanted, list(words), target or [], library)
     if json:
-        _print_json({"schema": "losskit.list/1",
-                     "losses": [{**_facts(loss), "family": family_of(type(loss))} for loss in found]})
+        _print_json({"schema": "losskit.list/1", "losses": [facts(loss) for loss in found]})
     elif found:
-        _print(_table(found, wide=_console().width >= _WIDE))
+        _print(table(found, wide=_piped()))
     else:
-        print("no loss is like that", file=sys.stderr)
+        print("no loss is like that; ask for less, or see all with: losskit list", file=sys.stderr)
 
 
 @app.command
@@ -116,9 +131,11 @@ def show(
     *,
     param: list[str] | None = None,
     png: str | None = None,
-    latex: Annotated[bool, Parameter(negative="")] = False,
-    code: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    html: str | None = None,
+    latex: Flag = False,
+    code: Flag = False,
+    plot: bool = True,
+    json: Flag = False,
 ) -> None:
     """One loss on one page.
 
@@ -127,21 +144,31 @@ def show(
     name : in any case, with or without underscores: huber, squared_error
     param : a parameter, as delta=2; may be repeated
     png : write its plot to this file (.png, .svg or .pdf)
+    html : write the page to this file, which needs nothing else
     latex : add the LaTeX of value, gradient and Hessian
     code : add the generated scalar code of value, gradient and Hessian
+    plot : draw value, gradient and Hessian in the terminal
     json : print JSON instead
     """
     from losskit.registry import get
+    from losskit.report.loss_page import facts, page
 
     loss = get(name, **dict(map(_parameter, param or [])))
     if png is not None:
         loss.plot(path=png)
+    if html is not None:
+        from losskit.report.loss_html import write_html
+
+        write_html(loss, html)
     if json:
-        _print_json({"schema": "losskit.show/1", **_facts(loss)})
+        _print_json({"schema": "losskit.show/1", **facts(loss)})
     else:
-        _page(loss, latex, code)
-    if png is not None:
-        print(f"plot written to {os.path.abspath(png)}", file=sys.stderr if json else sys.stdout)
+        dots = plot and "utf" in (sys.stdout.encoding or "").lower()
+        for part in page(loss, latex, code, min(_console().width, 80 if _piped() else 120) if dots else 0):
+            print(part) if isinstance(part, str) and part[:4] == "    " else _print(part)
+    for what, path in (("plot", png), ("page", html)):
+        if path is not None:
+            print(f"{what} written to {os.path.abspath(path)}", file=sys.stderr if json else sys.stdout)
 
 
 @bench.command
@@ -196,12 +223,14 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, value
 
 
+def _piped() -> bool:
+    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
+
+
 def _console() -> Console:
     """A console that neither colours nor wraps into a pipe, unless COLUMNS asks for a width."""
     from rich.console import Console
-
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=10_000 if piped else None, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    return Console(width=10_000 if _piped() else None, highlight=False, emoji=False, markup=False, soft_wrap=False)
 
 
 def _print(*things: Any) -> None:
@@ -216,163 +245,6 @@ def _print_json(content: dict[str, Any]) -> None:
     import json
 
     print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def _plain_number(value: Any) -> Any:
-    """`value` for JSON, which knows no infinity."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _facts(loss: Pointwise) -> dict[str, Any]:
-    import dataclasses
-
-    from losskit.parameters import parameter_domains
-    from losskit.report import plain_text
-
-    cls: Any = type(loss)
-    return {
-        "name": cls.__name__,
-        "summary": _summary(loss),
-        "parameters": [
-            {"name": name, "value": _plain_number(getattr(loss, name)), "domain": domain.describe(name),
-             "also": list(others)}
-            for name, (domain, others) in parameter_domains(cls).items()
-        ],
-        "formula": plain_text(loss.latex()),
-        "latex": loss.latex(),
-        "y": loss.domain.describe("y"),
-        "f": loss.prediction_domain.describe("f"),
-        "link": loss.link.name,
-        "traits": {name: _plain_number(value) for name, value in dataclasses.asdict(_traits(loss)).items()},
-        "source": loss.source,
-        "use": loss.use,
-        "avoid": loss.avoid,
-    }
-
-
-def _summary(loss: Pointwise) -> str:
-    return (type(loss).__doc__ or "").strip().partition("\n")[0]
-
-
-def _traits(loss: Pointwise) -> Any:
-    """The traits, a parameter "auto" taken at its tuning constant: for residuals of scale 1."""
-    return loss._at_scale(1.0).traits()
-
-
-def _traits_in_short(loss: Pointwise) -> str:
-    known = _traits(loss)
-    words = [
-        {True: "strictly convex" if known.strictly_convex else "convex", False: "not convex"}.get(known.convex),
-        {True: "smooth", False: "kinked"}.get(known.differentiable),
-        _bound("slope", known.lipschitz),
-        _bound("curvature", known.curvature) if known.curvature else None,
-        "bounded" if known.bounded else None,
-        "proper" if known.proper else None,
-    ]
-    return ", ".join(word for word in words if word)
-
-
-def _bound(name: str, bound: float | None) -> str | None:
-    return f"{name} <= {bound:.4g}" if bound is not None and math.isfinite(bound) else None
-
-
-def _table(found: list[Pointwise], wide: bool) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0 if wide else 1, 0))
-    for heading in ("loss", "y", *(("best prediction", "traits", "in words") if wide else ("about",))):
-        longest = max((len(type(loss).__name__) for loss in found), default=0)
-        least = None if wide or heading != "loss" else longest  # a name is never folded
-        table.add_column(heading, overflow="fold", no_wrap=wide, min_width=least)
-    for loss in found:
-        elicits = loss.traits().elicits
-        if wide:
-            name = Text(repr(loss), "bold")
-            table.add_row(name, _domain(loss), elicits or "", _traits_in_short(loss), _summary(loss))
-            continue
-        parameters = ",\n ".join(f"{name}={value!r}" for name, value in loss.parameters.items())
-        head = Text.assemble((type(loss).__name__, "bold"), f"\n({parameters})" if parameters else "")
-        facts = "; ".join(part for part in (elicits and f"best: {elicits}", _traits_in_short(loss)) if part)
-        table.add_row(head, _domain(loss), Text.assemble(_summary(loss), "\n", (facts, "dim")))
-    return table
-
-
-def _domain(loss: Pointwise) -> str:
-    return loss.domain.describe("y").replace("y a finite number", "any y")
-
-
-def _page(loss: Pointwise, latex: bool, code: bool) -> None:
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, text in _entries(loss):
-        grid.add_row(label, text)
-    _print(Text(repr(loss), "bold"), _summary(loss), Padding(grid, (1, 0, 0, 0)))
-    for heading, block in _blocks(loss, latex, code):
-        print()
-        _print(Text(heading, "bold"))
-        print("\n".join(f"    {line}".rstrip() for line in block.splitlines()))
-
-
-def _entries(loss: Pointwise) -> list[tuple[str, str]]:
-    facts, known = _facts(loss), _traits(loss)
-    variable = {"r": "\nr = f - y", "m": "\nm = y f"}.get((loss.variables or ("",))[0], "")
-    parameters = []
-    for each in facts["parameters"]:
-        also = "".join(f', or {"None" if other is None else repr(other)}' for other in each["also"])
-        default = type(loss).__dataclass_fields__[each["name"]].default
-        scales = loss.tuning.get(each["name"])
-        tuning = f"; 'auto' is {scales:g} scales of the residuals" if scales else ""
-        parameters.append(f"{each['name']} = {each['value']!r}  ({each['domain']}{also}; default {default!r}{tuning})")
-    numbers = [(name, getattr(known, name)) for name in facts["traits"] if name != "elicits"]
-    traits = [f"{_TRAITS.get(name, name.replace('_', ' '))}: {_said(value)}" for name, value in numbers]
-    entries = [
-        ("formula", f"L = {facts['formula']}{variable}"),
-        ("target y", facts["y"]),
-        ("prediction f", facts["f"]),
-        ("link", "" if facts["link"] == "identity" else f"{facts['link']}; loss.predict(f) gives the prediction"),
-        ("parameters", "\n".join(parameters) or "none"),
-        ("best prediction", known.elicits or "no name known"),
-        ("traits", "\n".join([*(["for residuals of scale 1:"] if loss._open() else []), *traits])),
-        ("use when", loss.use),
-        ("avoid when", loss.avoid),
-        ("source", loss.source),
-    ]
-    return [(label, text) for label, text in entries if text]
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "not known"
-    if isinstance(value, tuple):  # kinks
-        return ", ".join(map(_said, value)) or "none"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
-
-
-def _blocks(loss: Pointwise, latex: bool, code: bool) -> list[tuple[str, str]]:
-    name = type(loss).__name__
-    snippet = f"""import losskit as lk
-
-loss = lk.{loss!r}
-loss(y, f)                     # the mean loss
-loss.value_and_gradient(y, f)  # and its gradient, in one pass"""
-    blocks = [("in Python", snippet)]
-    if latex:
-        blocks += [(f"LaTeX, {part}", loss.latex(part)) for part in ("value", "gradient", "hessian")]
-    if code:
-        from losskit.calculus.emit import function_source
-
-        trace = loss.trace()
-        numbers = [each for each, value in loss.parameters.items() if value is not None]
-        outputs = (trace.value, *trace.gradient, *trace.hessian)
-        source = function_source("point", ["y", *loss.outputs, *numbers], outputs, "scalar")
-        blocks.append((f"generated code of a row of {name}: value, gradient, Hessian", source))
-    return blocks
 
 
 if __name__ == "__main__":

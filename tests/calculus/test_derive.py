@@ -37,8 +37,8 @@ PLACES = {
     "poisson_deviance": (0.2, 1.7, 3.0),
     "tweedie_deviance": (0.2, 1.4, 3.0),
     **dict.fromkeys(
-        ("gamma_deviance", "mean_ratio", "inverse_gaussian", "weibull_deviance", "ratio_power", "negative_binomial_deviance",
-         "poisson_deviance_of_mean"),
+        ("gamma_deviance", "mean_ratio", "inverse_gaussian", "weibull_deviance", "ratio_power",
+         "negative_binomial_deviance", "poisson_deviance_of_mean"),
         (0.2, 1.4, 3.0),
     ),
     **dict.fromkeys(("abs_power", "sign_power"), (-2.5, 0.3, 1.7)),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import xml.dom.minidom
 
 import pytest
 
@@ -63,6 +65,24 @@ def test_list_filters(run):
     assert "Fair" not in [each["name"] for each in found["losses"]]
 
 
+@pytest.mark.parametrize(("arguments", "found"), [
+    (("pinball",), ["Quantile"]),
+    (("mse",), ["SquaredError"]),
+    (("--library", "torch", "--target", "-1", "--no-lipschitz"), ["SquaredError"]),
+    (("--elicits", "quantile"), ["Quantile"]),
+    (("logit", "--proper"), ["Logistic"]),
+    (("--symmetric", "--strong"), ["SquaredError"]),
+])
+def test_list_filters_by_words_targets_libraries_and_traits(run, arguments, found):
+    _, out, _ = run("list", *arguments, "--json")
+    assert set(found) <= {each["name"] for each in json.loads(out)["losses"]}
+    assert len(json.loads(out)["losses"]) < len(losses()) / 2
+
+
+def test_list_says_that_nothing_is_like_that(run):
+    assert run("list", "xyzzy") == (0, "", "no loss is like that; ask for less, or see all with: losskit list\n")
+
+
 @pytest.mark.parametrize("name", EACH_NAME)
 def test_show_tells_all_of_every_loss(run, name):
     code, out, _ = run("show", name, "--latex", "--code")
@@ -91,6 +111,49 @@ def test_show_writes_a_plot(run, tmp_path):
     assert str(path) in out
 
 
+def test_show_draws_in_dots(run):
+    _, out, _ = run("show", "huber", columns=80)
+    dots = [line for line in out.splitlines() if any("\u2800" < c < "\u2900" for c in line)]
+    assert 6 <= len(dots) <= 8
+    assert "\u28c0" not in run("show", "huber", "--no-plot")[1]
+    assert max(map(len, run("show", "binary_focal", columns=120)[1].splitlines())) <= 120
+
+
+def test_show_names_other_libraries(run):
+    _, out, _ = run("show", "squared_error")
+    assert 'catboost.CatBoostRegressor(loss_function="RMSE") = 0.5 ours' in out
+
+
+@pytest.mark.parametrize("name", losses())
+def test_show_writes_a_page_that_needs_nothing_else(run, tmp_path, name):
+    path = tmp_path / "page.html"
+    code, out, _ = run("show", name, "--html", str(path), "--no-plot")
+    text = path.read_text()
+    assert (code, str(path) in out) == (0, True)
+    assert text.count("<math") >= 3
+    assert "<script" not in text
+    assert not re.findall(r"""(?:src|href)=["'](?!#)|url\((?!#)""", text)
+    xml.dom.minidom.parseString(text[text.index("<svg") : text.index("</svg>") + 6])
+    for formula in re.findall(r"<math.*?</math>", text):
+        xml.dom.minidom.parseString(formula)
+
+
+def test_a_page_escapes_what_it_is_told(run, tmp_path):
+    run("show", "binary_focal", "--html", str(tmp_path / "page.html"), "--no-plot")
+    assert "focal_alpha=..." not in (text := (tmp_path / "page.html").read_text())
+    assert "(1 - p)^gamma; alpha weighs" in text
+    assert "&lt;" in text
+    assert "BinaryFocal(gamma=2.0, alpha=None)" in text
+
+
+def test_show_does_without_dots_where_they_cannot_be_printed():
+    done = subprocess.run(
+        [sys.executable, "-m", "losskit.cli", "show", "huber"], capture_output=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
     (("show", "hubr"), "did you mean Huber"),
     (("show", "huber", "--param", "delta=-1"), "delta > 0"),
@@ -98,6 +161,8 @@ def test_show_writes_a_plot(run, tmp_path):
     (("show", "huber", "--param", "dela=2"), "no parameter 'dela'"),
     (("show", "huber", "--png", "/nowhere/at/all.png"), "cannot write"),
     (("show",), "NAME"),
+    (("show", "huber", "--html", "/nowhere/at/all.html"), "cannot be written"),
+    (("list", "--library", "torhc"), "did you mean torch"),
     (("lst",), "list"),
     (("list", "--famly", "x"), "--family"),
     (("list", "--family", "x"), "families:"),

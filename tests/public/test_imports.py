@@ -27,6 +27,7 @@ LAYERS = [
     ("registry",),
     ("own",),
     ("expressions",),
+    ("crosswalk",),
     ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),

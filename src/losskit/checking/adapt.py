@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -81,9 +80,7 @@ def _made(thing: Any) -> Any:
             ) from None
     if isinstance(thing, Loss) and not isinstance(thing, Pointwise):
         raise CapabilityError(f"{thing!r} is a loss of many predictions a row, which check_loss cannot attack yet")
-    if isinstance(thing, Pointwise) and (names := thing._open()):
-        return dataclasses.replace(thing, **{name: thing.tuning[name] for name in names})
-    return thing
+    return thing._at_scale(1.0) if isinstance(thing, Pointwise) else thing
 
 
 def _refuse(name: str, thing: Any) -> None:

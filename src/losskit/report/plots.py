@@ -29,7 +29,7 @@ _SHARP = 4.0  # a step this many times its neighbours' is looked at more closely
 
 
 @dataclasses.dataclass(frozen=True)
-class _View:
+class View:
     """What is drawn: the grid on the horizontal axis, and a curve for each (y, label)."""
 
     grid: Array
@@ -72,7 +72,7 @@ def plot_loss(loss: Pointwise, y: float | None = None, path: str | os.PathLike[s
     if len(loss.outputs) != 1:
         raise CapabilityError(f"{loss!r} predicts {len(loss.outputs)} numbers a row; only losses of one are drawn")
     shown = loss._at_scale(1.0)
-    view = _view(shown, y)
+    view = view_of(shown, y)
     figure = Figure(figsize=(11, 3.7), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 3)
@@ -104,25 +104,26 @@ def _mathtext(tex: str) -> str | None:
     return text
 
 
-def _view(loss: Pointwise, y: float | None) -> _View:
+def view_of(loss: Pointwise, y: float | None) -> View:
+    """What to draw of a closed loss."""
     steps = np.arange(-_STEPS, _STEPS + 1) / _STEPS
     if y is not None and not loss.domain.contains(y):
         raise DomainError(f"{type(loss).__name__} needs {loss.domain.describe('y')}; got y = {y!r}")
     if loss.prediction_domain.bounded:
         low, high = max(loss.prediction_domain.low, -4.0), min(loss.prediction_domain.high, 4.0)
         grid = low + (high - low) * (steps + 1) / 2
-        return _View(grid, grid, _targets(loss, y), "f", "probability f" if (low, high) == (0, 1) else "prediction f")
+        return View(grid, grid, _targets(loss, y), "f", "probability f" if (low, high) == (0, 1) else "prediction f")
     if loss.variables == ("r",):
         grid = steps * _reach(loss)
         if y is None:
-            return _View(grid, grid, ((0.0, ""),), "r", "residual r = f − y")  # noqa: RUF001
-        return _View(y + grid, y + grid, ((y, f"y = {y:g}"),), "f", "prediction f")
+            return View(grid, grid, ((0.0, ""),), "r", "residual r = f − y")  # noqa: RUF001
+        return View(y + grid, y + grid, ((y, f"y = {y:g}"),), "f", "prediction f")
     if loss.variables == ("m",) and y is None:
-        return _View(3 * steps, 3 * steps, ((1.0, ""),), "m", "margin m = y f")
+        return View(3 * steps, 3 * steps, ((1.0, ""),), "m", "margin m = y f")
     middle = float(loss.link.to_score(y)) if y is not None and loss.link.name == "log" else 0.0
     grid = (middle if np.isfinite(middle) else 0.0) + steps * {"logit": 5.0, "log": 2.5}.get(loss.link.name, 3.0)
     meaning = {"logit": "raw score f, the logit", "log": "raw score f, the log of the mean"}
-    return _View(grid, grid, _targets(loss, y), "f", meaning.get(loss.link.name, "prediction f"))
+    return View(grid, grid, _targets(loss, y), "f", meaning.get(loss.link.name, "prediction f"))
 
 
 def _reach(loss: Pointwise) -> float:
@@ -144,16 +145,16 @@ def _targets(loss: Pointwise, y: float | None) -> tuple[tuple[float, str], ...]:
     return tuple((t, f"y = {t:g}") for t in chosen)
 
 
-def _draw(panel: Axes, loss: Pointwise, view: _View, order: int) -> None:
+def _draw(panel: Axes, loss: Pointwise, view: View, order: int) -> None:
     curves = []
     for number, (y, label) in enumerate(view.targets):
-        x, values, points = _curve(_evaluator(loss, y, order), view.predictions)
+        x, values, points = curve_of(evaluator(loss, y, order), view.predictions)
         colour = _COLOURS[number % len(_COLOURS)]
         dash: Any = _DASHES[number % len(_DASHES)]
         panel.plot(x, values, linestyle=dash, linewidth=1.9, label=label, zorder=3, color=colour)
         panel.plot(*points, marker="o", markersize=4.5, linestyle="none", zorder=4, color=colour)
         curves.append(values)
-    low, high = _limits(np.concatenate(curves))
+    low, high = limits_of(np.concatenate(curves))
     panel.set_ylim(low, high)
     panel.set_xlim(view.grid[0], view.grid[-1])
     panel.set_xlabel(view.label)
@@ -165,7 +166,7 @@ def _draw(panel: Axes, loss: Pointwise, view: _View, order: int) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _evaluator(loss: Pointwise, y: float, order: int) -> Any:
+def evaluator(loss: Pointwise, y: float, order: int) -> Any:
     """f -> the loss's derivative of that order at target y, as arrays, by the array dialect: nothing is compiled."""
     trace = loss.trace()
     node = (trace.value, trace.gradient[0], trace.hessian[0])[order]
@@ -180,7 +181,7 @@ def _evaluator(loss: Pointwise, y: float, order: int) -> Any:
     return evaluate
 
 
-def _curve(evaluate: Any, x: Array) -> tuple[Array, Array, tuple[Array, Array]]:
+def curve_of(evaluate: Any, x: Array) -> tuple[Array, Array, tuple[Array, Array]]:
     """A curve with gaps where it jumps, and the lone points between two gaps."""
     values = evaluate(x)
     jumps = _jumps(evaluate, x, values)
@@ -222,7 +223,7 @@ def _jumps(evaluate: Any, x: Array, values: Array) -> list[tuple[int, float, flo
     return found
 
 
-def _limits(values: Array) -> tuple[float, float]:
+def limits_of(values: Array) -> tuple[float, float]:
     """Limits that hold zero and the curves, cut where a few values run away."""
     finite = values[np.isfinite(values)]
     if not finite.size or not finite.any():
