@@ -52,6 +52,7 @@ from losskit.estimators import (
     LinearRegressor as LinearRegressor,
 )
 from losskit.losses.binary import (
+    AsymmetricFocal as AsymmetricFocal,
     BinaryCrossEntropy as BinaryCrossEntropy,
     BinaryFocal as BinaryFocal,
     Brier as Brier,

@@ -155,6 +155,29 @@ def flipped_labels(rng):
                 (z, rng.uniform(0, 0.49, z.size), rng.uniform(1e-3, 0.49, z.size)))
 
 
+def above_margins(rng):
+    """Scores and margins, and scores just above and below the margin's logit."""
+    (x,) = real(rng)
+    m = np.concatenate([log_uniform(rng, 1e-300, 0.5, x.size - DRAWS), rng.uniform(0, 0.5, DRAWS)])
+    root = np.log(m) - np.log1p(-m)
+    near = root * (1 + signed(rng, log_uniform(rng, 1e-13, 1, x.size)))
+    return join(grid(SIGNED[::3], [0.0, 0.05, 1e-9, 0.3, 1e-310]), (x, m), (near, m))
+
+
+def above_margins_with_powers(rng):
+    x, m = above_margins(rng)
+    return x, m, rng.choice([0.0, 0.5, 1.0, 4.0, 7.3], x.size)
+
+
+def above_margins_weighed(rng):
+    x, m = above_margins(rng)
+    return rng.choice([1.0, -0.3, 50.0], x.size), x, m
+
+
+def true_above(x, m):
+    return max(true_sigmoid(x) - m, mpf(0))
+
+
 def true_softplus_less_sigmoid(x):
     return true_softplus(x) - true_sigmoid(x) if x > -1000 else mp.exp(2 * x) / 2
 
@@ -293,6 +316,12 @@ LAWS = [
             )
         ),
     ),
+    ("above_power", lambda x, m, g: true_above(x, m) ** g if true_above(x, m) else mpf(0),
+     above_margins_with_powers, 3.0, None),
+    ("above_rate", lambda c, x, m: c * true_sigmoid(x) * true_sigmoid(-x) / true_above(x, m) if true_above(x, m)
+     else mpf(0), above_margins_weighed, 3.5, None),
+    ("above_cost", lambda x, m: -mp.log(true_sigmoid(-x) + m) if true_above(x, m) else mpf(0),
+     above_margins, 4.5, None),
     *(
         ("tweedie_deviance", true_deviance, deviances(p), ceiling, deviance_allowance)
         for ceiling, powers in {
@@ -503,6 +532,15 @@ LIMITS = [
     ("flip_slope", (-INF, 0.25, 0.0), 1.0),
     ("flip_bend", (INF, 0.2, 0.1), 0.0),
     ("flip_bend", (-INF, 0.25, 0.0), 0.0),
+    ("above_power", (-INF, 0.0, 0.5), 0.0),
+    ("above_power", (-INF, 0.1, 2.0), 0.0),
+    ("above_power", (INF, 0.25, 2.0), 0.5625),
+    ("above_rate", (2.0, -INF, 0.0), 2.0),
+    ("above_rate", (2.0, -INF, 0.1), 0.0),
+    ("above_rate", (2.0, INF, 0.1), 0.0),
+    ("above_cost", (INF, 0.0), INF),
+    ("above_cost", (INF, 0.25), 2 * math.log(2)),
+    ("above_cost", (-INF, 0.1), 0.0),
     ("poisson_deviance", (1.0, 0.0), 0.0),
     ("poisson_deviance", (2.0, -INF), INF),
     ("poisson_deviance", (2.0, INF), INF),

@@ -47,6 +47,20 @@ def _focal_summands(loss: Pointwise, y: float, f: float, order: int) -> list[Any
     return summands
 
 
+def _asymmetric(loss: Pointwise, y: float, f: float) -> list[Any]:
+    """The Hessian's summands: class 1 as in BinaryFocal; class 0 by p_m, its rate and the shares of q + m."""
+    positive, g, m = map(mpmath.mpf, loss.parameters.values())
+    y, f = mpmath.mpf(y), mpmath.mpf(f)
+    p, q = _sigmoid(f), _sigmoid(-f)
+    s = mpmath.log(1 + mpmath.exp(-f))
+    summands = [y * q**positive * p * x for x in (q * (1 + 2 * positive), q * positive * s, positive**2 * p * s)]
+    if y == 1 or p <= m:
+        return summands
+    power, rate, cost, kept = (p - m) ** g, p * q / (p - m), -mpmath.log(1 - (p - m)), q / (q + m)
+    own = [g * rate * cost * x for x in (q, p, (g - 1) * rate)]
+    return summands + [(1 - y) * power * x for x in (*own, *(p * kept * z for z in (2 * g * rate, q, p * (1 - kept))))]
+
+
 def _tukey(loss: Pointwise, y: float, f: float) -> list[Any]:
     s = (mpmath.mpf(f - y) / loss.parameters["c"]) ** 2
     u = abs(1 - s)
@@ -172,8 +186,8 @@ def _tangent(loss: Pointwise, y: float, f: float) -> list[Any]:
     return [8 / (1 + m * m) ** 2 * s for s in (1, m * (2 * mpmath.atan(m) - 1))]
 
 
-_MIXING = ("Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic", "GeneralizedCrossEntropy",
-           "SymmetricCrossEntropy", "ForwardCorrection")  # fmt: skip
+_MIXING = ("AsymmetricFocal", "Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic",
+           "GeneralizedCrossEntropy", "SymmetricCrossEntropy", "ForwardCorrection")  # fmt: skip
 def _negative_binomial(loss: Pointwise, y: float, f: float) -> list[Any]:
     mu, a = mpmath.exp(f), mpmath.mpf(loss.parameters["alpha"])
     return [mu / (1 + a * mu), y / (1 + a * mu)]
@@ -194,6 +208,7 @@ ROOT: dict[tuple[str, str], Any] = {
     ("BinaryCrossEntropy", "gradient"): lambda loss, y, f: _bce(loss, y, f) if 0 < y < 1 else [0],
     ("BinaryFocal", "gradient"): lambda loss, y, f: _focal_summands(loss, y, f, 1),
     ("BinaryFocal", "hessian"): lambda loss, y, f: _focal_summands(loss, y, f, 2),
+    ("AsymmetricFocal", "hessian"): _asymmetric,
     ("Poisson", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("Gamma", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("Tweedie", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),

@@ -417,3 +417,29 @@ def flip_bend(xp: Any, x: Array, a: Array, b: Array) -> Array:
     e, share = _against(xp, x, a, b)
     p, q = sigmoid(xp, x), sigmoid(xp, -x)
     return flip_slope(xp, x, a, b) * ((1.0 - a) * p - b * q * e) * share
+
+
+def _above(xp: Any, x: Array, m: Array) -> tuple[Array, Array]:
+    """Whether sigmoid(x) is above m, and 1 - m/sigmoid(x), which is positive there."""
+    odds = m / (1.0 - m)
+    d = x - xp.log(xp.where(odds > 0, odds, 1e-300))
+    inside = d > 0
+    return inside, (1.0 - m) * -xp.expm1(-xp.where(inside, d, 1.0))
+
+
+def above_power(xp: Any, x: Array, m: Array, g: Array) -> Array:
+    inside, share = _above(xp, x, m)
+    return xp.where(inside, xp.exp(g * (xp.log(share) - softplus(xp, -x))), 0.0)
+
+
+def above_rate(xp: Any, c: Array, x: Array, m: Array) -> Array:
+    inside, share = _above(xp, x, m)
+    return xp.where(inside, c * sigmoid(xp, -x) / share, 0.0)
+
+
+def above_cost(xp: Any, x: Array, m: Array) -> Array:
+    inside, share = _above(xp, x, m)
+    u = sigmoid(xp, x) * share
+    beyond = -xp.log1p(-xp.where(u < 0.5, u, 0.5))
+    rest = -xp.log(sigmoid(xp, -xp.where(u < 0.5, 0.0, x)) + m)
+    return xp.where(inside, xp.where(m == 0, softplus(xp, x), xp.where(u < 0.5, beyond, rest)), 0.0)

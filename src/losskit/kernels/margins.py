@@ -213,7 +213,10 @@ def flip_loss(x: float, a: float, b: float) -> float:
 
 @scalar
 def flip_slope(x: float, a: float, b: float) -> float:
-    """-1 times the slope of flip_loss by x: (1 - a - b) sigmoid'(x) over the mixture (4 ulp)."""
+    """-1 times the slope of flip_loss by x: (1 - a - b) sigmoid'(x) over the mixture (4 ulp).
+
+    Where a is -b, the slope of -log(sigmoid(x) + b).
+    """
     n, p, e, t = _flip_parts(x, a, b)
     kept = (0.5 - a) + (0.5 - b)
     d = 1.0 + e

@@ -91,8 +91,12 @@ from losskit.kernels.robust import (
     welsch,
 )
 from losskit.kernels.select import select
+from losskit.kernels.shifted import above_cost, above_power, above_rate
 
 __all__ = [
+    "above_cost",
+    "above_power",
+    "above_rate",
     "abs_power",
     "add_fast",
     "barron",

@@ -22,8 +22,16 @@ from losskit.calculus import (
     xlog1py,
     xlogy,
 )
-from losskit.calculus.table import sigmoid_minus, sigmoid_scaled, sigmoid_slope
-from losskit.domains import UNIT, FromMinusOne, Nonnegative, OptionalProbability, Positive, Probability
+from losskit.calculus.table import (
+    above_cost,
+    above_power,
+    above_rate,
+    flip_slope,
+    sigmoid_minus,
+    sigmoid_scaled,
+    sigmoid_slope,
+)
+from losskit.domains import UNIT, BelowHalf, FromMinusOne, Nonnegative, OptionalProbability, Positive, Probability
 from losskit.links import LOGIT
 from losskit.traits import Traits
 
@@ -36,6 +44,20 @@ def mixed(y: Any, one: Any, zero: Any) -> Any:
 def times_slope(c: Any, f: Any) -> Any:
     """c times the derivative of sigmoid at f; the power of e goes last, so that nothing underflows before its time."""
     return mul_exp(c * sigmoid(abs(f)) ** 2, -1, abs(f))
+
+
+def focal_slope(z: Any, gamma: Any) -> Any:
+    """-1 times the derivative of sigmoid(-z)^gamma softplus(-z)."""
+    s = minimum(softplus(-z), 1e9)  # beyond, sigmoid(z) is 0
+    return sigmoid_power(-z, gamma) * (gamma * (sigmoid(z) * s) + sigmoid(-z))
+
+
+def focal_bend(z: Any, gamma: Any) -> Any:
+    """The second derivative of sigmoid(-z)^gamma softplus(-z)."""
+    # Q p (q (1 + 2g - g s) + g^2 p s); e^z of p goes last, so that nothing underflows before its time
+    g, p, q, s = gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)
+    rest = sigmoid_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
+    return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
 
 
 class Logistic(Pointwise):
@@ -91,31 +113,66 @@ class BinaryFocal(Pointwise):
         return self._mixed(y, sigmoid_power(-f, g) * softplus(-f), sigmoid_power(f, g) * softplus(f))
 
     def derivative(self, y: Any, f: Any) -> Any:
-        return self._mixed(y, -self._slope(f), self._slope(-f))
+        return self._mixed(y, -focal_slope(f, self.gamma), focal_slope(-f, self.gamma))
 
     def second_derivative(self, y: Any, f: Any) -> Any:
-        return self._mixed(y, self._bend(f), self._bend(-f))
+        return self._mixed(y, focal_bend(f, self.gamma), focal_bend(-f, self.gamma))
 
     def _mixed(self, y: Any, one: Any, zero: Any) -> Any:
         if self.alpha is not None:
             one, zero = self.alpha * one, (1 - self.alpha) * zero
         return mixed(y, one, zero)
 
-    def _slope(self, z: Any) -> Any:
-        s = minimum(softplus(-z), 1e9)  # beyond, sigmoid(z) is 0
-        return sigmoid_power(-z, self.gamma) * (self.gamma * (sigmoid(z) * s) + sigmoid(-z))
-
-    def _bend(self, z: Any) -> Any:
-        # Q p (q (1 + 2g - g s) + g^2 p s); e^z of p goes last, so that nothing underflows before its time
-        g, p, q, s = self.gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)
-        rest = sigmoid_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
-        return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
-
     def traits(self) -> Traits:
         even = self.alpha in (None, 0.5)  # other weights move the threshold away from probability 1/2
         return Traits(convex=self.gamma == 0, strictly_convex=self.gamma == 0, differentiable=True, bounded=False,
                       strong=0.0 if self.gamma == 0 else None, proper=self.gamma == 0 and even, calibrated=even,
                       redescending=False)
+
+
+class AsymmetricFocal(Pointwise):
+    """Focal loss with a power for each class, in which negatives of a probability up to `margin` cost nothing."""
+
+    source = "Ridnik et al. (2021), doi:10.1109/ICCV48922.2021.00015"
+    use = "Many labels a row, nearly all of them 0 and some of the zeros wrong: easy negatives are dropped altogether."
+    avoid = "Probabilities are wanted: they come out far too high, and no threshold but a tuned one is right."
+    domain, link = UNIT, LOGIT
+    gamma_positive: Nonnegative = 1.0
+    gamma_negative: Nonnegative = 4.0
+    margin: BelowHalf = 0.05
+
+    def formula(self, y: Any, f: Any) -> Any:
+        g, m = self.gamma_negative, self.margin
+        return mixed(y, sigmoid_power(-f, self.gamma_positive) * softplus(-f), above_power(f, m, g) * above_cost(f, m))
+
+    def derivative(self, y: Any, f: Any) -> Any:
+        return mixed(y, -focal_slope(f, self.gamma_positive), self._slope(f))
+
+    def second_derivative(self, y: Any, f: Any) -> Any:
+        return mixed(y, focal_bend(f, self.gamma_positive), self._bend(f))
+
+    def _parts(self, f: Any) -> tuple[Any, ...]:
+        """With p_m = p - m and q = 1 - p: p_m^g, it times g times the cost -log(1 - p_m), and the cost's slope."""
+        g, m = self.gamma_negative, self.margin
+        power = above_power(f, m, g)
+        return power, g * (power * minimum(above_cost(f, m), 1e9)), flip_slope(-f, -m, m)  # p q/(q + m)
+
+    def _slope(self, f: Any) -> Any:
+        power, cost, slope = self._parts(f)
+        return above_rate(cost, f, self.margin) + power * slope
+
+    def _bend(self, f: Any) -> Any:
+        power, cost, slope = self._parts(f)
+        g, m, p, q, rate = self.gamma_negative, self.margin, sigmoid(f), sigmoid(-f), above_rate(1, f, self.margin)
+        own = above_rate(cost * (q - p + (g - 1) * rate), f, m)
+        lost = 1 / (1 + 1 / (m + mul_exp(m, 1, f)))  # m/(q + m)
+        return own + power * (slope * (2 * g * rate + (q - p * lost)))
+
+    def traits(self) -> Traits:
+        plain = self.gamma_positive == 0 and self.gamma_negative == 0 and self.margin == 0
+        even = self.gamma_positive == self.gamma_negative and self.margin == 0
+        return Traits(convex=plain, strictly_convex=plain, differentiable=self.gamma_negative > 0 or self.margin == 0,
+                      bounded=False, strong=0.0 if plain else None, proper=plain, calibrated=even, redescending=False)
 
 
 class Brier(Pointwise):

@@ -25,10 +25,17 @@ def _focal(y: Any, f: Any, gamma: Any, alpha: Any) -> Any:
     return y * one + (1 - y) * zero
 
 
+def _asymmetric(y: Any, f: Any, positive: Any, negative: Any, margin: Any) -> Any:
+    p = _p(f)
+    left = max(p - margin, 0)
+    return -y * (1 - p) ** positive * log(p) - (1 - y) * left**negative * log(1 - left)
+
+
 TEXTBOOK: dict[str, Any] = {
     "Logistic": lambda y, f: log(1 + exp(f)) - y * f,
     "BinaryCrossEntropy": lambda y, f: -(y * log(f) if y else 0) - ((1 - y) * log(1 - f) if y != 1 else 0),
     "BinaryFocal": _focal,
+    "AsymmetricFocal": _asymmetric,
     "Brier": lambda y, f: y * (1 - _p(f)) ** 2 + (1 - y) * _p(f) ** 2,
     "BrierProbability": lambda y, f: y * (1 - f) ** 2 + (1 - y) * f**2,
     "Spherical": lambda y, f: 1 - (y * _p(f) + (1 - y) * _p(-f)) / sqrt(_p(f) ** 2 + _p(-f) ** 2),
@@ -45,6 +52,9 @@ IDENTITIES: dict[str, Any] = {
     "focal of gamma 0 is logistic": lambda: same(value(lk.BinaryFocal(0), BITS, R), value(lk.Logistic(), BITS, R)),
     "focal of gamma 0 and alpha 1/2 is half of logistic": lambda: same(
         value(lk.BinaryFocal(0, 0.5), BITS, R), value(lk.Logistic(), BITS, R) / 2
+    ),
+    "asymmetric focal of one power and no margin is focal": lambda: same(
+        value(lk.AsymmetricFocal(2, 2, 0), 0.3 + ZERO, R), value(lk.BinaryFocal(2), 0.3 + ZERO, R)
     ),
     "logistic is cross-entropy of the sigmoid": lambda: same(
         value(lk.Logistic(), BITS, R), value(lk.BinaryCrossEntropy(), BITS, special.expit(R)), 1e-10
@@ -100,6 +110,19 @@ ANCHORS: dict[str, Any] = {
             value(lk.BinaryFocal(1.0), BITS, R), np.where(BITS == 1, (1 - P) * -np.log(P), P * -np.log1p(-P)), 1e-9
         ),
     ],
+    "AsymmetricFocal": [
+        lambda: same(  # at p = 0.9 and, for class 0, p_m = 0.85; at p = 0.04 a negative is free
+            value(lk.AsymmetricFocal(), [1, 0, 0], [np.log(9), np.log(9), -np.log(24)]),
+            [-0.1 * np.log(0.9), -(0.85**4) * np.log(0.15), 0],
+        ),
+        lambda: same(value(lk.AsymmetricFocal(0, 0, 0), BITS, R), -stats.bernoulli.logpmf(BITS, P), 1e-9),
+        lambda: same(  # as the authors' code has it, whose 1 - p with margin is clamped to at most 1
+            value(lk.AsymmetricFocal(1, 3, 0.1), BITS, R),
+            -np.log(np.where(BITS == 1, P, np.minimum(1.1 - P, 1)))
+            * np.where(BITS == 1, 1 - P, (1 - np.minimum(1.1 - P, 1)) ** 3),
+            1e-9,
+        ),
+    ],
     "Brier": [
         lambda: same(value(lk.Brier(), [0, 1, 1], [0.0, 0.0, np.log(3)]), [0.25, 0.25, 1 / 16]),
         lambda: same(lk.Brier()(BITS, R), metric("brier_score_loss", BITS, P)),
@@ -143,6 +166,10 @@ TELLING = {  # beyond gamma 20, a power of the sigmoid loses an ulp with each fu
     "BinaryFocal": [
         {"gamma": gamma, "alpha": alpha}
         for gamma, alpha in ((0.0, None), (0.5, None), (1.0, 0.25), (5.0, 0.9), (0.016, 1e-3), (20.0, None))
+    ],
+    "AsymmetricFocal": [
+        dict(zip(("gamma_positive", "gamma_negative", "margin"), at, strict=True))
+        for at in ((0.0, 0.0, 0.2), (2.0, 0.5, 0.4), (5.0, 20.0, 1e-3), (4.0, 0.3, 0.0), (1.0, 1.0, 0.4999999))
     ],
     "Poly1": [{"epsilon": epsilon} for epsilon in (-1.0, -0.3, 30.0)],
     "LogitAdjusted": [{"prior": prior} for prior in (0.5, 1e-6, 0.9)],
