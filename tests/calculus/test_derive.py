@@ -109,9 +109,9 @@ BODY_WHERE = {
     **dict.fromkeys(("scaled_sin", "scaled_cos"), lambda r, c: (c > 0.1) & (np.abs(r / c) < 1.5)),
     **dict.fromkeys(("smoothed_pinball", "smoothed_step"), lambda r, q, h: (q > 0) & (q < 1) & (h > 0)),
     "logistic_density": lambda r, h: h > 0,
-    "above_power": lambda x, m, g: (0 <= m) & (m < 0.5) & (g >= 0),
-    "above_rate": lambda c, x, m: (0 <= m) & (m < 0.5),
-    "above_cost": lambda x, m: (0 <= m) & (m < 0.5),
+    "above_power": lambda x, m, g: (m >= 0) & (m < 0.5) & (g >= 0),
+    "above_rate": lambda c, x, m: (m >= 0) & (m < 0.5),
+    "above_cost": lambda x, m: (m >= 0) & (m < 0.5),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
 }
 

@@ -382,11 +382,12 @@ above_power = _row("above_power", r"{{\max\left(\sigma\left({0:-1}\right) - {1:1
                    partials=(lambda x, m, g: above_rate(g * above_power(x, m, g), x, m), None, None),
                    face=lambda x, m, g: where(x > log(m / (1.0 - m)), (sigmoid(x) - m) ** g, 0.0))
 above_rate = _row(
-    "above_rate", r"\frac{{{0:1} \, \sigma'\left({1:-1}\right)}}{{\max\left(\sigma\left({1:-1}\right) - {2:1}, 0\right)}}",
-    binds=3, partials=(lambda c, x, m: above_rate(1.0, x, m), lambda c, x, m: above_rate(
+    "above_rate",
+    r"\frac{{{0:1} \, \sigma'\left({1:-1}\right)}}{{\max\left(\sigma\left({1:-1}\right) - {2:1}, 0\right)}}", binds=3,
+    partials=(lambda c, x, m: above_rate(1.0, x, m), lambda c, x, m: above_rate(
         c * (sigmoid(-x) - sigmoid(x) - above_rate(1.0, x, m)), x, m), None),
     face=lambda c, x, m: where(x > log(m / (1.0 - m)), c * sigmoid_slope(x) / (sigmoid(x) - m), 0.0))
 above_cost = _row("above_cost", r"-\log\left(1 - \max\left(\sigma\left({0:-1}\right) - {1:1}, 0\right)\right)", binds=0,
-                  partials=(lambda x, m: where(above_cost(x, m) > 0.0, sigmoid(x) / (1.0 + m + mul_exp(m, 1.0, x)), 0.0),
-                            None),
+                  partials=(lambda x, m: where(above_cost(x, m) > 0.0,
+                                               sigmoid(x) / (1.0 + m + mul_exp(m, 1.0, x)), 0.0), None),
                   face=lambda x, m: where(x > log(m / (1.0 - m)), -log(m + sigmoid(-x)), 0.0))
