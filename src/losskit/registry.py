@@ -13,6 +13,9 @@ from losskit.base import Pointwise
 from losskit.errors import ParameterError
 
 
+_SHOWN = 20  # names in a message
+
+
 @cache
 def losses() -> dict[str, type[Pointwise]]:
     """The public losses by class name, in the order of the catalogue's files."""
@@ -57,7 +60,10 @@ def nearest(name: str, known: Any) -> str:
 
     plain = {_plain(k): k for k in known}
     names = [plain[k] for k in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)]
-    return f"did you mean {' or '.join(names)}?" if names else f"known: {', '.join(known)}"
+    if names:
+        return f"did you mean {' or '.join(names)}?"
+    some = list(known)[:_SHOWN]
+    return f"known: {', '.join(some)}" + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
 
 
 def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise]]:

@@ -242,7 +242,7 @@ CASES = [
         lambda: lk.find_losses("ranking"),
         lk.ParameterError,
         "'ranking'",
-        "binary, counts, regression",
+        "binary, counts, margin",
     ),
     bad("a trait unknown", lambda: lk.find_losses(smooth=True), lk.ParameterError, "'smooth'", "convex"),
     bad("a trait that is a method", lambda: lk.find_losses(__init__=True), lk.ParameterError, "__init__"),
