@@ -234,7 +234,7 @@ CASES = [
     bad("scale of nan", lambda: lk.Huber("auto").resolve([1, NAN]), lk.ParameterError, "1 nan or infinite"),
     # registry
     bad("a loss unknown", lambda: lk.get("hubber"), lk.ParameterError, "'hubber'", "did you mean Huber"),
-    bad("a loss without a name", lambda: lk.get(3), lk.ParameterError, "3", "Huber"),
+    bad("a loss without a name", lambda: lk.get(3), lk.ParameterError, "3", "Logistic"),
     bad("a parameter unknown", lambda: lk.get("huber", d=3), lk.ParameterError, "'d'", "parameters: delta"),
     bad("not a parameter", lambda: lk.get("huber", outputs=("a",)), lk.ParameterError, "'outputs'"),
     bad(
