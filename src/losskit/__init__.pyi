@@ -86,6 +86,7 @@ from losskit.losses.margin import (
 )
 from losskit.losses.noisy import (
     BackwardCorrection as BackwardCorrection,
+    BiTempered as BiTempered,
     ForwardCorrection as ForwardCorrection,
     GeneralizedCrossEntropy as GeneralizedCrossEntropy,
     HardBootstrap as HardBootstrap,
