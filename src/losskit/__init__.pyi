@@ -91,6 +91,7 @@ from losskit.losses.margin import (
 )
 from losskit.losses.noisy import (
     BackwardCorrection as BackwardCorrection,
+    BiTempered as BiTempered,
     ForwardCorrection as ForwardCorrection,
     GeneralizedCrossEntropy as GeneralizedCrossEntropy,
     HardBootstrap as HardBootstrap,

@@ -117,6 +117,7 @@ FROM_MINUS_ONE = Domain(low=-1.0)
 SIGNS = Domain(math.inf, -math.inf, only=(-1.0, 1.0))
 NONZERO = Domain(without=(0.0,))
 AT_LEAST_ONE = Domain(low=1.0)
+ABOVE_ONE = Domain(low=1.0, closed_low=False)
 ABOVE_MINUS_ONE = Domain(low=-1.0, closed_low=False)
 REAL_OR_MINUS_INFINITY = Domain(only=(-math.inf,))
 TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
@@ -126,6 +127,7 @@ Positive = Annotated[float, POSITIVE]
 Nonnegative = Annotated[float, NONNEGATIVE]
 Nonzero = Annotated[float, NONZERO]
 AtLeastOne = Annotated[float, AT_LEAST_ONE]
+AboveOne = Annotated[float, ABOVE_ONE]
 RealOrMinusInfinity = Annotated[float, REAL_OR_MINUS_INFINITY]
 Probability = Annotated[float, OPEN_UNIT]
 Rate = Annotated[float, Domain(0.0, 1.0, closed_high=False)]

@@ -12,7 +12,6 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.errors import ParameterError
 
-
 _SHOWN = 20  # names in a message
 
 

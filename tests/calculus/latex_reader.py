@@ -17,6 +17,14 @@ _TOKEN = re.compile(
     r"\\left[(|]|\\right[)|]|\\begin\{cases\}|\\end\{cases\}|\\text\{[^}]*\}|\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}"
     r"|\\\\|\\,|\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z]|[-+*/^_{}(),&=<>|']"
 )
+
+
+def _tempered(x: Any, t: Any) -> Any:
+    """The p whose tempered logarithm is x above that of 1 - p."""
+    k = t - 1
+    return 1 / (1 + mpmath.exp(-mpmath.findroot(lambda u: ((1 + mpmath.exp(u)) ** k - (1 + mpmath.exp(-u)) ** k) / k - x, x)))
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\log": mpmath.log,
     r"\tanh": mpmath.tanh,
@@ -28,6 +36,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\max": max,
     r"\min": min,
     r"\operatorname{sech}": mpmath.sech,
+    r"\operatorname{tempered}": _tempered,
     r"\sigma": lambda x: 1 / (1 + mpmath.exp(-x)),
     r"\sigma'": lambda x: 1 / ((1 + mpmath.exp(-x)) * (1 + mpmath.exp(x))),
 }

@@ -50,6 +50,7 @@ PLACES = {
     "dwd_power": (0.1, 0.7, 1.7, 3.0),
     **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.1, 0.2, 0.45)),
     **dict.fromkeys(("above_power", "above_rate", "above_cost"), (0.1, 0.3, 0.45)),
+    **dict.fromkeys(("bitempered", "bitempered_slope"), (1.2, 1.7, 2.6)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -81,6 +82,7 @@ BODY_PLACES = PLACES | {
     "dwd_power": (0.1, 0.6, 1.7, 3.0, 1e6),
     **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.0, 0.1, 0.2, 0.45)),
     **dict.fromkeys(("above_power", "above_rate", "above_cost"), (-30.0, -2.5, 0.0, 0.05, 0.3, 2.5, 25.0)),
+    **dict.fromkeys(("bitempered", "bitempered_slope", "bitempered_bend"), (-30.0, -2.5, 0.0, 0.3, 0.8, 1.2, 2.5, 1e4)),
     "expm1mx": (-800.0, -2.5, -0.3, 1e-6, 0.4, 20.0, 800.0),
     **dict.fromkeys(("abs_power", "sign_power"), (-2.0, -0.5, 0.0, 0.5, 1.0, 3.0)),
     **dict.fromkeys(("log1p_square", "damped", "inverse_square"), (-1e75, -2.5, 1e-9, 0.3, 1.7)),
@@ -112,6 +114,8 @@ BODY_WHERE = {
     "above_power": lambda x, m, g: (m >= 0) & (m < 0.5) & (g >= 0),
     "above_rate": lambda c, x, m: (m >= 0) & (m < 0.5),
     "above_cost": lambda x, m: (m >= 0) & (m < 0.5),
+    **dict.fromkeys(("bitempered", "bitempered_slope", "bitempered_bend"),
+                    lambda x, a, b: (a >= 0) & (a < 1) & (b > 1) & (b < 5)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
 }
 

@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp, mpf
 from numba import njit
 
-from losskit.calculus.table import TABLE
+from losskit.calculus.table import TABLE, tempered
 from losskit.kernels import primitives
 
 INF, NAN = math.inf, math.nan
@@ -174,6 +174,30 @@ def above_margins_weighed(rng):
     return rng.choice([1.0, -0.3, 50.0], x.size), x, m
 
 
+def temperatures(rng):
+    (x,) = real(rng)
+    pairs = np.array([(0.8, 1.2), (0.0, 2.0), (0.2, 4.0), (0.5, 1.05)])
+    a, b = pairs[rng.integers(0, 4, x.size)].T
+    return join((x, a, b), (x[:DRAWS], rng.uniform(0, 1, DRAWS), 1 + log_uniform(rng, 1e-3, 4)))
+
+
+def true_bitempered(x, a, b):
+    p, q = tempered(mp, x, b)
+    return (1 - p ** (1 - a)) / (1 - a) - (1 - p ** (2 - a) - q ** (2 - a)) / (2 - a)
+
+
+def true_bitempered_slope(x, a, b):
+    p, q = tempered(mp, x, b)
+    return q * (p**-a + q**-a) / (p**-b + q**-b)
+
+
+def bitempered_summands(x, a, b):
+    p, q = tempered(mp, x, b)
+    n, d = p**-a + q**-a, p**-b + q**-b
+    return (n / d**2, q * a * (p ** (-a - 1) - q ** (-a - 1)) / d**2,
+            -q * b * (p ** (-b - 1) - q ** (-b - 1)) * n / d**3)
+
+
 def true_above(x, m):
     return max(true_sigmoid(x) - m, mpf(0))
 
@@ -315,6 +339,15 @@ LAWS = [
                 for s in ((1 - mpf(a)) * true_sigmoid(mpf(x)) ** 2, b * true_sigmoid(-mpf(x)) ** 2)
             )
         ),
+    ),
+    ("bitempered", true_bitempered, temperatures, 4.5, None),
+    ("bitempered_slope", true_bitempered_slope, temperatures, 4.5, None),
+    (
+        "bitempered_bend",
+        lambda x, a, b: sum(bitempered_summands(x, a, b)),
+        temperatures,
+        6.0,
+        lambda x, a, b: 8 * ulp(max(map(abs, bitempered_summands(mpf(x), mpf(a), mpf(b))))),
     ),
     ("above_power", lambda x, m, g: true_above(x, m) ** g if true_above(x, m) else mpf(0),
      above_margins_with_powers, 3.0, None),
@@ -532,6 +565,11 @@ LIMITS = [
     ("flip_slope", (-INF, 0.25, 0.0), 1.0),
     ("flip_bend", (INF, 0.2, 0.1), 0.0),
     ("flip_bend", (-INF, 0.25, 0.0), 0.0),
+    ("bitempered", (INF, 0.5, 1.5), 0.0),
+    ("bitempered", (-INF, 0.5, 1.5), 2.0),
+    ("bitempered_slope", (INF, 0.5, 1.5), 0.0),
+    ("bitempered_slope", (-INF, 0.5, 1.5), 0.0),
+    ("bitempered_bend", (INF, 0.5, 1.5), 0.0),
     ("above_power", (-INF, 0.0, 0.5), 0.0),
     ("above_power", (-INF, 0.1, 2.0), 0.0),
     ("above_power", (INF, 0.25, 2.0), 0.5625),

@@ -11,6 +11,7 @@ from typing import Any
 import mpmath
 
 from losskit.base import Pointwise
+from losskit.calculus.table import tempered
 from tests.laws.oracle import exact, ulp
 
 BASIC, OTHER, TWEEDIE, TWEEDIE_ABOVE_2 = 4.0, 8.0, 12.0, 32.0
@@ -176,6 +177,18 @@ def _backward(loss: Pointwise, y: float, f: float, output: str) -> list[Any]:
     return [mpmath.log(1 + mpmath.exp(-abs(f))), ((1 - y) - tilt if f > 0 else y + tilt) * f]
 
 
+def _bitempered(loss: Pointwise, y: float, f: float) -> list[Any]:
+    a, b = map(mpmath.mpf, loss.parameters.values())
+    found = []
+    for share, x in ((mpmath.mpf(y), mpmath.mpf(f)), (1 - mpmath.mpf(y), -mpmath.mpf(f))):
+        if share:
+            p, q = tempered(mpmath.mp, x, b)
+            top, bottom = p**-a + q**-a, p**-b + q**-b
+            gaps = (a * (p ** (-a - 1) - q ** (-a - 1)), b * (p ** (-b - 1) - q ** (-b - 1)) * top / bottom)
+            found += [share / bottom**2 * x for x in (top, *(q * gap for gap in gaps))]
+    return found
+
+
 def _savage(loss: Pointwise, y: float, f: float) -> list[Any]:
     p, q = _sigmoid(2 * mpmath.mpf(y * f)), _sigmoid(-2 * mpmath.mpf(y * f))
     return [8 * p * q * q * s for s in (2 * p, q)]
@@ -186,7 +199,7 @@ def _tangent(loss: Pointwise, y: float, f: float) -> list[Any]:
     return [8 / (1 + m * m) ** 2 * s for s in (1, m * (2 * mpmath.atan(m) - 1))]
 
 
-_MIXING = ("AsymmetricFocal", "Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic",
+_MIXING = ("AsymmetricFocal", "BiTempered", "Brier", "Spherical", "Poly1", "LogitAdjusted", "WeightedLogistic",
            "GeneralizedCrossEntropy", "SymmetricCrossEntropy", "ForwardCorrection")  # fmt: skip
 def _negative_binomial(loss: Pointwise, y: float, f: float) -> list[Any]:
     mu, a = mpmath.exp(f), mpmath.mpf(loss.parameters["alpha"])
@@ -236,6 +249,7 @@ ROOT: dict[tuple[str, str], Any] = {
     ("ForwardCorrection", "hessian"): _forward,
     ("BackwardCorrection", "value"): lambda loss, y, f: _backward(loss, y, f, "value"),
     ("BackwardCorrection", "gradient"): lambda loss, y, f: _backward(loss, y, f, "gradient"),
+    ("BiTempered", "hessian"): _bitempered,
     ("Savage", "hessian"): _savage,
     ("Tangent", "hessian"): _tangent,
 }

@@ -443,3 +443,40 @@ def above_cost(xp: Any, x: Array, m: Array) -> Array:
     beyond = -xp.log1p(-xp.where(u < 0.5, u, 0.5))
     rest = -xp.log(sigmoid(xp, -xp.where(u < 0.5, 0.0, x)) + m)
     return xp.where(inside, xp.where(m == 0, softplus(xp, x), xp.where(u < 0.5, beyond, rest)), 0.0)
+
+
+def _tempered(xp: Any, x: Array, b: Array) -> tuple[Array, Array]:
+    """Logarithms of the smaller and of the larger of the tempered probabilities at scores x and 0."""
+    k, size = b - 1.0, xp.abs(x)
+    held = xp.where(size < 1e300, size, 1e300)
+    w = minimum(xp, -xp.log1p(k * held) / k, xp.log(0.5 + 0.0 * held))
+    for _ in range(6):
+        q = xp.exp(w)
+        rest = xp.expm1(-k * xp.log1p(-q))
+        slope = 1.0 + (1.0 + rest) * q / ((1.0 - q) * (1.0 + k * held + rest))
+        w = minimum(xp, w - (xp.log1p(k * held + rest) / k + w) / slope, xp.log(0.5 + 0.0 * held))
+    return w, xp.log1p(-xp.exp(w))
+
+
+def bitempered(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    w, other = _tempered(xp, x, b)
+    c, d = 1.0 - a, 2.0 - a
+    power = xp.exp(d * w)
+    near = (expm1mx(xp, d * other) + power) / d - expm1mx(xp, c * other) / c
+    return xp.where(x > 0, near, (xp.expm1(d * other) + power) / d - xp.expm1(c * w) / c)
+
+
+def bitempered_slope(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    w, other = _tempered(xp, x, b)
+    odds = w - other
+    share = (1.0 + xp.exp(a * odds)) / (1.0 + xp.exp(b * odds))
+    return xp.exp((b - a) * w + xp.where(x > 0, w, other)) * share
+
+
+def bitempered_bend(xp: Any, x: Array, a: Array, b: Array) -> Array:
+    w, other = _tempered(xp, x, b)
+    odds = w - other
+    one, two = 1.0 + xp.exp(a * odds), 1.0 + xp.exp(b * odds)
+    gap = b * xp.expm1((1.0 + b) * odds) / two - a * xp.expm1((1.0 + a) * odds) / one
+    power = xp.exp((2.0 * b - a - 1.0) * w) * one / two / two
+    return power * xp.where(x > 0, xp.exp(w) * (1.0 - gap), xp.exp(w) + xp.exp(other) * gap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -24,14 +25,18 @@ def function_source(
     """
     names: dict[int, str] = {}
     lines: list[str] = []
+    stem = "t"
+    while any(re.fullmatch(rf"{stem}\d+", name) for name in arguments):  # a parameter may be called t1
+        stem += "_"
     for node in nodes_of(outputs):
         if node.op == "symbol":
             names[id(node)] = str(node.value)
         elif node.op == "constant":
             names[id(node)] = _literal(float(node.value))  # type: ignore[arg-type]
         else:
-            names[id(node)] = f"t{len(lines)}"
-            lines.append(f"    t{len(lines)} = {_operation(node, [names[id(a)] for a in node.args], dialect, labels)}")
+            names[id(node)] = f"{stem}{len(lines)}"
+            operation = _operation(node, [names[id(a)] for a in node.args], dialect, labels)
+            lines.append(f"    {names[id(node)]} = {operation}")
     head = ["xp", *arguments] if dialect == "array" else list(arguments)
     returned = ", ".join(names[id(o)] for o in outputs)
     return "\n".join([f"def {name}({', '.join(head)}):", *lines, f"    return {returned}", ""])

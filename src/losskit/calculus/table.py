@@ -391,3 +391,58 @@ above_cost = _row("above_cost", r"-\log\left(1 - \max\left(\sigma\left({0:-1}\ri
                   partials=(lambda x, m: where(above_cost(x, m) > 0.0,
                                                sigmoid(x) / (1.0 + m + mul_exp(m, 1.0, x)), 0.0), None),
                   face=lambda x, m: where(x > log(m / (1.0 - m)), -log(m + sigmoid(-x)), 0.0))
+# p and q, the tempered probabilities of two classes at scores x and 0: (q^(1 - b) - p^(1 - b))/(b - 1) = x
+_P, _Q = (r"\operatorname{{tempered}}\left(" + x + r", {2:-1}\right)" for x in ("{0:-1}", "-{0:1}"))
+_N, _D = (f"{{{{{_P}}}}}^{{{{-{t}}}}} + {{{{{_Q}}}}}^{{{{-{t}}}}}" for t in ("{1:1}", "{2:1}"))
+_GAPS = tuple(f"{t} \\, \\left({{{{{_P}}}}}^{{{{-1 - {t}}}}} - {{{{{_Q}}}}}^{{{{-1 - {t}}}}}\\right)" for t in ("{1:1}", "{2:1}"))
+bitempered = _row(
+    "bitempered", rf"\frac{{{{1 - {{{{{_P}}}}}^{{{{1 - {{1:1}}}}}}}}}}{{{{1 - {{1:1}}}}}} - \frac{{{{1 - {{{{{_P}}}}}^{{{{2 - {{1:1}}}}}}"
+    rf" - {{{{{_Q}}}}}^{{{{2 - {{1:1}}}}}}}}}}{{{{2 - {{1:1}}}}}}", binds=0,
+    partials=(lambda x, a, b: -bitempered_slope(x, a, b), None, None),
+    exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 0))
+bitempered_slope = _row(
+    "bitempered_slope", rf"{_Q} \, \frac{{{{{_N}}}}}{{{{{_D}}}}}", binds=1,
+    partials=(lambda x, a, b: -bitempered_bend(x, a, b), None, None),
+    exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 1))
+bitempered_bend = _row(
+    "bitempered_bend", rf"\frac{{{{{_N} + {_Q} \, {_GAPS[0]} - {_Q} \, \left({_N}\right) / \left({_D}\right) \, {_GAPS[1]}}}}}"
+    rf"{{{{\left({_D}\right)^{{{{2}}}}}}}}", binds=3,
+    partials=(None, None, None), exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 2))
+
+
+_tempered: dict[Any, Any] = {}
+
+
+def tempered(mp: Any, x: Any, b: Any) -> tuple[Any, Any]:
+    """The tempered probabilities p, q at the score x, by Newton's steps on the logarithm of the smaller one."""
+    key = (mp.prec, x, b)
+    if key not in _tempered:
+        if len(_tempered) > 10_000:
+            _tempered.clear()
+        k, size = b - 1, abs(x)
+        w = min(-mp.log(1 + k * size) / k, -mp.log(2))
+        for _ in range(60):
+            q = mp.exp(w)
+            rest = (1 - q) ** -k
+            step = (mp.log(k * size + rest) / k + w) / (1 + rest * q / ((1 - q) * (k * size + rest)))
+            w -= step
+            if abs(step) <= abs(w) * mp.mpf(2) ** (-mp.prec // 2 - 8):
+                break  # the next would be the last one to change it
+        q = mp.exp(w)
+        rest = (1 - q) ** -k
+        w -= (mp.log(k * size + rest) / k + w) / (1 + rest * q / ((1 - q) * (k * size + rest)))
+        _tempered[key] = mp.exp(w)
+    small = _tempered[key]
+    return (1 - small, small) if x > 0 else (small, 1 - small)
+
+
+def _bitempered(mp: Any, x: Any, a: Any, b: Any, order: int) -> Any:
+    """The bi-tempered loss of class 1 as Amid et al. (2019) write it, -1 times its slope, or its second derivative."""
+    p, q = tempered(mp, x, b)
+    if order == 0:
+        return (1 - p ** (1 - a)) / (1 - a) - (1 - p ** (2 - a) - q ** (2 - a)) / (2 - a)
+    top, bottom = p**-a + q**-a, p**-b + q**-b
+    if order == 1:
+        return q * top / bottom
+    gap = a * (p ** (-a - 1) - q ** (-a - 1)) - b * (p ** (-b - 1) - q ** (-b - 1)) * top / bottom
+    return (top + q * gap) / bottom**2

@@ -92,6 +92,7 @@ from losskit.kernels.robust import (
 )
 from losskit.kernels.select import select
 from losskit.kernels.shifted import above_cost, above_power, above_rate
+from losskit.kernels.tempered import bitempered, bitempered_bend, bitempered_slope
 
 __all__ = [
     "above_cost",
@@ -102,6 +103,9 @@ __all__ = [
     "barron",
     "barron_bend",
     "barron_slope",
+    "bitempered",
+    "bitempered_bend",
+    "bitempered_slope",
     "damped",
     "div_square",
     "dwd_power",

@@ -21,8 +21,8 @@ from losskit.calculus import (
     softplus_times,
     tanh,
 )
-from losskit.calculus.table import flip_slope, sigmoid_minus
-from losskit.domains import UNIT, FlipRate, Negative, Nonnegative, Positive, PositiveShare, Probability
+from losskit.calculus.table import bitempered, flip_slope, sigmoid_minus
+from losskit.domains import UNIT, AboveOne, FlipRate, Negative, Nonnegative, Positive, PositiveShare, Probability, Rate
 from losskit.links import LOGIT
 from losskit.losses.binary import mixed, poly1_bounds, times_slope
 from losskit.traits import Traits
@@ -180,3 +180,21 @@ class BackwardCorrection(Pointwise):
         return Traits(convex=True, strictly_convex=True, differentiable=True, bounded=False,
                       lipschitz=1 + maximum(one, zero) / ((0.5 - one) + (0.5 - zero)), curvature=0.25, strong=0.0,
                       proper=(one == 0) & (zero == 0), calibrated=one == zero, redescending=False)
+
+
+class BiTempered(Pointwise):
+    """A logistic loss bounded by t1 < 1, of probabilities whose tails are made heavy by t2 > 1."""
+
+    source = "Amid, Warmuth, Anil and Koren (2019), arXiv:1906.03361"
+    use = "A share of the labels is wrong: t1 bounds what a gross one costs, t2 pulls less on rows near the border."
+    avoid = "Speed matters: each row solves an equation; or sigmoid(f) is wanted as a probability, which it is not here."
+    domain, link = UNIT, LOGIT
+    t1: Rate = 0.8
+    t2: AboveOne = 1.2
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return mixed(y, bitempered(f, self.t1, self.t2), bitempered(-f, self.t1, self.t2))
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, differentiable=True, bounded=True, proper=False,
+                      calibrated=True, redescending=True)

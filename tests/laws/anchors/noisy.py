@@ -55,7 +55,37 @@ def _backward(y: Any, f: Any, one: Any, zero: Any) -> Any:
     return _mix(y, corrected[0], corrected[1])
 
 
+def _bitempered(y: Any, f: Any, t1: Any, t2: Any) -> Any:
+    k, a = mpf(t2) - 1, 1 - mpf(t1)
+    odds = mpmath.findroot(lambda u: ((1 + exp(u)) ** k - (1 + exp(-u)) ** k) / k - f, f)
+    p, q = _p(odds), _p(-odds)
+    rest = (1 - p ** (1 + a) - q ** (1 + a)) / (1 + a)
+    return _mix(y, (1 - p**a) / a - rest, (1 - q**a) / a - rest)
+
+
+def _authors(y: Any, f: Any, t1: float, t2: float) -> Any:
+    """The loss as its authors' code has it: the normaliser of scores (0, f) by a fixed point."""
+    scores = np.stack([np.zeros_like(f), f])
+    top = scores.max(axis=0)
+    start = scores - top
+    held = start
+    for _ in range(400):
+        total = ((1 + (1 - t2) * held) ** (1 / (1 - t2))).sum(axis=0)
+        held = start * total ** (1 - t2)
+    normaliser = -((1 / total) ** (1 - t2) - 1) / (1 - t2) + top
+    p = (1 + (1 - t2) * (scores - normaliser)) ** (1 / (1 - t2))
+    labels = np.stack([1 - y, y])
+    first = labels * ((labels + 1e-300) ** (1 - t1) - p ** (1 - t1)) / (1 - t1)
+    return (first - (labels ** (2 - t1) - p ** (2 - t1)) / (2 - t1)).sum(axis=0)
+
+
+def _quadratic(f: Any) -> Any:
+    """The tempered probability of class 0 at t = 2, where it solves f q^2 - (f + 2) q + 1 = 0."""
+    return 2 / (f + 2 + np.sqrt(f * f + 4))
+
+
 TEXTBOOK: dict[str, Any] = {
+    "BiTempered": _bitempered,
     "GeneralizedCrossEntropy": _generalized,
     "SymmetricCrossEntropy": _symmetric,
     "SoftBootstrap": _soft,
@@ -67,6 +97,9 @@ TEXTBOOK: dict[str, Any] = {
 P = special.expit(R)
 LOGISTIC = lk.Logistic()
 IDENTITIES: dict[str, Any] = {
+    "bi-tempered with both temperatures near 1 is logistic": lambda: same(
+        value(lk.BiTempered(1 - 1e-9, 1 + 1e-9), BITS, R), value(LOGISTIC, BITS, R), 1e-5
+    ),
     "generalized cross-entropy of a tiny power is logistic": lambda: same(
         value(lk.GeneralizedCrossEntropy(1e-13), BITS, R), value(LOGISTIC, BITS, R), 1e-11
     ),
@@ -109,6 +142,12 @@ IDENTITIES: dict[str, Any] = {
 }
 
 ANCHORS: dict[str, Any] = {
+    "BiTempered": [
+        lambda: same(value(lk.BiTempered(), BITS, R), _authors(BITS, R, 0.8, 1.2), 1e-9),
+        lambda: same(value(lk.BiTempered(0, 2), [1.0, 0.0], [1.5, 1.5]), [_quadratic(1.5) ** 2, _quadratic(-1.5) ** 2]),
+        # at p = 1/2, whatever t2
+        lambda: same(value(lk.BiTempered(0.5, 3), [1.0, 0.0], [0.0, 0.0]), [(1 - 0.5**0.5) / (0.5 * 1.5)] * 2),
+    ],
     "GeneralizedCrossEntropy": [
         lambda: same(value(lk.GeneralizedCrossEntropy(0.5), [1, 0], np.log([1 / 3, 1 / 3])), [1, 2 - 3**0.5]),
         lambda: same(
@@ -181,6 +220,7 @@ ANCHORS: dict[str, Any] = {
 }
 
 TELLING = {
+    "BiTempered": [{"t1": t1, "t2": t2} for t1, t2 in ((0.0, 2.0), (0.1, 2.5), (0.5, 1.05))],
     "GeneralizedCrossEntropy": [{"q": q} for q in (1.0, 0.05, 1e-9)],
     "SymmetricCrossEntropy": [
         {"alpha": alpha, "beta": beta, "A": a}
