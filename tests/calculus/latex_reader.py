@@ -22,7 +22,8 @@ _TOKEN = re.compile(
 def _tempered(x: Any, t: Any) -> Any:
     """The p whose tempered logarithm is x above that of 1 - p."""
     k = t - 1
-    return 1 / (1 + mpmath.exp(-mpmath.findroot(lambda u: ((1 + mpmath.exp(u)) ** k - (1 + mpmath.exp(-u)) ** k) / k - x, x)))
+    logit = mpmath.findroot(lambda u: ((1 + mpmath.exp(u)) ** k - (1 + mpmath.exp(-u)) ** k) / k - x, x)
+    return 1 / (1 + mpmath.exp(-logit))
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -394,9 +394,13 @@ above_cost = _row("above_cost", r"-\log\left(1 - \max\left(\sigma\left({0:-1}\ri
 # p and q, the tempered probabilities of two classes at scores x and 0: (q^(1 - b) - p^(1 - b))/(b - 1) = x
 _P, _Q = (r"\operatorname{{tempered}}\left(" + x + r", {2:-1}\right)" for x in ("{0:-1}", "-{0:1}"))
 _N, _D = (f"{{{{{_P}}}}}^{{{{-{t}}}}} + {{{{{_Q}}}}}^{{{{-{t}}}}}" for t in ("{1:1}", "{2:1}"))
-_GAPS = tuple(f"{t} \\, \\left({{{{{_P}}}}}^{{{{-1 - {t}}}}} - {{{{{_Q}}}}}^{{{{-1 - {t}}}}}\\right)" for t in ("{1:1}", "{2:1}"))
+_GAPS = tuple(
+    f"{t} \\, \\left({{{{{_P}}}}}^{{{{-1 - {t}}}}} - {{{{{_Q}}}}}^{{{{-1 - {t}}}}}\\right)" for t in ("{1:1}", "{2:1}")
+)
 bitempered = _row(
-    "bitempered", rf"\frac{{{{1 - {{{{{_P}}}}}^{{{{1 - {{1:1}}}}}}}}}}{{{{1 - {{1:1}}}}}} - \frac{{{{1 - {{{{{_P}}}}}^{{{{2 - {{1:1}}}}}}"
+    "bitempered",
+    rf"\frac{{{{1 - {{{{{_P}}}}}^{{{{1 - {{1:1}}}}}}}}}}{{{{1 - {{1:1}}}}}}"
+    rf" - \frac{{{{1 - {{{{{_P}}}}}^{{{{2 - {{1:1}}}}}}"
     rf" - {{{{{_Q}}}}}^{{{{2 - {{1:1}}}}}}}}}}{{{{2 - {{1:1}}}}}}", binds=0,
     partials=(lambda x, a, b: -bitempered_slope(x, a, b), None, None),
     exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 0))
@@ -405,7 +409,8 @@ bitempered_slope = _row(
     partials=(lambda x, a, b: -bitempered_bend(x, a, b), None, None),
     exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 1))
 bitempered_bend = _row(
-    "bitempered_bend", rf"\frac{{{{{_N} + {_Q} \, {_GAPS[0]} - {_Q} \, \left({_N}\right) / \left({_D}\right) \, {_GAPS[1]}}}}}"
+    "bitempered_bend",
+    rf"\frac{{{{{_N} + {_Q} \, {_GAPS[0]} - {_Q} \, \left({_N}\right) / \left({_D}\right) \, {_GAPS[1]}}}}}"
     rf"{{{{\left({_D}\right)^{{{{2}}}}}}}}", binds=3,
     partials=(None, None, None), exact=lambda mp, x, a, b: _bitempered(mp, x, a, b, 2))
 

@@ -86,7 +86,7 @@ def _raised(c: float, c_tail: float, w: float, t: float) -> float:
 def bitempered(x: float, a: float, b: float) -> float:
     """-log_a p - (1 - p^(2 - a) - q^(2 - a))/(2 - a), p the tempered sigmoid of x at b, a < 1 < b (4 ulp)."""
     w, t = _log_tail(abs(x), b - 1.0)
-    c, c_tail = two_sum(1.0, -a)
+    c, _ = two_sum(1.0, -a)
     d, d_tail = two_sum(2.0, -a)
     power = _raised(d, d_tail, w, t)
     other = log1p(-exp2part(w, t))

@@ -187,7 +187,7 @@ class BiTempered(Pointwise):
 
     source = "Amid, Warmuth, Anil and Koren (2019), arXiv:1906.03361"
     use = "A share of the labels is wrong: t1 bounds what a gross one costs, t2 pulls less on rows near the border."
-    avoid = "Speed matters: each row solves an equation; or sigmoid(f) is wanted as a probability, which it is not here."
+    avoid = "Speed matters: each row solves an equation; or sigmoid(f) is wanted as a probability, which it is not."
     domain, link = UNIT, LOGIT
     t1: Rate = 0.8
     t2: AboveOne = 1.2
