@@ -90,6 +90,7 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     -d: the lesser of q and 1 - q is taken. Near d = 0 the linear terms are left out of logarithm and exponential.
     """
     odds = a * y
+    mu = exp(f)
     log_y = log(select(y > 0.0, y, 1.0))
     d = f - log_y
     low = odds <= 1.0
@@ -100,11 +101,11 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     total, part = y + 1.0 / a, select(low, y, 1.0 / a)  # part is total times share
     close = total * log1pmx(share * expm1(inner)) + part * expm1mx(inner)
     # far out share (e^e - 1) in terms of mu and y, which neither d's rounding nor a subnormal share spoils
-    w = select(low, a * (exp(f) - y), mul_exp(y, -1.0, f) - 1.0) / (1.0 + odds)
+    w = select(low, a * (mu - y), mul_exp(y, -1.0, f) - 1.0) / (1.0 + odds)
     beyond = select(low, f + log(a), log_y - f) - log1p(odds)
     grown = select(w > 1e300, beyond, log1p(w))
     value = select(near, close, total * grown - part * e)
-    zero = select(f > 700.0, f + log(a), log1p(a * exp2part(f, NO_TAIL))) / a
+    zero = select(a * mu < 1e-17, mu, select(f > 700.0, f + log(a), log1p(a * mu)) / a)
     value = select(y == 0.0, zero, value)
     return select(abs(f) < INF, value, select(f == f, select((f < 0.0) & (y == 0.0), 0.0, INF), f))
 
