@@ -113,6 +113,7 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
         jump_at = np.nanargmax(np.abs(np.diff(h, axis=1)), axis=1)  # where the curvature changes most: look closely
     f = np.sort(np.concatenate([f[0], *(np.linspace(f[0, i], f[0, i + 1], 60) for i in jump_at)]))[None, :]
     v, g, h = evaluate(loss, y, f)
+    every_v, every_g, every_h = v, g, h
     if not loss.prediction_domain.bounded:
         seen = np.isfinite(v).all(axis=0) & np.isfinite(h).all(axis=0)
         v, g, h, f = v[:, seen], g[:, seen], h[:, seen], f[:, seen]
@@ -135,13 +136,13 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
         "strictly_convex": convex and bool(bent),
         "symmetric": bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
         "differentiable": not (kink.any() or step.any()),
-        "bounded": bool(np.isfinite(v).all() and v.max() <= 1.001 * v[:, half].max()),
+        "bounded": bool(np.isfinite(every_v).all() and v.max() <= 1.001 * v[:, half].max()),
     }
     wrong = [name for name, seen in found.items() if getattr(claimed, name) not in (None, seen)]
     far = _far(loss, evaluate)
     for name, number in (
-        ("lipschitz", np.nanmax(np.abs([g.max(), g.min(), *far[1].ravel()]))),
-        ("curvature", np.nanmax([h.max(), *far[2].ravel()])),
+        ("lipschitz", np.nanmax(np.abs([np.nanmax(every_g), np.nanmin(every_g), *far[1].ravel()]))),
+        ("curvature", np.nanmax([np.nanmax(every_h), *far[2].ravel()])),
         ("strong", np.nanmin([h.min(), *far[2].ravel()])),
     ):
         bound = getattr(claimed, name)
@@ -183,9 +184,10 @@ def _kinks(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
         return []
     if claimed.differentiable is not None and claimed.differentiable != (not claimed.kinks):
         return ["kinks"]
-    if loss.variables not in (("r",), ("m",)):
+    labels = loss.domain is UNIT and loss.prediction_domain is not UNIT
+    if loss.variables not in (("r",), ("m",)) and not labels:
         return []
-    y = 0.0 if loss.variables == ("r",) else 1.0
+    y = 0.3 if labels else 0.0 if loss.variables == ("r",) else 1.0
 
     def gradient(x: Any) -> np.ndarray:
         return evaluate(loss, y, x)[1]

@@ -151,8 +151,8 @@ class ZeroOne(Margin):
         return where(m < 0, 1, where(m > 0, 0, 0.5))
 
     def traits(self) -> Traits:
-        return Traits(convex=False, strictly_convex=False, differentiable=False, bounded=True, redescending=True,
-                      kinks=(0.0,), **_LABEL)
+        # at its step there is no slope to either side, so it has no kinks to name
+        return Traits(convex=False, strictly_convex=False, differentiable=False, bounded=True, **_LABEL)
 
 
 class Ramp(Margin):
