@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
+import itertools
 import math
+import operator
 import re
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 from losskit import calculus, domains, links
@@ -35,12 +37,12 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "mul_exp": (calculus.mul_exp, 3),
 }  # fmt: skip
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b, ast.Pow: lambda a, b: a**b,
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
 }  # fmt: skip
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: lambda a, b: a < b, ast.LtE: lambda a, b: a <= b, ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b, ast.Eq: lambda a, b: a == b, ast.NotEq: lambda a, b: a != b,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }  # fmt: skip
 
 
@@ -173,7 +175,7 @@ def _again(text: str, asked: dict[str, Any], parameters: dict[str, float]) -> Po
     return from_formula(text, **asked, **parameters)  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)
 def _formula_class(text: str, parameters: tuple[str, ...], domain: Domain, link: Link) -> type[Pointwise]:
     tree = _parsed(text)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
@@ -272,22 +274,17 @@ class _Reader:
         raise self.refused(node, "~ is not an operation of formulas; write not")
 
     def _compare(self, node: ast.Compare) -> Any:
-        places = [node.left, *node.comparators]
+        sides = itertools.pairwise([node.left, *node.comparators])
         tests = []
-        for left, test, right in zip(places, node.ops, places[1:], strict=False):
+        for (left, right), test in zip(sides, node.ops, strict=True):
             if type(test) not in _COMPARE:
                 raise self.refused(node, "numbers are compared by < <= > >= == !=")
             tests.append(_COMPARE[type(test)](self.read(left), self.read(right)))
-        return _all(tests)
+        return functools.reduce(operator.and_, tests)
 
     def _boolop(self, node: ast.BoolOp) -> Any:
         tests = [self.read(value) for value in node.values]
-        if isinstance(node.op, ast.And):
-            return _all(tests)
-        result = tests[0]
-        for test in tests[1:]:
-            result = result | test
-        return result
+        return functools.reduce(operator.and_ if isinstance(node.op, ast.And) else operator.or_, tests)
 
     def _ifexp(self, node: ast.IfExp) -> Any:
         return calculus.where(self.read(node.test), self.read(node.body), self.read(node.orelse))
@@ -301,10 +298,3 @@ class _Reader:
         if node.keywords or len(node.args) != arity:
             raise self.refused(node, f"{name} takes {arity} argument{'s' if arity > 1 else ''}, by position")
         return act(*map(self.read, node.args))
-
-
-def _all(tests: Iterable[Any]) -> Any:
-    first, *rest = tests
-    for test in rest:
-        first = first & test
-    return first

@@ -130,7 +130,7 @@ def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -
 
 def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
     """Targets and predictions for `loss`: finite, inside the domains."""
-    thresholds = [abs(v) for v in loss.parameters.values() if isinstance(v, float) and v != 0]
+    thresholds = [abs(v) for v in loss.parameters.values() if isinstance(v, float) and 0 < abs(v) < np.inf]
     if isinstance(loss, Residual):
         r = reals(rng, draws, thresholds)
         y = np.zeros_like(r)

@@ -30,15 +30,11 @@ def _flips(claimed: Traits) -> list[Traits]:
     flipped = []
     for field in dataclasses.fields(Traits):
         value = getattr(claimed, field.name)
-        if field.name == "redescending":
-            continue  # a law of its own
         if isinstance(value, bool):
             flipped.append(dataclasses.replace(claimed, **{field.name: not value}))
         elif isinstance(value, float):
-            others = (
-                [value + 0.1 * abs(value) + 0.05, value - 0.1 * abs(value) - 0.07] if value < 1e300 else [50.0]
-            )
-            others = [other for other in others if abs(other - value) > 4e-3]
+            away = 0.1 * abs(value) + 0.05
+            others = [value + away, value - away] if value < 1e300 else [50.0]
             flipped += [dataclasses.replace(claimed, **{field.name: other}) for other in others]
         elif isinstance(value, tuple):
             moved = tuple(k + 0.05 for k in value)
