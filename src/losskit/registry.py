@@ -42,10 +42,11 @@ def get(name: str, **parameters: Any) -> Pointwise:
     ParameterError
         If there is no such loss, naming the nearest; or if a parameter is not the loss's or outside its domain.
     """
-    by_plain = {_plain(known): loss for known, loss in losses().items()}
-    loss = by_plain.get(_plain(name)) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        raise ParameterError(f'a loss is got by its name, such as "Logistic"; got {name!r} ({type(name).__name__})')
+    loss = {_plain(known): loss for known, loss in losses().items()}.get(_plain(name))
     if loss is None:
-        raise ParameterError(f"there is no loss {name!r}; {nearest(name if isinstance(name, str) else '', losses())}")
+        raise ParameterError(f"there is no loss {name!r}; {nearest(name, losses())}")
     names = [field.name for field in dataclasses.fields(loss)]
     if unknown := sorted(set(parameters) - set(names)):
         known = ", ".join(names) or "none"

@@ -13,6 +13,7 @@ from losskit.base import Loss, Pointwise
 from losskit.checking.behaviour import kind_by_behaviour, looks_like_label
 from losskit.checking.libraries import CallFailed, library_of, plain_function
 from losskit.checking.recognise import recognise
+from losskit.checking.reference import Reference
 from losskit.checking.rows import kind_named, ordinary
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST, Ours, Subject
 from losskit.errors import CapabilityError, ParameterError
@@ -206,11 +207,14 @@ def _find_order(subject: Subject, order: str | None, names: list[str] | None) ->
         subject.same = recognise(_rows_of(subject), int(subject.booster), subject.eps)
         return
     preferred = custom or TARGET_FIRST
+    found: dict[str, Reference] = {}
     for subject.order in (preferred, *(o for o in ORDERS if o != preferred)):
-        subject.same = recognise(_rows_of(subject), int(subject.booster), subject.eps)
-        if subject.same is not None:
-            subject.order_from = "found by trial"
-            return
+        if (same := recognise(_rows_of(subject), int(subject.booster), subject.eps)) is not None:
+            found[subject.order] = same
+    if found:  # a term of y alone on top may be chance: y and f swapped, cross-entropy is linear in f
+        subject.order = min(found, key=lambda order: found[order].offset)
+        subject.same, subject.order_from = found[subject.order], "found by trial"
+        return
     _by_label(subject, preferred, custom)
 
 

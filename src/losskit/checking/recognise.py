@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from losskit.base import Pointwise
 from losskit.calculus.emit import array_function
 from losskit.checking.reference import Reference
 from losskit.checking.rows import Kind, ordinary
+from losskit.domains import SIGNS
 from losskit.errors import LosskitError
 from losskit.parameters import parameter_domains
 from losskit.registry import losses
@@ -29,8 +31,9 @@ def recognise(rows: Rows, order: int, eps: float) -> Reference | None:
     seen: dict[Kind, tuple[Array, Array, Array]] = {}
     found: list[tuple[Any, Reference]] = []
     shifts = _of_the_residual(rows, eps)  # a squared error is Brier's on [0, 1], and a margin's at -1 and 1
+    signs = shifts or _of_signs(rows, eps)
     for place, cls in enumerate(losses().values()):
-        if len(cls.outputs) > 1 or (shifts and cls.variables != ("r",)):
+        if len(cls.outputs) > 1 or (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
             continue
         for tried, loss in enumerate(_settings(cls)):
             kind = Kind.of(loss)
@@ -56,6 +59,17 @@ def _of_the_residual(rows: Rows, eps: float) -> bool:
     except Exception:  # whatever a foreign function raises
         return False
     return bool(np.isfinite(here).all() and np.allclose(here, there, rtol=1e3 * eps, atol=1e3 * eps))
+
+
+def _of_signs(rows: Rows, eps: float) -> bool:
+    """Whether `rows` sees of a target its sign or y f alone: at -1 and 1 many a loss is a margin's by chance."""
+    f = np.linspace(-3, 2.5, 12)
+    try:
+        one, same, scaled = (np.asarray(rows(np.full(12, y), f / s), float) for y, s in ((1.0, 1), (2.0, 1), (2.0, 2)))
+    except Exception:  # whatever a foreign function raises: it takes -1 and 1 alone
+        return True
+    close = partial(np.allclose, one, rtol=1e3 * eps, atol=1e3 * eps, equal_nan=True)
+    return bool(close(same) or close(scaled) or not np.isfinite(same).any())
 
 
 def _settings(cls: type[Pointwise]) -> Iterator[Pointwise]:
