@@ -15,6 +15,14 @@ S = lk.SquaredError()
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
 
 
+@every_loss
+def test_the_sum_has_the_same_bits_whatever_else_is_asked(loss):
+    y, f, w = rows(loss, 21, 10_007)
+    for weights in (None, w):
+        total, fused = loss(y, f, weights), loss.value_gradient_and_hessian(y, f, weights)[0]
+        assert total == loss.value_and_gradient(y, f, weights)[0] == fused
+
+
 # -- dtypes
 
 

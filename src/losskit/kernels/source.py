@@ -15,6 +15,7 @@ from losskit.calculus.graph import Node, nodes_of, symbol, where
 from losskit.calculus.table import TABLE
 
 BLOCK = 4096  # rows whose sum is one number; fixed, so that threads change no bit
+STRIP = 256  # rows whose values wait on the stack for their sum
 _LABELS = 256  # small counts whose label part is looked up
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
 
@@ -128,27 +129,37 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield "if looked_up_:"
         yield f"    for i_ in range({_LABELS}):"
         yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
+    if shape.total:
+        yield f"strip_ = space({STRIP})"
     yield "for block_ in range(first_, last_):"
-    yield f"    start_ = block_ * {BLOCK}"
-    yield f"    end_ = min(start_ + {BLOCK}, rows_)"
     yield "    total_ = 0.0"
-    yield "    outside_ = False"
-    tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
+    yield "    outside_ = 0"  # as wide as the rows: a flag of one bit would be packed for every vector
+    yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {STRIP}):"
+    yield f"        end_ = min(start_ + {STRIP}, rows_)"
+    yield from _indented(_strip(program, shape, labels), 2)
+    yield "    sums_[2 * block_] = total_"
+    yield "    sums_[2 * block_ + 1] = select(outside_ != 0, 1.0, 0.0)"
+
+
+def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
+    """A few hundred rows, then their sum: apart, for a sum in the loop over rows costs registers, and its order."""
     functions = {name: f"{name[:-2]}(y_i)" for name in labels}
     if labels:
-        yield "    small_ = looked_up_"
-        yield "    for i_ in range(start_, end_):"
-        yield f"        small_ &= is_small_count(float64(ya_[i_]), {_LABELS})"
-        yield "    if small_:"
-        yield from _indented(_rows(program, shape, tables), 2)
-        yield "    else:"
-    yield from _indented(_rows(program, shape, functions), 2 if labels else 1)
-    yield "    sums_[2 * block_] = total_"
-    yield "    sums_[2 * block_ + 1] = select(outside_, 1.0, 0.0)"
+        tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
+        yield "large_ = 0"
+        yield "for i_ in range(start_, end_):"
+        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, 1)"
+        yield "if looked_up_ & (large_ == 0):"
+        yield from _indented(_rows(program, shape, tables), 1)
+        yield "else:"
+    yield from _indented(_rows(program, shape, functions), 1 if labels else 0)
+    if shape.total:
+        yield "for i_ in range(end_ - start_):"
+        yield "    total_ = add_fast(total_, strip_[i_])"
 
 
 def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[str]:
-    """The loop over the rows of a block."""
+    """The loop over the rows of a strip."""
     k = len(program.predictions)
     yield "for i_ in range(start_, end_):"
     yield "    y_i = float64(ya_[i_])"
@@ -161,9 +172,9 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
         yield "    ok_ = ok_ | (w_i == 0.0)"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    yield "    outside_ |= not ok_"
+    yield "    outside_ |= select(ok_, 0, 1)"
     if shape.total:
-        yield "    total_ = add_fast(total_, v_i)"
+        yield "    strip_[i_ - start_] = v_i"
     if shape.value:
         yield "    va_[i_] = v_i"
     for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
