@@ -7,11 +7,60 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from losskit.calculus.graph import Node, constant
+
+
+@dataclass(frozen=True)
+class Each:
+    """A parameter of one number a class: two numbers or more, each of a domain."""
+
+    domain: Domain
+
+    def checked(self, value: Any) -> tuple[float, ...] | None:
+        """`value` as a tuple of floats of the domain, or None if it is none."""
+        try:
+            numbers = np.asarray(value)
+            inside = numbers.ndim == 1 and numbers.size > 1 and numbers.dtype.kind in "biuf"
+            return tuple(map(float, numbers)) if inside and self.domain.contains(numbers).all() else None
+        except ValueError:
+            return None
+
+    def describe(self, name: str) -> str:
+        """The domain in words."""
+        return f"{self.domain.describe(f'each of {name}')}, one number a class"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A parameter that is one of a few words."""
+
+    words: tuple[str, ...]
+
+    def checked(self, value: Any) -> str | None:
+        """`value` if it is one of the words, else None."""
+        return value if isinstance(value, str) and value in self.words else None
+
+    def describe(self, name: str) -> str:
+        """The words as a condition on `name`."""
+        return f"{name} in {{{', '.join(map(repr, self.words))}}}"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A parameter that is a whole number."""
+
+    def checked(self, value: Any) -> int | None:
+        """`value` as an int, or None if it is none."""
+        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+
+    def describe(self, name: str) -> str:
+        """The domain in words."""
+        return f"{name} a whole number"
 
 
 @dataclass(frozen=True)
@@ -43,6 +92,16 @@ class Domain:
         for value in self.only:
             inside = x == value if inside is None else inside | (x == value)
         return constant(1.0) < 0.0 if inside is None else inside
+
+    def checked(self, value: Any) -> float | None:
+        """`value` as a float of this domain, or None if it is none."""
+        if not isinstance(value, Real) or isinstance(value, (bool, np.bool_, np.timedelta64)):
+            return None
+        try:
+            number = float(value)
+        except OverflowError:  # an integer no float holds
+            number = math.inf
+        return number if self.contains(number) else None
 
     def contains(self, x: Any) -> Any:
         """Elementwise "x is a finite number of this domain", for NumPy arrays and numbers."""
@@ -140,3 +199,8 @@ Negative = Annotated[float, NEGATIVE]
 Nonpositive = Annotated[float, NONPOSITIVE]
 FromMinusOne = Annotated[float, FROM_MINUS_ONE]
 Scale = Annotated[float | Literal["auto"], POSITIVE]
+Axis = Annotated[int, Whole()]
+OptionalLabel = Annotated[int | None, Whole()]
+OptionalPositives = Annotated[tuple[float, ...] | None, Each(POSITIVE)]
+Positives = Annotated[tuple[float, ...], Each(POSITIVE)]
+Smoothing = Annotated[str, Words(("all", "others"))]

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from functools import cache
-from numbers import Real
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-import numpy as np
-
-from losskit.domains import Domain
 from losskit.errors import ParameterError
 
 
 @cache
-def parameter_domains(cls: Any) -> dict[str, tuple[Domain, tuple[Any, ...]]]:
-    """Each number's domain, and the other values its annotation allows (None, "auto")."""
+def parameter_domains(cls: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    """Each parameter's domain (what has `checked` and `describe`), and the other values its annotation allows."""
     hints = get_type_hints(cls, include_extras=True)
     found = {}
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
         if hasattr(hint, "formula"):
             continue  # a loss inside a loss: its own parameters are checked where it is made
-        domains = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, Domain)]
+        domains = [m for m in getattr(hint, "__metadata__", ()) if hasattr(m, "checked")]
         if get_origin(hint) is not Annotated or not domains:
             raise ParameterError(
                 f"{cls.__name__}.{field.name} needs a domain as its annotation, such as Positive; it is {hint!r}"
@@ -35,8 +30,8 @@ def parameter_domains(cls: Any) -> dict[str, tuple[Domain, tuple[Any, ...]]]:
     return found
 
 
-def checked(owner: Any, name: str, value: Any, rule: tuple[Domain, tuple[Any, ...]]) -> Any:
-    """`value` as the parameter `name` of `owner`: a float of its domain, or one of the other values it may take.
+def checked(owner: Any, name: str, value: Any, rule: tuple[Any, tuple[Any, ...]]) -> Any:
+    """`value` as the parameter `name` of `owner`: of its domain, or one of the other values it may take.
 
     Raises
     ------
@@ -44,15 +39,9 @@ def checked(owner: Any, name: str, value: Any, rule: tuple[Domain, tuple[Any, ..
         If it is neither.
     """
     domain, others = rule
-    if value is None or isinstance(value, str):
-        if value in others:
-            return value
-    elif isinstance(value, Real) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
-        try:
-            number = float(value)
-        except OverflowError:  # an integer no float holds
-            number = math.inf
-        if domain.contains(number):
-            return number
+    if (value is None or isinstance(value, str)) and value in others:
+        return value
+    if (found := domain.checked(value)) is not None:
+        return found
     also = "".join(f' or {"None" if o is None else repr(o)}' for o in others)
     raise ParameterError(f"{type(owner).__name__} needs {domain.describe(name)}{also}; got {name}={value!r}")

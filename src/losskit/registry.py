@@ -43,7 +43,7 @@ def get(name: str, **parameters: Any) -> Pointwise:
         If there is no such loss, naming the nearest; or if a parameter is not the loss's or outside its domain.
     """
     if not isinstance(name, str):
-        raise ParameterError(f'a loss is got by its name, such as "Logistic"; got {name!r} ({type(name).__name__})')
+        raise ParameterError(f'there is no loss {name!r}; a loss is got by its name, a text such as "Logistic"')
     loss = {_plain(known): loss for known, loss in losses().items()}.get(_plain(name))
     if loss is None:
         raise ParameterError(f"there is no loss {name!r}; {nearest(name, losses())}")

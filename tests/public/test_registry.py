@@ -59,8 +59,8 @@ def test_no_two_losses_share_a_plain_name():
         ("logistics", "Logistic"),
         ("xyzzy", "known: "),
         ("", "known: "),
-        (None, "known: "),
-        (7, "known: "),
+        (None, "by its name"),
+        (7, "by its name"),
     ],
 )
 def test_a_wrong_name_gets_a_hint(wrong, hint):

@@ -16,7 +16,7 @@ from losskit.kernels.folder import kernel_folder, publish
 from losskit.kernels.native import Function, loaded, machine, optimised, sealed
 from losskit.kernels.source import Program, Shape, kernel_source
 
-_lock = threading.Lock()
+lock = threading.RLock()  # of the compiler and of what is made by it
 
 
 class Kernel:
@@ -36,9 +36,10 @@ class Kernel:
         function(y, f, w, state, v, g, h, scale, y.size, first, last, *parameters)
 
     def _made(self, shape: Shape) -> Function:
-        with _lock:
+        with lock:
             if shape not in self._functions:
-                self._functions[shape] = _function(self.program, shape)
+                source, used = kernel_source(self.program, shape)
+                self._functions[shape] = function_of(source, used, len(self.program.parameters))
             return self._functions[shape]
 
 
@@ -47,13 +48,16 @@ _kernels: dict[Program, Kernel] = {}
 
 def compiled(program: Program) -> Kernel:
     """The kernel of `program`."""
-    with _lock:
+    with lock:
         return _kernels.setdefault(program, Kernel(program))
 
 
-def _function(program: Program, shape: Shape) -> Function:
-    """The function of one shape: from the cache folder, else compiled and left there."""
-    source, used = kernel_source(program, shape)
+def function_of(source: str, used: list[str], parameters: int) -> Function:
+    """The function of a kernel's text: from the cache folder, else compiled and left there.
+
+    Called by one thread at a time: Numba's compiler is not safe for more. `used` are the primitives that it takes from
+    `losskit.kernels.primitives`, `parameters` how many numbers follow the counts.
+    """
     name = "kernel_" + hashlib.sha256(source.encode()).hexdigest()[:24]
     folder = kernel_folder(_fingerprint())
     kept = folder / f"{name}.o"
@@ -64,7 +68,7 @@ def _function(program: Program, shape: Shape) -> Function:
         warnings.warn(f"{kept} is damaged: compiling again; remove it", CacheWarning, stacklevel=2)
     _check_bodies(used)
     path = publish(folder, f"{name}.py", source.encode())
-    content = sealed(optimised(path, len(program.parameters)))
+    content = sealed(optimised(path, parameters))
     if path.parent == folder and not kept.exists():
         publish(folder, kept.name, content, same=False)
     function = loaded(content)

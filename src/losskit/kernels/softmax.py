@@ -1,0 +1,364 @@
+"""The loops of losses of a softmax: rows of scores to values and gradients, without a temporary beyond the gradient.
+
+Few classes stand side by side, many rows a vector; of many classes a row is done at a time, many classes a vector. Of
+scores z with maximum m, e_j = exp(z_j - m) with what the difference rounds away put back. The probabilities are
+e_j / (1 + others), and 1 - p_j comes from the sum of the others, never from a difference with 1.
+
+A row's loss is sum_j u_j phi(s_j) + zeta lse^2, with s_j = lse - z_j the cross-entropy of class j, u_j its share times
+its weight, and lse = log sum_j exp z_j. `table` has four numbers a class, as `losskit.softmax.Setting` has them (shift,
+weight, smoothing, margin), then room for three more of the loops' own.
+"""
+
+# mypy: disable-error-code="call-arg,var-annotated"
+# (an @intrinsic is declared with a typing context that its callers do not pass)
+
+from typing import Any
+
+from numba import float64, njit
+
+from losskit.kernels.elementary import (
+    EXP_FROM_SQUARE,
+    INF,
+    LN2_HEAD,
+    LN2_TAIL,
+    LOG2E,
+    NAN,
+    SHIFTER,
+    add_fast,
+    floor,
+    fma,
+    log1p,
+    polynomial,
+    scalar,
+    scale_exp,
+    two_sum,
+)
+from losskit.kernels.memory import space
+from losskit.kernels.select import select
+
+FEW = 16  # classes up to which rows stand side by side
+SIDE = 32  # rows side by side
+TABLE = 7  # numbers a class
+_ROOM = FEW * SIDE
+_LANES = 16
+_STRIP = 64  # classes whose exponentials are one plain sum
+_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
+
+loop = njit(error_model="numpy")
+
+
+@scalar
+def centred_exp(z: float, m: float) -> float:
+    """e^(z - m) for z <= m (1.5 ulp): the difference in two parts, the second added to the reduced argument."""
+    d = z - m
+    v = d - z
+    tail = (z - (d - v)) - (m + v)
+    d = select(d < -746.0, -746.0, d)
+    n = fma(d, LOG2E, SHIFTER) - SHIFTER
+    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, d)) + select(d > -746.0, tail, 0.0)
+    return scale_exp(fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0, n)
+
+
+@scalar
+def is_label(y: float, classes: int) -> bool:
+    """Whether y is 0, 1 ... classes - 1."""
+    return (y >= 0.0) & (y < classes) & (floor(y) == y)
+
+
+@scalar
+def gap_below(z: float, m: float) -> float:
+    """m - z, and 0 where both are the same infinity."""
+    return select(z == m, 0.0, m - z)
+
+
+@scalar
+def log_of_sum(m: float, others: float) -> float:
+    """log(1 + others), the log of the sum of exponentials less m; nan where no class has a score."""
+    return select(m > -INF, log1p(others), NAN)
+
+
+@scalar
+def without(x: float, others: float) -> float:
+    """The sum of all exponentials but `x`: of the highest `others` are left; among those of a lower one is the 1."""
+    return select(x == 1.0, others, 1.0 + (others - x))
+
+
+@scalar
+def _add(sums: Any, x: float) -> None:
+    sums[0], tail = two_sum(sums[0], x)
+    sums[1] += tail
+
+
+@loop
+def few_by_label(
+    y: Any, f: Any, w: Any, v: Any, g: Any, table: Any, first: int, end: int, k: int, weighted: bool, valued: bool,
+    graded: bool, scale: float, rate: float, zeta: float, phi: Any, parameters: Any,
+) -> tuple[float, float]:
+    """Rows `first` to `end` with a label each: the sum of their losses, and more than 0.0 if a label is none."""
+    e, m, own, others, lost, top = space(_ROOM), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    at, weight, outer, steep, bend, wrong = (
+        space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    )  # fmt: skip
+    sums = space(2)
+    sums[0] = sums[1] = 0.0
+    for r in range(SIDE):
+        wrong[r] = 0.0
+    for base in range(first, end, SIDE):
+        n = min(SIDE, end - base)
+        for r in range(n):
+            yi = float64(y[base + r])
+            outer[r] = float64(w[base + r]) if weighted else 1.0
+            good = is_label(yi, k)
+            wrong[r] = select(good | (outer[r] == 0.0), wrong[r], 1.0)
+            at[r] = select(good, yi, 0.0)
+        for r in range(n):
+            row = (base + r) * k
+            for j in range(k):
+                e[j * SIDE + r] = (float64(f[row + j]) + table[j]) * rate
+        for r in range(n):
+            label = int(at[r])
+            e[label * SIDE + r] -= table[3 * k + label] * rate
+            own[r], weight[r] = e[label * SIDE + r], outer[r] * table[k + label]
+        _spread(e, m, others, lost, top, n, k)
+        for r in range(n):
+            log_sum = log_of_sum(m[r], others[r])
+            cost, slope = phi(gap_below(own[r], m[r]) + log_sum, parameters)
+            lse = m[r] + log_sum
+            live = outer[r] != 0.0
+            extra = select(zeta == 0.0, 0.0, outer[r] * zeta * lse)
+            own[r] = select(live, weight[r] * cost + select(zeta == 0.0, 0.0, extra * lse), 0.0)
+            inverse = 1.0 / (1.0 + others[r])
+            steep[r] = select(live, weight[r] * slope * scale, 0.0) * inverse
+            bend[r] = select(live, 2.0 * extra * scale, 0.0) * inverse
+        for r in range(n):
+            _add(sums, own[r])
+            if valued:
+                v[base + r] = own[r]
+        if graded:
+            _by_label(e, others, own, at, outer, steep, bend, n, k)
+            for r in range(n):
+                for j in range(k):
+                    g[(base + r) * k + j] = e[j * SIDE + r]
+    outside = 0.0
+    for r in range(SIDE):
+        outside += wrong[r]
+    return sums[0] + sums[1], outside
+
+
+@scalar
+def _spread(e: Any, m: Any, s: Any, lost: Any, top: Any, n: int, k: int) -> None:
+    """Scores in `e` to their centred exponentials; their maximum in `m`, and in `s` the sum of all but one of those."""
+    for r in range(n):
+        m[r] = e[r]
+        top[r] = 0.0
+        s[r] = 0.0
+        lost[r] = 0.0
+    for j in range(1, k):
+        for r in range(n):
+            z = e[j * SIDE + r]
+            higher = z > m[r]
+            m[r] = select(higher, z, m[r])
+            top[r] = select(higher, float64(j), top[r])
+    for j in range(k):
+        for r in range(n):
+            z = e[j * SIDE + r]
+            x = select(z == m[r], 1.0, centred_exp(z, m[r]))
+            e[j * SIDE + r] = x
+            x = select(top[r] == j, 0.0, x) - lost[r]
+            more = s[r] + x
+            lost[r] = (more - s[r]) - x
+            s[r] = more
+
+
+@scalar
+def _by_label(
+    e: Any, others: Any, own: Any, at: Any, outer: Any, steep: Any, bend: Any, n: int, k: int
+) -> None:  # fmt: skip
+    """Exponentials in `e` to gradients: p_j times the slope, and -(1 - p_j) times it for the row's own class."""
+    for r in range(n):
+        x = e[int(at[r]) * SIDE + r]
+        own[r] = select(outer[r] == 0.0, 0.0, bend[r] * x - steep[r] * without(x, others[r]))
+    for j in range(k):
+        for r in range(n):
+            e[j * SIDE + r] = select(outer[r] == 0.0, 0.0, (steep[r] + bend[r]) * e[j * SIDE + r])
+    for r in range(n):
+        e[int(at[r]) * SIDE + r] = own[r]
+
+
+@loop
+def few_by_share(
+    y: Any, f: Any, w: Any, v: Any, g: Any, table: Any, first: int, end: int, k: int, weighted: bool, valued: bool,
+    graded: bool, scale: float, rate: float, zeta: float, kept: float, labelled: bool, phi: Any, parameters: Any,
+) -> tuple[float, float]:
+    """As `few_by_label` with a share of each class: `kept` times the target's, plus the class's smoothing.
+
+    The target is a row of shares that sum to 1, or (`labelled`) a label.
+    """
+    z, e, u, sums = space(_ROOM), space(_ROOM), space(_ROOM), space(2)
+    m, others, value, total, outer = space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    sums[0] = sums[1] = 0.0
+    outside = 0.0
+    for base in range(first, end, SIDE):
+        n = min(SIDE, end - base)
+        for r in range(n):
+            row = base + r
+            outer[r] = float64(w[row]) if weighted else 1.0
+            yi = float64(y[row]) if labelled else -1.0
+            shares, least = 0.0, 0.0
+            for j in range(k):
+                t = select(yi == j, 1.0, 0.0) if labelled else float64(y[row * k + j])
+                shares += t
+                least = select(t < least, t, least)
+                z[j * SIDE + r] = e[j * SIDE + r] = (float64(f[row * k + j]) + table[j]) * rate
+                u[j * SIDE + r] = table[k + j] * fma(kept, t, table[2 * k + j])
+            outside = select(((abs(shares - 1.0) <= _OFF) & (least == 0.0)) | (outer[r] == 0.0), outside, 1.0)
+        _spread(e, m, others, value, total, n, k)
+        _by_share(z, e, u, m, others, value, total, outer, n, k, scale, zeta, phi, parameters)
+        for r in range(n):
+            _add(sums, value[r])
+            if valued:
+                v[base + r] = value[r]
+            if graded:
+                for j in range(k):
+                    g[(base + r) * k + j] = u[j * SIDE + r]
+    return sums[0] + sums[1], outside
+
+
+@scalar
+def _by_share(
+    z: Any, e: Any, u: Any, m: Any, others: Any, value: Any, total: Any, outer: Any, n: int, k: int, scale: float,
+    zeta: float, phi: Any, parameters: Any,
+) -> None:
+    """Losses into `value` and gradients into `u`, from scores, exponentials and shares."""
+    for r in range(n):
+        value[r] = 0.0
+        total[r] = 0.0
+    for j in range(k):
+        for r in range(n):
+            at = j * SIDE + r
+            cost, slope = phi(gap_below(z[at], m[r]) + log_of_sum(m[r], others[r]), parameters)
+            share = u[at]
+            value[r] += select(share == 0.0, 0.0 * others[r], share * cost)
+            u[at] = select(share == 0.0, 0.0, share * slope)
+            total[r] += u[at]
+    for r in range(n):
+        lse = m[r] + log_of_sum(m[r], others[r])
+        extra = select(zeta == 0.0, 0.0, zeta * lse)
+        value[r] = select(outer[r] != 0.0, outer[r] * (value[r] + select(zeta == 0.0, 0.0, extra * lse)), 0.0)
+        m[r] = outer[r] * scale / (1.0 + others[r])
+        total[r] += 2.0 * extra
+    for j in range(k):
+        for r in range(n):
+            at = j * SIDE + r
+            slope = (total[r] - u[at]) * e[at] - u[at] * without(e[at], others[r])
+            u[at] = select(outer[r] == 0.0, 0.0, m[r] * slope)
+
+
+@loop
+def many_by_label(
+    y: Any, f: Any, w: Any, v: Any, g: Any, table: Any, first: int, end: int, k: int, weighted: bool, valued: bool,
+    graded: bool, scale: float, rate: float, zeta: float, phi: Any, parameters: Any,
+) -> tuple[float, float]:
+    """As `few_by_label`, a row at a time."""
+    sums, lanes = space(2), space(_LANES)
+    sums[0] = sums[1] = 0.0
+    outside = 0.0
+    for row in range(first, end):
+        outer = float64(w[row]) if weighted else 1.0
+        yi = float64(y[row])
+        good = is_label(yi, k)
+        outside = select(good | (outer == 0.0), outside, 1.0)
+        label = int(select(good, yi, 0.0))
+        for j in range(k):
+            table[4 * k + j] = (float64(f[row * k + j]) + table[j]) * rate
+        table[4 * k + label] -= table[3 * k + label] * rate
+        m, others = _centred(table, lanes, k)
+        log_sum = log_of_sum(m, others)
+        lse = m + log_sum
+        extra = zeta * lse if zeta != 0.0 else 0.0
+        cost, slope = phi(gap_below(table[4 * k + label], m) + log_sum, parameters)
+        value = table[k + label] * cost + (extra * lse if zeta != 0.0 else 0.0)
+        value = outer * value if outer != 0.0 else 0.0
+        _add(sums, value)
+        if valued:
+            v[row] = value
+        if graded:
+            factor = outer * scale / (1.0 + others)
+            steep, bend, x = table[k + label] * slope, 2.0 * extra, table[5 * k + label]
+            for j in range(k):
+                g[row * k + j] = select(outer == 0.0, 0.0, (factor * (steep + bend)) * table[5 * k + j])
+            own = factor * (bend * x - steep * without(x, others))
+            g[row * k + label] = select(outer == 0.0, 0.0, own)
+    return sums[0] + sums[1], outside
+
+
+@loop
+def many_by_share(
+    y: Any, f: Any, w: Any, v: Any, g: Any, table: Any, first: int, end: int, k: int, weighted: bool, valued: bool,
+    graded: bool, scale: float, rate: float, zeta: float, kept: float, labelled: bool, phi: Any, parameters: Any,
+) -> tuple[float, float]:
+    """As `few_by_share`, a row at a time."""
+    sums, lanes = space(2), space(_LANES)
+    sums[0] = sums[1] = 0.0
+    outside = 0.0
+    for row in range(first, end):
+        outer = float64(w[row]) if weighted else 1.0
+        yi = float64(y[row]) if labelled else -1.0
+        for j in range(k):
+            table[4 * k + j] = (float64(f[row * k + j]) + table[j]) * rate
+        m, others = _centred(table, lanes, k)
+        log_sum = log_of_sum(m, others)
+        value, shares, least, total = 0.0, 0.0, 0.0, 0.0
+        for j in range(k):
+            t = select(yi == j, 1.0, 0.0) if labelled else float64(y[row * k + j])
+            shares += t
+            least = select(t < least, t, least)
+            share = table[k + j] * fma(kept, t, table[2 * k + j])
+            cost, slope = phi(gap_below(table[4 * k + j], m) + log_sum, parameters)
+            value += select(share == 0.0, log_sum * 0.0, share * cost)
+            table[6 * k + j] = select(share == 0.0, 0.0, share * slope)
+            total += table[6 * k + j]
+        outside = select(((abs(shares - 1.0) <= _OFF) & (least == 0.0)) | (outer == 0.0), outside, 1.0)
+        lse = m + log_sum
+        extra = zeta * lse if zeta != 0.0 else 0.0
+        value += extra * lse if zeta != 0.0 else 0.0
+        value = outer * value if outer != 0.0 else 0.0
+        _add(sums, value)
+        if valued:
+            v[row] = value
+        factor = outer * scale / (1.0 + others)
+        total += 2.0 * extra
+        for j in range(k if graded else 0):
+            x, u = table[5 * k + j], table[6 * k + j]
+            slope = (total - u) * x - u * without(x, others)
+            g[row * k + j] = select(outer == 0.0, 0.0, factor * slope)
+    return sums[0] + sums[1], outside
+
+
+@scalar
+def _centred(table: Any, lanes: Any, k: int) -> tuple[float, float]:
+    """The maximum of a row's scores, and the sum of all exponentials but one of its own; they are left behind them."""
+    for i in range(_LANES):
+        lanes[i] = table[4 * k + min(i, k - 1)]
+    for start in range(0, k - _LANES + 1, _LANES):
+        for i in range(_LANES):
+            z = table[4 * k + start + i]
+            lanes[i] = select(z > lanes[i], z, lanes[i])
+    for j in range(k - k % _LANES, k):
+        lanes[0] = select(table[4 * k + j] > lanes[0], table[4 * k + j], lanes[0])
+    m = lanes[0]
+    for i in range(1, _LANES):
+        m = select(lanes[i] > m, lanes[i], m)
+    s, lost = -1.0, 0.0
+    for start in range(0, k, _STRIP):
+        part, highest = 0.0, 0.0
+        for j in range(start, min(start + _STRIP, k)):
+            z = table[4 * k + j]
+            top = z == m
+            x = centred_exp(z, m)
+            part = add_fast(part, select(top, 0.0, x))
+            highest = add_fast(highest, select(top, 1.0, 0.0))
+            table[5 * k + j] = select(top, 1.0, x)
+        s += highest
+        lost += part
+    return m, s + lost
