@@ -36,9 +36,11 @@ _LAZY = {
     "Pointwise": "base",
     "PriorAdjusted": "combine",
     "Residual": "base",
+    "Rowwise": "rowwise",
     "Scaled": "combine",
     "Selection": "selection.outcome",
     "Smoothed": "combine",
+    "Softmax": "softmax",
     "Solution": "solvers.minimise",
     "Sum": "combine",
     "Traits": "traits",
@@ -64,7 +66,7 @@ def __getattr__(name: str) -> object:
         value: object = getattr(import_module(f"losskit.{_LAZY[name]}"), name)
     elif name == "__all__":
         value = __dir__()
-    elif name[:1].isupper() and name in (known := import_module("losskit.registry").losses()):
+    elif name[:1].isupper() and name in (known := _catalogue()):
         value = known[name]
     else:
         raise AttributeError(f"module 'losskit' has no attribute {name!r}")
@@ -72,7 +74,12 @@ def __getattr__(name: str) -> object:
     return value
 
 
-def __dir__() -> list[str]:
+def _catalogue() -> dict[str, object]:
+    from losskit.base import Evaluated
     from losskit.registry import losses
 
-    return sorted({*_HERE, *_LAZY, *losses()})
+    return losses(Evaluated)
+
+
+def __dir__() -> list[str]:
+    return sorted({*_HERE, *_LAZY, *_catalogue()})

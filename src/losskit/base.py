@@ -85,20 +85,8 @@ class Loss:
         return Traits()
 
 
-class Pointwise(Loss):
-    """A loss of one row: y and one prediction f, or several (then `outputs` names them and f is (..., k)).
-
-    Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs. A subclass
-    may state `derivative(self, y, f)` and `second_derivative(self, y, f)` where a spelling is better conditioned than
-    the derived one; the tests prove them equal.
-    """
-
-    outputs: ClassVar[tuple[str, ...]] = ("f",)
-    variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; y and the outputs if empty
-
-    def formula(self, y: Any, f: Any) -> Any:
-        """The loss of one row, in symbols."""
-        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, y, f)")
+class Evaluated(Loss):
+    """What every loss that can be evaluated offers; its tiers say how, by `_evaluate`."""
 
     def __call__(
         self,
@@ -173,6 +161,42 @@ class Pointwise(Loss):
         """Value, gradient and Hessian in one pass; `out` as for the parts, in that order."""
         return self._evaluate(y, f, sample_weight, reduction, ("value", "gradient", "hessian"), out, empty)
 
+    def fisher(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """The expected Hessian where the prediction is right; never negative, with the factors of `hessian`.
+
+        Raises
+        ------
+        CapabilityError
+            If the loss is no log-likelihood.
+        """
+        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "fisher")[0]
+
+    def _evaluate(
+        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
+        empty: str, curvature: str | None = None,
+    ) -> Any:
+        """The parts of `want` ("value", "gradient", "hessian"); a curvature takes the gradient's place."""
+        raise CapabilityError(f"{type(self).__name__} cannot be evaluated: derive it from Pointwise or Rowwise")
+
+
+class Pointwise(Evaluated):
+    """A loss of one row: y and one prediction f, or several (then `outputs` names them and f is (..., k)).
+
+    Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs. A subclass
+    may state `derivative(self, y, f)` and `second_derivative(self, y, f)` where a spelling is better conditioned than
+    the derived one; the tests prove them equal.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("f",)
+    variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; y and the outputs if empty
+
+    def formula(self, y: Any, f: Any) -> Any:
+        """The loss of one row, in symbols."""
+        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, y, f)")
+
     def hessian_diagonal(
         self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
         *, empty: str = "nan",
@@ -191,19 +215,6 @@ class Pointwise(Loss):
         if np.shape(v) != np.shape(f):
             raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
         return hessian * v if len(self.outputs) == 1 else np.einsum("...ij,...j->...i", hessian, v)
-
-    def fisher(
-        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
-        *, out: Array | None = None, empty: str = "nan",
-    ) -> Any:
-        """The expected Hessian where the prediction is right; never negative, with the factors of `hessian`.
-
-        Raises
-        ------
-        CapabilityError
-            If the loss is no log-likelihood.
-        """
-        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "fisher")[0]
 
     def majorizer(
         self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",

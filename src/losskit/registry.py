@@ -9,23 +9,23 @@ import re
 from functools import cache
 from typing import Any
 
-from losskit.base import Pointwise
+from losskit.base import Evaluated, Pointwise
 from losskit.errors import ParameterError
 
 _SHOWN = 20  # names in a message
 
 
 @cache
-def losses() -> dict[str, type[Pointwise]]:
-    """The public losses by class name, in the order of the catalogue's files."""
+def losses(tier: type[Evaluated] = Pointwise) -> dict[str, Any]:
+    """The public losses of a tier (`Evaluated`: of all) by class name, in the order of the catalogue's files."""
     import losskit.losses as package
 
-    found: dict[str, type[Pointwise]] = {}
+    found: dict[str, Any] = {}
     for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
         home = importlib.import_module(f"{package.__name__}.{module}")
         found |= {
             name: thing for name, thing in vars(home).items()
-            if isinstance(thing, type) and issubclass(thing, Pointwise) and thing.__module__ == home.__name__
+            if isinstance(thing, type) and issubclass(thing, tier) and thing.__module__ == home.__name__
         }
     return found
 
@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def get(name: str, **parameters: Any) -> Pointwise:
+def get(name: str, **parameters: Any) -> Any:
     """The loss called `name` (in any case, with or without underscores): `get("huber", delta=1.35)`.
 
     Raises
@@ -44,9 +44,9 @@ def get(name: str, **parameters: Any) -> Pointwise:
     """
     if not isinstance(name, str):
         raise ParameterError(f'there is no loss {name!r}; a loss is got by its name, a text such as "Logistic"')
-    loss = {_plain(known): loss for known, loss in losses().items()}.get(_plain(name))
+    loss = {_plain(known): loss for known, loss in losses(Evaluated).items()}.get(_plain(name))
     if loss is None:
-        raise ParameterError(f"there is no loss {name!r}; {nearest(name, losses())}")
+        raise ParameterError(f"there is no loss {name!r}; {nearest(name, losses(Evaluated))}")
     names = [field.name for field in dataclasses.fields(loss)]
     if unknown := sorted(set(parameters) - set(names)):
         known = ", ".join(names) or "none"

@@ -86,7 +86,7 @@ def without(x: float, others: float) -> float:
 @scalar
 def _add(sums: Any, x: float) -> None:
     sums[0], tail = two_sum(sums[0], x)
-    sums[1] += tail
+    sums[1] += select(tail == tail, tail, 0.0)  # nan beyond an infinite sum
 
 
 @loop
@@ -96,7 +96,7 @@ def few_by_label(
 ) -> tuple[float, float]:
     """Rows `first` to `end` with a label each: the sum of their losses, and more than 0.0 if a label is none."""
     e, m, own, others, lost, top = space(_ROOM), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
-    at, weight, outer, steep, bend, wrong = (
+    at, weight, outer, steep, total, wrong = (
         space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
     )  # fmt: skip
     sums = space(2)
@@ -118,24 +118,24 @@ def few_by_label(
         for r in range(n):
             label = int(at[r])
             e[label * SIDE + r] -= table[3 * k + label] * rate
-            own[r], weight[r] = e[label * SIDE + r], outer[r] * table[k + label]
+            own[r], weight[r] = e[label * SIDE + r], table[k + label]
         _spread(e, m, others, lost, top, n, k)
         for r in range(n):
             log_sum = log_of_sum(m[r], others[r])
             cost, slope = phi(gap_below(own[r], m[r]) + log_sum, parameters)
             lse = m[r] + log_sum
-            live = outer[r] != 0.0
-            extra = select(zeta == 0.0, 0.0, outer[r] * zeta * lse)
-            own[r] = select(live, weight[r] * cost + select(zeta == 0.0, 0.0, extra * lse), 0.0)
-            inverse = 1.0 / (1.0 + others[r])
-            steep[r] = select(live, weight[r] * slope * scale, 0.0) * inverse
-            bend[r] = select(live, 2.0 * extra * scale, 0.0) * inverse
+            extra = select(zeta == 0.0, 0.0, zeta * lse)
+            value = weight[r] * cost + select(zeta == 0.0, 0.0, extra * lse)
+            own[r] = select(outer[r] == 0.0, 0.0, outer[r] * value)
+            steep[r] = weight[r] * slope
+            weight[r] = outer[r] * scale * (1.0 / (1.0 + others[r]))
+            total[r] = steep[r] + 2.0 * extra
         for r in range(n):
             _add(sums, own[r])
             if valued:
                 v[base + r] = own[r]
         if graded:
-            _by_label(e, others, own, at, outer, steep, bend, n, k)
+            _by_label(e, others, own, at, outer, weight, steep, total, n, k)
             for r in range(n):
                 for j in range(k):
                     g[(base + r) * k + j] = e[j * SIDE + r]
@@ -172,15 +172,16 @@ def _spread(e: Any, m: Any, s: Any, lost: Any, top: Any, n: int, k: int) -> None
 
 @scalar
 def _by_label(
-    e: Any, others: Any, own: Any, at: Any, outer: Any, steep: Any, bend: Any, n: int, k: int
+    e: Any, others: Any, own: Any, at: Any, outer: Any, factor: Any, steep: Any, total: Any, n: int, k: int
 ) -> None:  # fmt: skip
     """Exponentials in `e` to gradients: p_j times the slope, and -(1 - p_j) times it for the row's own class."""
     for r in range(n):
         x = e[int(at[r]) * SIDE + r]
-        own[r] = select(outer[r] == 0.0, 0.0, bend[r] * x - steep[r] * without(x, others[r]))
+        slope = (total[r] - steep[r]) * x - steep[r] * without(x, others[r])
+        own[r] = select(outer[r] == 0.0, 0.0, factor[r] * slope)
     for j in range(k):
         for r in range(n):
-            e[j * SIDE + r] = select(outer[r] == 0.0, 0.0, (steep[r] + bend[r]) * e[j * SIDE + r])
+            e[j * SIDE + r] = select(outer[r] == 0.0, 0.0, factor[r] * (total[r] * e[j * SIDE + r]))
     for r in range(n):
         e[int(at[r]) * SIDE + r] = own[r]
 
@@ -245,7 +246,7 @@ def _by_share(
         lse = m[r] + log_of_sum(m[r], others[r])
         extra = select(zeta == 0.0, 0.0, zeta * lse)
         value[r] = select(outer[r] != 0.0, outer[r] * (value[r] + select(zeta == 0.0, 0.0, extra * lse)), 0.0)
-        m[r] = outer[r] * scale / (1.0 + others[r])
+        m[r] = outer[r] * scale * (1.0 / (1.0 + others[r]))
         total[r] += 2.0 * extra
     for j in range(k):
         for r in range(n):
@@ -283,11 +284,12 @@ def many_by_label(
         if valued:
             v[row] = value
         if graded:
-            factor = outer * scale / (1.0 + others)
-            steep, bend, x = table[k + label] * slope, 2.0 * extra, table[5 * k + label]
+            factor = outer * scale * (1.0 / (1.0 + others))
+            steep, x = table[k + label] * slope, table[5 * k + label]
+            total = steep + 2.0 * extra
             for j in range(k):
-                g[row * k + j] = select(outer == 0.0, 0.0, (factor * (steep + bend)) * table[5 * k + j])
-            own = factor * (bend * x - steep * without(x, others))
+                g[row * k + j] = select(outer == 0.0, 0.0, factor * (total * table[5 * k + j]))
+            own = factor * ((total - steep) * x - steep * without(x, others))
             g[row * k + label] = select(outer == 0.0, 0.0, own)
     return sums[0] + sums[1], outside
 
@@ -326,7 +328,7 @@ def many_by_share(
         _add(sums, value)
         if valued:
             v[row] = value
-        factor = outer * scale / (1.0 + others)
+        factor = outer * scale * (1.0 / (1.0 + others))
         total += 2.0 * extra
         for j in range(k if graded else 0):
             x, u = table[5 * k + j], table[6 * k + j]

@@ -1,0 +1,295 @@
+"""The row-wise tier: losses whose row has a vector of predictions, one a class or category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from losskit.base import Evaluated, Partial, Reduction
+from losskit.border import as_arrays, weights_like
+from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
+from losskit.evaluate import EMPTY, REDUCTIONS, weight_sum
+from losskit.links import SOFTMAX, Link
+
+Array = Any
+_CHUNK = 1 << 16  # scores of which temporaries are made at a time
+_PARTS = ("value", "gradient", "hessian")
+_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A call's arrays as rows: scores (n, k), targets (n,) or (n, k), weights (n,) or None, and how they came."""
+
+    y: np.ndarray
+    f: np.ndarray
+    w: np.ndarray | None
+    shape: tuple[int, ...]  # of the rows as the caller has them
+    axis: int
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the targets are labels, not shares."""
+        return self.y.ndim == 1
+
+    def shaped(self, part: str) -> tuple[int, ...]:
+        """The shape in which the caller gets a part."""
+        k = self.f.shape[1]
+        if part == "gradient":
+            return np.moveaxis(np.broadcast_to(0, (*self.shape, k)), -1, self.axis).shape
+        return self.shape if part == "value" else (*self.shape, k, k)
+
+
+class Rowwise(Evaluated):
+    """A loss of one row: a label or shares of k classes, and k predictions along `axis`.
+
+    Subclasses write `rows(self, y, f, order)`: the losses (n,) of targets y (labels (n,), or shares (n, k)) and
+    predictions f (n, k), with `order` 1 their gradients (n, k) too, with 2 their Hessians (n, k, k) as well.
+    """
+
+    link: ClassVar[Link] = SOFTMAX
+    takes: ClassVar[str] = "labels or shares"  # or "labels", "shares", "numbers": what targets may be
+    axis = -1  # a parameter of each loss, its last
+
+    def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
+        """Losses, gradients and Hessians of rows, as far as `order` asks."""
+        raise CapabilityError(f"{type(self).__name__} has no rows: define rows(self, y, f, order)")
+
+    def __call__(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, out: Array | None = None, empty: str = "nan",
+    ) -> Any:
+        """The loss of predictions `f` for targets `y`.
+
+        Parameters
+        ----------
+        y : array_like
+            Labels 0 ... k - 1 of any integer dtype, in f's shape without the axis of classes; or shares (one-hot or
+            soft targets) in f's shape, each row with sum 1.
+        f : array_like
+            Predictions, k along `axis`.
+        sample_weight : array_like, optional
+            Nonnegative, a weight a row, or 1-D along the rows' first axis. A row of weight 0 counts for nothing.
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            sum(w L) / sum(w u), sum(w L), each w L, or sum(w L) / number of rows; u is the row's class weight, 1
+            without class weights, 0 for a label that is ignored.
+        out : ndarray, optional
+            Filled with the rows' losses and returned, for reduction "none".
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all.
+
+        Returns
+        -------
+        float, or ndarray of the rows' shape for reduction "none"
+
+        Raises
+        ------
+        DomainError, ShapeError, ParameterError, CapabilityError
+        """
+        return super().__call__(y, f, sample_weight, reduction, out=out, empty=empty)
+
+    def hessian_diagonal(
+        self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, empty: str = "nan",
+    ) -> Any:
+        """The diagonal of each row's Hessian, of f's shape."""
+        hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
+        last = np.diagonal(hessian, axis1=-2, axis2=-1)
+        return np.moveaxis(last, -1, self.axis).copy()
+
+    def hvp(
+        self, y: Array, f: Array, v: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
+        *, empty: str = "nan",
+    ) -> Any:
+        """Each row's Hessian times its part of `v`, of f's shape."""
+        v = as_arrays(v=v)[0]
+        if np.shape(v) != np.shape(f):
+            raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
+        hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
+        product = np.einsum("...ij,...j->...i", hessian, np.moveaxis(v, self.axis, -1))
+        return np.moveaxis(product, -1, self.axis)
+
+    def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
+        """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
+        given = self._rows_of(y, f, sample_weight)
+        value = self._evaluate(y, f, sample_weight, "sum", ("value",), None, "nan")[0]
+        w = self.row_weights(given)
+        return Partial(value, float(len(given.f)) if w is None else float(np.sum(w, dtype=np.float64)))
+
+    def predict(self, f: Array) -> Any:
+        """The probability of each class, of f's shape."""
+        return self.link.to_prediction(np.moveaxis(as_arrays(f=f)[0], self.axis, -1)).swapaxes(-1, self.axis)
+
+    # -- below: how the above is done
+
+    def row_weights(self, given: Rows) -> np.ndarray | None:
+        """What each row counts in a mean, its sample weight included; None if every row counts 1."""
+        return given.w
+
+    def _evaluate(
+        self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
+        empty: str, curvature: str | None = None,
+    ) -> Any:
+        if reduction not in REDUCTIONS or empty not in EMPTY:
+            known, name = (REDUCTIONS, "reduction") if reduction not in REDUCTIONS else (EMPTY, "empty")
+            raise ParameterError(f"{name}={locals()[name]!r} is not known; use one of {', '.join(map(repr, known))}")
+        given = self._rows_of(y, f, sample_weight)
+        divisor = self._divisor(given, reduction, empty)
+        summed = reduction != "none" and want[0] == "value"
+        parts = want[1:] if summed else want
+        targets = _targets(out, parts, given)
+        found = {name: _room(given, name, targets.get(name)) for name in parts}
+        total = self._fill(given, found, 1.0 / divisor if divisor else 1.0, summed, curvature)
+        results = {name: self._shaped(given, name, found[name]) for name in parts}
+        if summed:
+            results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else float("nan")
+        for name, target in targets.items():
+            if not np.may_share_memory(target, found[name]):
+                target[...] = results[name]
+            results[name] = target
+        return [results[name] for name in want]
+
+    def _shaped(self, given: Rows, name: str, x: np.ndarray) -> np.ndarray:
+        shaped = x.reshape(*given.shape, *x.shape[1:])
+        return np.moveaxis(shaped, -1, self.axis) if name == "gradient" else shaped
+
+    def _divisor(self, given: Rows, reduction: str, empty: str) -> float:
+        if reduction not in ("mean", "mean_over_rows"):
+            return 1.0
+        w = self.row_weights(given) if reduction == "mean" else None
+        divisor = float(len(given.f)) if w is None else float(np.sum(w, dtype=np.float64))
+        if not divisor and empty == "raise":
+            raise DomainError(
+                f"{type(self).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
+                'or ask for empty="zero" or reduction="sum"'
+            )
+        return divisor
+
+    def _fill(
+        self, given: Rows, found: dict[str, np.ndarray], scale: float, summed: bool, curvature: str | None
+    ) -> float:
+        """The rows of each part into `found`, by `rows` in float64 and in chunks; the sum of the weighted losses."""
+        order = max(_PARTS.index(part) for part in (*found, "value"))
+        n, k = given.f.shape
+        step = max(1, _CHUNK // (k * k if order == 2 else k))
+        total = 0.0
+        for first in range(0, n, step):
+            some = slice(first, first + step)
+            w = None if given.w is None else given.w[some].astype(np.float64)
+            y, f = given.y[some], given.f[some].astype(np.float64)
+            self.check_rows(y, f, w, first)
+            with np.errstate(all="ignore"):  # infinities are meant
+                made = dict(zip(_PARTS, self.rows(y, f, order), strict=False))
+                values = _weighted(made["value"], w, 1.0)
+                total += float(values.sum())
+                for part, target in found.items():
+                    target[some] = values if part == "value" else _weighted(made[part], w, scale)
+        return total
+
+    def check_rows(self, y: np.ndarray, f: np.ndarray, w: np.ndarray | None, first: int) -> None:
+        """Raise DomainError naming the first row, counted from `first`, whose target is none."""
+        counts = np.ones(len(f), bool) if w is None else w != 0
+        if y.ndim == 1:
+            bad = counts & ~((y >= 0) & (y < f.shape[1]) & (np.floor(y) == y))
+            said = f"labels 0 ... {f.shape[1] - 1}, for f has {f.shape[1]} classes"
+        else:
+            off = np.abs(y.sum(axis=1) - 1.0) > _OFF
+            bad = counts & (off | ~(y >= 0).all(axis=1))
+            said = "rows of shares >= 0 that sum to 1"
+        if bad.any():
+            at = int(np.argmax(bad))
+            value = float(y[at]) if y.ndim == 1 else f"{np.array2string(y[at], precision=6, threshold=6)}"
+            hint = "Count classes from 0, leave out unlabelled rows by weight 0, or name their label as ignore_index"
+            raise DomainError(
+                f"{type(self).__name__} needs {said}; y[{at + first}] = {value} ({int(bad.sum())} of {len(bad)} rows "
+                f"{'is' if bad.sum() == 1 else 'are'} none). "
+                + (hint if y.ndim == 1 else "Divide each row by its sum, if shares are meant")
+            )
+        if self.prediction_domain.bounded:
+            wrong = counts[:, None] & ~(self.prediction_domain.contains(f) | np.isnan(f))
+            if wrong.any():
+                row, j = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+                raise DomainError(
+                    f"{type(self).__name__} needs {self.prediction_domain.describe('f')}; f[{row + first}, {j}] = "
+                    f"{float(f[row, j])!r} ({int(wrong.sum())} of {wrong.size} values are outside). If f holds raw "
+                    "scores, use SoftmaxCrossEntropy, or turn them into probabilities first"
+                )
+
+    def _rows_of(self, y: Array, f: Array, sample_weight: Array | None) -> Rows:
+        """The border: arrays of one kind, labels or shares, rows first."""
+        y, f, w = as_arrays(y=y, f=f, sample_weight=sample_weight)
+        if not -f.ndim <= self.axis < f.ndim:
+            raise ShapeError(f"f has shape {f.shape}: there is no axis {self.axis} of classes")
+        moved = np.moveaxis(f, self.axis, -1)
+        shape, k = moved.shape[:-1], moved.shape[-1]
+        if k < 2:
+            raise ShapeError(
+                f"f has shape {f.shape}, {k} along axis {self.axis}: a loss of classes needs two or more; "
+                "for one score a row use Logistic"
+            )
+        if f.dtype.kind != "f":
+            moved = moved.astype(np.float64)
+        if y.shape == shape:
+            targets, kind = y.reshape(-1), "labels"
+        elif y.shape == f.shape:
+            targets, kind = np.moveaxis(y, self.axis, -1).reshape(-1, k), "shares"
+        else:
+            raise ShapeError(
+                f"y has shape {y.shape} and f has shape {f.shape}; y must have shape {shape} (a label a row) or "
+                f"{f.shape} (a share of each class)"
+            )
+        if kind not in self.takes:
+            raise ShapeError(f"{type(self).__name__} takes {self.takes} as y; y has shape {y.shape}, which are {kind}")
+        if w is not None:
+            w = weights_like(w, np.broadcast_to(0, shape)).reshape(-1)
+            weight_sum(w)
+        return Rows(targets, moved.reshape(-1, k), w, shape, self.axis)
+
+
+def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
+    """The share of each class, from labels or as given."""
+    return ((y[:, None] == np.arange(classes)) if y.ndim == 1 else y).astype(np.float64)
+
+
+def diagonals(d: np.ndarray, order: int) -> np.ndarray:
+    """Diagonal matrices (n, k, k) of the rows of `d`; `d` itself if no Hessian is asked."""
+    return d[:, :, None] * np.eye(d.shape[1]) if order == 2 else d
+
+
+def _weighted(x: np.ndarray, w: np.ndarray | None, scale: float) -> np.ndarray:
+    if w is None:
+        return x * scale if scale != 1.0 else x
+    w = w.reshape(-1, *[1] * (x.ndim - 1))
+    return np.where(w == 0, 0.0, (w * scale) * x)
+
+
+def _targets(out: Any, parts: tuple[str, ...], given: Rows) -> dict[str, Any]:
+    """The caller's arrays for the parts, checked."""
+    if out is None:
+        return {}
+    arrays = list(out) if isinstance(out, (tuple, list)) else [out]
+    if len(arrays) != len(parts):
+        raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(parts)}: {', '.join(parts) or 'none'}")
+    for name, target in zip(parts, arrays, strict=True):
+        if not isinstance(target, np.ndarray) or not target.flags.writeable:
+            raise CapabilityError(f"out for the {name} must be a writable NumPy array; got {type(target).__name__}")
+        wanted = given.shaped(name)
+        if target.shape != wanted or target.dtype != given.f.dtype:
+            raise ShapeError(
+                f"out for the {name} has shape {target.shape} and dtype {target.dtype}; it must have shape {wanted} "
+                f"and dtype {given.f.dtype}"
+            )
+    return dict(zip(parts, arrays, strict=True))
+
+
+def _room(given: Rows, name: str, target: Any) -> np.ndarray:
+    """Where the rows of a part go: the caller's array if its rows lie one after the other and spoil nothing."""
+    n, k = given.f.shape
+    shape = (n, k, k)[: _PARTS.index(name) + 1]
+    if target is not None and target.flags.c_contiguous and target.shape[len(given.shape) :] == shape[1:]:
+        read = (given.y, given.f, given.w)
+        if not any(x is not None and np.may_share_memory(x, target) for x in read):
+            return target.reshape(shape)
+    return np.empty(shape, given.f.dtype)
