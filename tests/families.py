@@ -19,8 +19,13 @@ def one_of_each_kind() -> dict[str, type[Pointwise]]:
 
 
 _FAST = one_of_each_kind()
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    together = pytest.mark.xdist_group(name)  # two processes would compile the same kernels at the same time
+    return [together] if name in _FAST else [together, pytest.mark.slow]
+
+
 # names of all losses; those that are not the first of their kind are marked slow
-EACH_NAME = [pytest.param(name, marks=[] if name in _FAST else pytest.mark.slow) for name in losses()]
-EACH_LOSS = [
-    pytest.param(cls(), id=name, marks=[] if name in _FAST else pytest.mark.slow) for name, cls in losses().items()
-]
+EACH_NAME = [pytest.param(name, marks=_marks(name)) for name in losses()]
+EACH_LOSS = [pytest.param(cls(), id=name, marks=_marks(name)) for name, cls in losses().items()]

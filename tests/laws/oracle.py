@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -11,7 +12,8 @@ import numpy as np
 from losskit.base import Margin, Pointwise, Residual
 from losskit.calculus.derive import derivative
 from losskit.calculus.exact import evaluate
-from losskit.calculus.graph import symbol
+from losskit.calculus.graph import Node, symbol
+from losskit.tracing import Structure, twin_of
 
 OUTPUTS = ("value", "gradient", "hessian")
 
@@ -21,22 +23,25 @@ def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
 
     Residual losses are taken at r = fl(f - y), margin losses at m.
     """
-    node = loss.written()
     values = {k: v for k, v in loss.parameters.items() if v is not None}
     sign = 1.0
     if isinstance(loss, Residual):
-        variable = symbol("r")
         values["r"] = f - y
     elif isinstance(loss, Margin):
-        variable = symbol("m")
         values["m"] = y * f
         sign = y if output == "gradient" else 1.0
     else:
-        variable = symbol("f")
         values |= {"y": y, "f": f}
+    return evaluate(_graph(loss._structure(), output), values) * sign
+
+
+@cache
+def _graph(structure: Structure, output: str) -> Node:
+    twin = twin_of(structure)
+    node, variable = twin.written(), symbol((*twin.variables, "f")[0])
     for _ in range(OUTPUTS.index(output)):
         node = derivative(node, variable)
-    return evaluate(node, values) * sign
+    return node
 
 
 def ulp(x: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from losskit.base import Pointwise
 from losskit.registry import losses
 from losskit.traits import Traits
-from tests.laws.array_laws import by_arrays, contradictions
+from tests.laws.array_laws import by_arrays, contradictions, remembered
 from tests.laws.points import parameter_sets
 
 
@@ -47,6 +47,6 @@ def _flips(claimed: Traits) -> list[Traits]:
 @pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
 def test_a_flipped_trait_is_refuted(cls: type[Pointwise]):
     loss = cls(0.7) if "level" in cls.__dataclass_fields__ else cls()
-    evaluate = by_arrays(loss.trace(), loss)
+    evaluate = remembered(by_arrays(loss.trace(), loss))
     for claim in _flips(loss.traits()):
         assert contradictions(loss, claim, evaluate), claim

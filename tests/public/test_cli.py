@@ -124,7 +124,7 @@ def test_show_names_other_libraries(run):
     assert 'catboost.CatBoostRegressor(loss_function="RMSE") = 0.5 ours' in out
 
 
-@pytest.mark.parametrize("name", losses())
+@pytest.mark.parametrize("name", EACH_NAME)
 def test_show_writes_a_page_that_needs_nothing_else(run, tmp_path, name):
     path = tmp_path / "page.html"
     code, out, _ = run("show", name, "--html", str(path), "--no-plot")

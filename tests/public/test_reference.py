@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 import subprocess
 import sys
+import xml.dom.minidom
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -47,8 +49,13 @@ def test_every_loss_has_a_page_with_all_of_it(site):
         assert text.count("<math") == 3, name
         for part in ("Use it when", "Avoid it when", "Source.", "Derivatives", "LaTeX", f"losskit.{name}"):
             assert part in text, (name, part)
+        pictures = re.findall(r"<math.*?</math>", text)
         if len(cls.outputs) == 1:
             assert f"{name}.svg" in text
+            pictures.append((site / "_images" / f"{name}.svg").read_text())
+        for picture in pictures:
+            xml.dom.minidom.parseString(picture)
+            assert not re.findall(r"""<script|(?:src|href)=["'](?!#)|url\((?!#)""", picture), name
     huber = (site / "losses" / "Huber.html").read_text()
     assert "torch.nn.SmoothL1Loss(beta=1.0)(f, y)" in huber.replace("<span class=\"pre\">", "").replace("</span>", "")
     assert 'href="https://doi.org/10.1214/aoms/1177703732"' in huber

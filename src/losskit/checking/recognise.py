@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -28,25 +28,26 @@ _NICE = sorted({a / b for a in range(1, 13) for b in (1, 2, 3, 4, 5, 6, 8, 10, 1
 
 def recognise(rows: Rows, order: int, eps: float) -> Reference | None:
     """The simplest loss of ours that `rows` (values for order 0, gradients for 1) is a multiple of, or None."""
-    seen: dict[Kind, tuple[Array, Array, Array]] = {}
+    seen: dict[Kind, tuple[Array, Array]] = {}
     found: list[tuple[Any, Reference]] = []
     shifts = _of_the_residual(rows, eps)  # a squared error is Brier's on [0, 1], and a margin's at -1 and 1
     signs = shifts or _of_signs(rows, eps)
     for place, cls in enumerate(losses().values()):
         if len(cls.outputs) > 1 or (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
             continue
-        for tried, loss in enumerate(_settings(cls)):
-            kind = Kind.of(loss)
+        for tried, (kind, settings, wanted) in enumerate(_candidates(cls, order)):  # type: ignore[arg-type]
             if kind not in seen:
                 y, f = ordinary(kind)
-                seen[kind] = (y, f, rows(y, f))
-            y, f, got = seen[kind]
+                seen[kind] = y, rows(y, f)
+            y, got = seen[kind]
             if np.isfinite(got).mean() < 0.7:
                 break
-            fit = _fit(y, got, _reference_rows(loss, y, f, order), order, eps)
+            fit = _first_fit(y, got, wanted, order, eps)
             if fit is not None:
-                plain = (fit[1], fit[0] < 0, abs(fit[0]) not in _NICE[:40], tried > 0, len(loss.parameters), place)
-                found.append((plain, Reference(loss, *fit)))
+                at, factor, offset = fit
+                later = tried + at > 0  # not as it comes
+                plain = (offset, factor < 0, abs(factor) not in _NICE[:40], later, len(cls().parameters), place)
+                found.append((plain, Reference(settings[at], factor, offset)))
                 break
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
@@ -70,6 +71,16 @@ def _of_signs(rows: Rows, eps: float) -> bool:
         return True
     close = partial(np.allclose, one, rtol=1e3 * eps, atol=1e3 * eps, equal_nan=True)
     return bool(close(same) or close(scaled) or not np.isfinite(same).any())
+
+
+@cache
+def _candidates(cls: type[Pointwise], order: int) -> list[tuple[Kind, list[Pointwise], Array]]:
+    """The settings of a class that follow each other and take the same, and their numbers at its ordinary rows."""
+    found = []
+    for kind, group in itertools.groupby(_settings(cls), Kind.of):
+        settings, (y, f) = list(group), ordinary(kind)
+        found.append((kind, settings, np.array([_reference_rows(loss, y, f, order) for loss in settings])))
+    return found
 
 
 def _settings(cls: type[Pointwise]) -> Iterator[Pointwise]:
@@ -108,26 +119,35 @@ def _reference_rows(loss: Pointwise, y: Array, f: Array, order: int) -> Array:
 _compiled: dict[Any, Any] = {}
 
 
-def _fit(y: Array, got: Array, wanted: Array, order: int, eps: float) -> tuple[float, bool] | None:
-    """Factor, and whether a term of y alone is left over; None if `got` is no multiple of `wanted`."""
+def _first_fit(y: Array, got: Array, wanted: Array, order: int, eps: float) -> tuple[int, float, bool] | None:
+    """Of the first line of `wanted` that `got` is a multiple of: place, factor, whether a term of y alone is left."""
     usable = np.isfinite(got) & np.isfinite(wanted)
-    if usable.sum() < 6 or not np.ptp(wanted[usable]) > 0:
-        return None
-    y, got, wanted = y[usable], got[usable], wanted[usable]
     within = max(1e-9, 30 * eps)
-    factor = float(got @ wanted / (wanted @ wanted))
-    if np.allclose(got, factor * wanted, rtol=within, atol=within * np.abs(got).max() * 1e-3):
-        return (_nice(factor, within), False) if factor else None
-    if order:
+    g, w = np.where(usable, got, 0.0), np.where(usable, wanted, 0.0)
+    with np.errstate(all="ignore"):
+        varied = np.where(usable, wanted, -np.inf).max(1) > np.where(usable, wanted, np.inf).min(1)
+        known = varied & (usable.sum(1) >= 6)
+        factors, plain = _multiples(g, w, within, 1e-3 * within)
+        fits, offset = known & plain & (factors != 0), np.zeros(len(w), bool)
+        if not order:
+            same = (y[:, None] == y) & usable[:, None, :]
+            first = np.argmax(same, axis=2)  # the first usable row of the same target
+            a, b = (np.where(usable, x - np.take_along_axis(x, first, 1), 0.0) for x in (g, w))
+            others, close = _multiples(a, b, within, within)
+            offset = known & ~plain & close & (others != 0)
+            factors = np.where(offset, others, factors)
+    places = np.flatnonzero(fits | offset)
+    if not places.size:
         return None
-    first = np.array([np.argmax(y == each) for each in y])  # the first row of the same target
-    a, b = got - got[first], wanted - wanted[first]
-    if not (b @ b > 0):
-        return None
-    factor = float(a @ b / (b @ b))
-    if factor and np.allclose(a, factor * b, rtol=within, atol=within * np.abs(a).max()):
-        return _nice(factor, within), True
-    return None
+    at = int(places[0])
+    return at, _nice(float(factors[at]), within), bool(offset[at])
+
+
+def _multiples(got: Array, wanted: Array, rtol: float, atol: float) -> tuple[Array, Array]:
+    """The factor of each line by least squares, and whether `got` is that multiple of it."""
+    factors = (got * wanted).sum(1) / (wanted * wanted).sum(1)
+    nearest = factors[:, None] * wanted
+    return factors, np.isclose(got, nearest, rtol, atol * np.abs(got).max(1, keepdims=True)).all(1)
 
 
 def _nice(factor: float, within: float) -> float:

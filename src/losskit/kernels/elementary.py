@@ -17,7 +17,10 @@ from numba.extending import intrinsic
 
 from losskit.kernels.select import select
 
-scalar = njit(forceinline=True, error_model="numpy")
+# no wrappers: kernels alone call them, and each would hold the body once more, to be compiled
+scalar = njit(  # type: ignore[call-overload]
+    forceinline=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 Pair = tuple[float, float]
 

@@ -43,12 +43,14 @@ _FORMULAS: tuple[tuple[str, Any], ...] = (("value", "value"), ("gradient", "grad
 def svg_plot(loss: Pointwise) -> str:
     """The loss's figure as an `<svg>` element; empty for several outputs, which are not drawn."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     if len(loss.outputs) != 1:
         return ""
     with mpl.rc_context(_STYLE):
         text = io.StringIO()
-        loss.plot().savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+        # savefig would draw it twice
+        FigureCanvasSVG(loss.plot()).print_svg(text, metadata={"Date": None, "Creator": None})
     whole = text.getvalue()
     return whole[whole.index("<svg") :]
 
