@@ -89,6 +89,19 @@ from losskit.losses.margin import (
     Unhinged as Unhinged,
     ZeroOne as ZeroOne,
 )
+from losskit.losses.multiclass import (
+    BalancedSoftmax as BalancedSoftmax,
+    BrierScore as BrierScore,
+    CategoricalCrossEntropy as CategoricalCrossEntropy,
+    ClassBalanced as ClassBalanced,
+    CrammerSinger as CrammerSinger,
+    FocalSoftmax as FocalSoftmax,
+    LDAM as LDAM,
+    LogitAdjustedSoftmax as LogitAdjustedSoftmax,
+    SoftmaxCrossEntropy as SoftmaxCrossEntropy,
+    Sparsemax as Sparsemax,
+    WestonWatkins as WestonWatkins,
+)
 from losskit.losses.noisy import (
     BackwardCorrection as BackwardCorrection,
     BiTempered as BiTempered,
@@ -148,6 +161,9 @@ from losskit.registry import (
     find_losses as find_losses,
     get as get,
 )
+from losskit.rowwise import (
+    Rowwise as Rowwise,
+)
 from losskit.selection.findings import (
     Findings as Findings,
     profile as profile,
@@ -157,6 +173,9 @@ from losskit.selection.outcome import (
 )
 from losskit.selection.run import (
     select as select,
+)
+from losskit.softmax import (
+    Softmax as Softmax,
 )
 from losskit.solvers.joint_scale import (
     JointScale as JointScale,

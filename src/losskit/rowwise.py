@@ -104,11 +104,11 @@ class Rowwise(Evaluated):
         *, empty: str = "nan",
     ) -> Any:
         """Each row's Hessian times its part of `v`, of f's shape."""
-        v = as_arrays(v=v)[0]
+        (v,) = as_arrays(v=v)
         if np.shape(v) != np.shape(f):
             raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
-        product = np.einsum("...ij,...j->...i", hessian, np.moveaxis(v, self.axis, -1))
+        product = np.einsum("...ij,...j->...i", hessian, np.moveaxis(np.asarray(v), self.axis, -1))
         return np.moveaxis(product, -1, self.axis)
 
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
@@ -120,7 +120,8 @@ class Rowwise(Evaluated):
 
     def predict(self, f: Array) -> Any:
         """The probability of each class, of f's shape."""
-        return self.link.to_prediction(np.moveaxis(as_arrays(f=f)[0], self.axis, -1)).swapaxes(-1, self.axis)
+        (scores,) = as_arrays(f=f)
+        return np.moveaxis(self.link.to_prediction(np.moveaxis(np.asarray(scores), self.axis, -1)), -1, self.axis)
 
     # -- below: how the above is done
 
@@ -142,7 +143,7 @@ class Rowwise(Evaluated):
         targets = _targets(out, parts, given)
         found = {name: _room(given, name, targets.get(name)) for name in parts}
         total = self._fill(given, found, 1.0 / divisor if divisor else 1.0, summed, curvature)
-        results = {name: self._shaped(given, name, found[name]) for name in parts}
+        results: dict[str, Any] = {name: self._shaped(given, name, found[name]) for name in parts}
         if summed:
             results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else float("nan")
         for name, target in targets.items():

@@ -23,6 +23,8 @@ LAYERS = [
     ("border", "evaluate"),
     ("parameters", "traits", "tracing"),
     ("base",),
+    ("rowwise",),
+    ("softmax",),
     ("losses", "penalties", "combine", "constants"),
     ("registry",),
     ("own",),

@@ -41,10 +41,7 @@ def test_the_kernel_computes_what_the_array_body_does(loss):
 
 @every
 def test_nan_in_is_nan_out(loss):
-    if loss.prediction_domain.bounded:
-        f = np.full((2, 4), 0.25)
-    else:
-        f = np.zeros((2, 4))
+    f = np.full((2, 4), 0.25) if loss.prediction_domain.bounded else np.zeros((2, 4))
     f[1, 2] = np.nan
     value, gradient = loss.value_and_gradient([2, 2], f, reduction="none")
     assert np.isnan(value).tolist() == [False, True]
@@ -256,7 +253,8 @@ def test_two_classes_are_the_logistic_loss():
     want = lk.Logistic().value_and_gradient(y, z, reduction="none")
     np.testing.assert_allclose(value, want[0], rtol=1e-15)
     np.testing.assert_allclose(gradient[:, 1], want[1], rtol=1e-15)
-    np.testing.assert_allclose(S.hessian(y, f, reduction="none")[:, 1, 1], lk.Logistic().hessian(y, z, reduction="none"))
+    bend = S.hessian(y, f, reduction="none")[:, 1, 1]
+    np.testing.assert_allclose(bend, lk.Logistic().hessian(y, z, reduction="none"))
 
 
 @pytest.mark.parametrize("k", [2, 5, 16, 17, 100])

@@ -35,7 +35,7 @@ def recognise(rows: Rows, order: int, eps: float) -> Reference | None:
     for place, cls in enumerate(losses().values()):
         if len(cls.outputs) > 1 or (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
             continue
-        for tried, (kind, settings, wanted) in enumerate(_candidates(cls, order)):  # type: ignore[arg-type]
+        for tried, (kind, settings, wanted) in enumerate(_candidates(cls, order)):
             if kind not in seen:
                 y, f = ordinary(kind)
                 seen[kind] = y, rows(y, f)

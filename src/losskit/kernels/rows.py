@@ -80,12 +80,12 @@ class CostProgram:
 _functions: dict[tuple[CostProgram, bool, bool, bool], Function] = {}
 
 
-def _made(program: CostProgram, *shape: bool) -> Function:
-    key = (program, *shape)
+def _made(program: CostProgram, narrow: bool, labelled: bool, shared: bool) -> Function:
+    key = (program, narrow, labelled, shared)
     if key not in _functions:
         with lock:
             if key not in _functions:
-                source, used = program.source(*shape)
+                source, used = program.source(narrow, labelled, shared)
                 _functions[key] = function_of(source, used, len(_NUMBERS) + len(program.parameters))
     return _functions[key]
 
@@ -130,8 +130,8 @@ def run_rows(
         buffers = [x if x is None or x.dtype == dtype else np.empty(x.shape, dtype) for x in targets]
         va, ga = (_NOTHING if x is None else x for x in buffers)
         function(
-            ya, fa, wa, part, va, ga, table, scale * setting.rate, last - first, 0, len(part) // 2, block, k, w is not None,
-            v is not None, g is not None, setting.rate, setting.zeta, setting.kept, *parameters,
+            ya, fa, wa, part, va, ga, table, scale * setting.rate, last - first, 0, len(part) // 2, block, k,
+            w is not None, v is not None, g is not None, setting.rate, setting.zeta, setting.kept, *parameters,
         )  # fmt: skip
         for target, buffer in zip(targets, buffers, strict=True):
             if target is not None and target is not buffer:

@@ -52,7 +52,7 @@ class SoftmaxCrossEntropy(Softmax):
     nothing. Scores are divided by `temperature`; `z_loss` times the square of log sum exp comes on top.
     """
 
-    source = "Bridle (1990), doi:10.1007/978-3-642-76153-9_28; smoothing Szegedy et al. (2016), doi:10.1109/CVPR.2016.308"
+    source = "Bridle (1990), doi:10.1007/978-3-642-76153-9_28; Szegedy et al. (2016), doi:10.1109/CVPR.2016.308"
     use = "Probabilities of several classes are wanted; the first choice for linear models, boosters and networks."
     avoid = "Some labels are plainly wrong (a confident error costs without bound), or a row may have several classes."
     class_weight: OptionalPositives = None
@@ -155,9 +155,9 @@ class LDAM(Softmax):
 
 
 class ClassBalanced(Softmax):
-    """Softmax cross-entropy with rows weighted by the inverse of their class's effective number (1 - beta^n)/(1 - beta).
+    """Softmax cross-entropy with rows weighted by the inverse of their class's effective number.
 
-    The weights have mean 1 over the classes.
+    That of n rows is (1 - beta^n)/(1 - beta); the weights have mean 1 over the classes.
     """
 
     source = "Cui et al. (2019), doi:10.1109/CVPR.2019.00949"
@@ -178,7 +178,7 @@ class ClassBalanced(Softmax):
 
 
 class FocalSoftmax(Softmax):
-    """Softmax cross-entropy with well-classified rows turned down by (1 - p)^gamma, p the probability of their class."""
+    """Softmax cross-entropy with rows turned down by (1 - p)^gamma, p the probability of their own class."""
 
     source = "Lin et al. (2017), doi:10.1109/ICCV.2017.324"
     use = "A flood of easy rows, where the ranking of the hard ones matters."
