@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from losskit import registry
@@ -15,8 +15,10 @@ from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError
 from losskit.losses.binary import Logistic
+from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import SquaredError
 from losskit.penalties import Penalty
+from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise
 
@@ -32,7 +34,7 @@ class _Linear(BaseEstimator):
 
     def __init__(
         self,
-        loss: Pointwise | JointScale | str | None = None,
+        loss: Pointwise | Rowwise | JointScale | str | None = None,
         *,
         penalty: Penalty | None = None,
         fit_intercept: bool = True,
@@ -47,13 +49,13 @@ class _Linear(BaseEstimator):
         self.tol = tol
         self.max_iter = max_iter
 
-    def _loss(self) -> Pointwise | JointScale:
+    def _loss(self) -> Pointwise | Rowwise | JointScale:
         """The loss asked for, by value or by name."""
         if self.loss is None:
             return self._default()
         return registry.get(self.loss) if isinstance(self.loss, str) else self.loss
 
-    def _minimise(self, loss: Pointwise | JointScale, X: Array, y: Array, sample_weight: Any) -> None:
+    def _minimise(self, loss: Pointwise | Rowwise | JointScale, X: Array, y: Array, sample_weight: Any) -> None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         solution = minimise(
@@ -68,7 +70,8 @@ class _Linear(BaseEstimator):
     def _scores(self, X: Any) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return np.asarray(X @ np.ravel(self.coef_) + np.ravel(self.intercept_), dtype=np.float64)
+        scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
+        return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
 
 
 class LinearRegressor(RegressorMixin, _Linear):
@@ -120,9 +123,9 @@ class LinearRegressor(RegressorMixin, _Linear):
             If the loss is one of classes, or the solver does not fit the loss.
         """
         loss = self._loss()
-        if isinstance(loss, Pointwise) and loss.domain is SIGNS:
+        if isinstance(loss, Rowwise) or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
             raise CapabilityError(
-                f"{type(loss).__name__} is a loss of two classes; use LinearClassifier, or SquaredError here"
+                f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
         self._minimise(loss, X, y, sample_weight)
@@ -136,29 +139,29 @@ class LinearRegressor(RegressorMixin, _Linear):
 
 def _has_probabilities(model: LinearClassifier) -> bool:
     loss = getattr(model, "loss_", None) or model._loss()
-    if isinstance(loss, Pointwise) and loss.link.gives == "probability":
+    if not isinstance(loss, JointScale) and loss.link.gives == "probability":
         return True
     raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
 
 
 class LinearClassifier(ClassifierMixin, _Linear):
-    """A linear model of two classes with labels of any kind.
+    """A linear model of two classes or more, with labels of any kind.
 
     Minimises sum(w L(y, X coef + b)) / sum(w) + penalty(coef), the labels coded as the loss wants them: -1 and +1 for
-    losses of the margin, else 0 and 1.
+    losses of the margin, 0 and 1 for others of two classes, 0 ... k - 1 for row-wise losses of k classes.
 
     Parameters
     ----------
-    loss : Pointwise or str, optional
-        Logistic() by default.
+    loss : Pointwise, Rowwise or str, optional
+        By default Logistic() for two classes, SoftmaxCrossEntropy() for more.
     penalty, fit_intercept, solver, tol, max_iter
         As for LinearRegressor.
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
-    coef_ : ndarray of shape (1, n_features_in_)
-    intercept_ : ndarray of shape (1,)
+    classes_ : ndarray of shape (k,)
+    coef_ : ndarray of shape (1, n_features_in_), or (k, n_features_in_) for a row-wise loss, the classes' sum 0
+    intercept_ : ndarray of shape (1,) or (k,)
     loss_, solution_, n_iter_, n_features_in_, feature_names_in_ : as for LinearRegressor
     """
 
@@ -170,50 +173,58 @@ class LinearClassifier(ClassifierMixin, _Linear):
         Raises
         ------
         DomainError
-            If there are not exactly two classes.
+            If there is one class, or more classes than the loss has.
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
-        loss = self._loss()
-        if not isinstance(loss, Pointwise) or loss.link.gives == "number":
-            raise CapabilityError(f"{loss!r} is a loss of numbers; use LinearRegressor, or Logistic or Hinge here")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self._refuse_classes(y)
+        loss = self._fitting()
+        signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
         coded = codes.astype(np.float64)
-        self._minimise(loss, X, 2 * coded - 1 if loss.domain is SIGNS else coded, sample_weight)
-        self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
+        self._minimise(loss, X, 2 * coded - 1 if signs else coded, sample_weight)
+        if isinstance(loss, Pointwise):
+            self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self
 
-    def _refuse_classes(self, y: Array) -> None:
+    def _fitting(self) -> Pointwise | Rowwise:
+        """The loss to fit, if it is one of as many classes as there are."""
         count = len(self.classes_)
-        if count > 2:
-            # scikit-learn's checks look for this very sentence
-            raise DomainError(
-                f"Only binary classification is supported. The type of the target is {type_of_target(y)}; y holds "
-                f"{count} classes. Wrap the model in sklearn.multiclass.OneVsRestClassifier"
-            )
         if count < 2:
             raise DomainError(f"LinearClassifier needs two classes; y holds only one class, {self.classes_[0]!r}")
+        loss = SoftmaxCrossEntropy() if self.loss is None and count > 2 else self._loss()
+        if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
+            raise CapabilityError(f"{loss!r} is a loss of numbers; use LinearRegressor, or Logistic or Hinge here")
+        if count > 2 and isinstance(loss, Pointwise):
+            # scikit-learn's checks look for this very sentence
+            raise DomainError(
+                f"Only binary classification is supported. The type of the target is multiclass: y holds {count} "
+                f"classes, and {type(loss).__name__} is a loss of two. Use SoftmaxCrossEntropy, or wrap the model in "
+                "sklearn.multiclass.OneVsRestClassifier"
+            )
+        return loss
 
     def decision_function(self, X: Any) -> Array:
-        """The raw score of each row; positive means `classes_[1]`."""
-        return self._scores(X)
+        """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.ndim == 2 and len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
         """The label of each row."""
         scores = self._scores(X)
-        return np.asarray(self.classes_[(scores > 0).astype(np.intp)])
+        return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)])
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, for losses whose score tells it."""
         score = self._scores(X)
+        if score.ndim == 2:
+            return np.asarray(self.loss_.predict(score))
         # each from its own side, so that neither is rounded to 0 early
         return np.column_stack([self.loss_.predict(-score), self.loss_.predict(score)])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = self.loss is None or isinstance(self._loss(), Rowwise)
         return tags

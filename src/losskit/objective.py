@@ -324,6 +324,23 @@ class Objective:
         out[:p] = self.penalty.hessian_diagonal(np.zeros(p)) / self.design.scale**2
         return out
 
+    @property
+    def size(self) -> int:
+        """How many numbers `theta` has."""
+        return self.design.size
+
+    def scores(self, theta: Array) -> Array:
+        """The score of each row."""
+        return self.design.scores(theta)
+
+    def to_user(self, theta: Array) -> tuple[Array, float]:
+        """Coefficients and intercept in the user's units."""
+        return self.design.to_user(theta)
+
+    def from_user(self, coef: Array, intercept: float) -> Array:
+        """The inverse of `to_user`."""
+        return self.design.from_user(coef, intercept)
+
     def with_loss(self, loss: Pointwise) -> Objective:
         """The same data and penalty under another loss."""
         return Objective(loss, self.penalty, self.design.X, self.y, self.weights, self.design.intercept)

@@ -19,6 +19,7 @@ ESTIMATORS = [
     LinearClassifier(penalty=L2(0.01)),
     LinearClassifier(lk.Hinge(), penalty=L2(0.1)),
     LinearClassifier("squared_hinge"),
+    LinearClassifier(lk.SoftmaxCrossEntropy(), penalty=L2(0.01)),
 ]
 
 
@@ -96,7 +97,7 @@ def test_what_does_not_belong_together_is_refused():
     with pytest.raises(CapabilityError, match="LinearRegressor"):
         LinearClassifier(lk.Huber()).fit(X, y)
     with pytest.raises(DomainError, match="OneVsRest"):
-        LinearClassifier().fit(X, np.arange(len(y)) % 3)
+        LinearClassifier(lk.Logistic()).fit(X, np.arange(len(y)) % 3)
     with pytest.raises(DomainError, match="one class"):
         LinearClassifier().fit(X, np.ones(len(y)))
     with pytest.raises(DomainError, match=r"y\[5\] = -2\.0"):

@@ -34,6 +34,7 @@ LAYERS = [
     ("tables", "modelfile"),
     ("preprocess",),
     ("objective",),
+    ("class_objective",),
     ("solvers",),
     ("model",),
     ("estimators",),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
 from losskit.objective import Objective
+from losskit.rowwise import Rowwise
 from losskit.solvers import gradient_descent, lbfgs, newton, smoothing
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
@@ -50,11 +51,16 @@ def _not_two_pieces(objective: Objective) -> str | None:
     return 'it is not made of two straight pieces that meet at a perfect prediction; use solver="newton" or "lbfgs"'
 
 
+def _of_classes(objective: Objective) -> str | None:
+    several = isinstance(objective.loss, Rowwise)
+    return 'it has a score for each class; use solver="newton" or "lbfgs"' if several else None
+
+
 METHODS = {
     "newton": Method(newton.solve, 100, _kinked),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
     "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
-    "gradient_descent": Method(gradient_descent.solve, 10_000, lambda objective: None),
+    "gradient_descent": Method(gradient_descent.solve, 10_000, _of_classes),
 }
 
 
@@ -67,8 +73,8 @@ TABLE = (
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
          "the loss has kinks of a kind only subgradients handle; expect few digits"),
-    Rule("lbfgs", lambda o: o.design.size > NEWTON_COLUMNS,
-         f"the loss is smooth and there are more than {NEWTON_COLUMNS} columns, so a Gram matrix costs too much"),
+    Rule("lbfgs", lambda o: o.size > NEWTON_COLUMNS,
+         f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much"),
     Rule("lbfgs", lambda o: _traits(o).convex is None or _traits(o).differentiable is None,
          "little is known of the loss, so only its gradient is trusted; another start may end elsewhere"),
     Rule("newton", lambda o: _traits(o).convex is False,
@@ -99,15 +105,22 @@ def choose(objective: Objective, solver: str = "auto") -> tuple[str, str]:
     return solver, "asked for"
 
 
-def refuse_unfit(loss: Pointwise) -> None:
+def refuse_unfit(loss: Pointwise | Rowwise) -> None:
     """Raise CapabilityError for a loss that no linear model can be fitted with."""
     name = type(loss).__name__
-    if len(loss.outputs) != 1:
+    if isinstance(loss, Rowwise):
+        traits = loss.traits()
+        if not (traits.convex and traits.differentiable) or loss.axis != -1:
+            raise CapabilityError(
+                f"{loss!r} is not known to be convex and smooth along the last axis, which a linear model of many "
+                "classes needs; use SoftmaxCrossEntropy"
+            )
+    elif len(loss.outputs) != 1:
         raise CapabilityError(f"{name} predicts {len(loss.outputs)} numbers a row; a linear model here predicts one")
     if loss.prediction_domain.bounded:
         raise CapabilityError(
             f"{name} needs {loss.prediction_domain.describe('f')}, which a linear model's raw score does not keep to; "
-            "use the loss on scores instead (Logistic for BinaryCrossEntropy)"
+            "use the loss on scores instead (Logistic for BinaryCrossEntropy, SoftmaxCrossEntropy for many classes)"
         )
 
 

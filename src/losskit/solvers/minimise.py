@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
+from losskit.class_objective import ClassObjective
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.objective import Array, Objective, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
+from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale
 from losskit.solvers.choose import METHODS, choose, refuse_unfit
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
@@ -44,7 +45,7 @@ class Solution:
     """
 
     coef: Array
-    intercept: float
+    intercept: Any
     value: float
     certificate: float
     certificate_kind: CertificateKind
@@ -53,12 +54,12 @@ class Solution:
     solver: str
     why: str
     curve: tuple[float, ...]
-    loss: Pointwise
+    loss: Any
     scale: float | None = None
 
 
 def minimise(
-    loss: Pointwise | JointScale,
+    loss: Pointwise | Rowwise | JointScale,
     penalty: Penalty | None,
     X: Any,
     y: Any,
@@ -75,8 +76,9 @@ def minimise(
 
     Parameters
     ----------
-    loss : Pointwise or JointScale
-        A parameter "auto" is resolved on the residuals of a median fit.
+    loss : Pointwise, Rowwise or JointScale
+        A parameter "auto" is resolved on the residuals of a median fit. Of a row-wise loss y holds labels, and there
+        are coefficients (classes, columns) and an intercept a class.
     penalty : Penalty or None
     X : array_like of shape (rows, columns)
         float32 is kept as it is; everything is summed in float64.
@@ -112,10 +114,7 @@ def minimise(
     X, y, w = _border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
-        inner = loss.loss if isinstance(loss, JointScale) else loss
-        if inner._open():
-            inner = _resolved(inner, X, y, w, fit_intercept)
-        objective = Objective(inner, penalty, X, y, w, fit_intercept)
+        objective = _objective(loss, penalty, X, y, w, fit_intercept)
         theta = None if start is None else _start(objective, start)
         if isinstance(loss, JointScale):
             if solver not in ("auto", "newton"):
@@ -126,6 +125,19 @@ def minimise(
         else:
             solution = _solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
     return solution
+
+
+def _objective(
+    loss: Pointwise | Rowwise | JointScale, penalty: Penalty, X: Array, y: Array, w: Array | None, fit_intercept: bool
+) -> Any:
+    """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names."""
+    if isinstance(loss, Rowwise):
+        classes = int(max(np.nanmax(y), 1)) + 1
+        return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
+    inner = loss.loss if isinstance(loss, JointScale) else loss
+    if inner._open():
+        inner = _resolved(inner, X, y, w, fit_intercept)
+    return Objective(inner, penalty, X, y, w, fit_intercept)
 
 
 def _solved(objective: Objective, solver: str, theta: Array | None, control: Control) -> Solution:
@@ -140,7 +152,7 @@ def _solved(objective: Objective, solver: str, theta: Array | None, control: Con
 def _solution(
     objective: Objective, outcome: Outcome, control: Control, solver: str, why: str, scale: float | None = None
 ) -> Solution:
-    coef, intercept = objective.design.to_user(outcome.theta)
+    coef, intercept = objective.to_user(outcome.theta)
     loss = objective.loss if scale is None else JointScale(objective.loss).at(scale)
     if outcome.note:
         warnings.warn(f"{type(loss).__name__}: {outcome.note}", ConvergenceWarning, stacklevel=4)
@@ -192,21 +204,22 @@ def _resolved(loss: Pointwise, X: Array, y: Array, w: Array | None, fit_intercep
     return loss.resolve(median.design.scores(found.theta) - y, w)
 
 
-def _start(objective: Objective, start: Solution | tuple[Any, float]) -> Array:
-    coef, intercept = (start.coef, start.intercept) if isinstance(start, Solution) else start
-    coef = np.asarray(coef, dtype=np.float64)
-    if coef.shape != (objective.design.columns,) or not np.isfinite(coef).all() or not math.isfinite(intercept):
+def _start(objective: Any, start: Solution | tuple[Any, float]) -> Array:
+    given = (start.coef, start.intercept) if isinstance(start, Solution) else start
+    coef, intercept = (np.asarray(part, dtype=np.float64) for part in given)
+    wanted = [np.shape(part) for part in objective.to_user(objective.null)]
+    if [coef.shape, intercept.shape] != wanted or not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
         raise ShapeError(
-            f"start holds coefficients of shape {coef.shape}; it must be (coef, intercept) with "
-            f"{objective.design.columns} finite coefficients"
+            f"start holds coefficients of shape {coef.shape} and intercepts of shape {intercept.shape}; it must be "
+            f"(coef, intercept), finite numbers of shapes {wanted[0]} and {wanted[1]}"
         )
-    return objective.design.from_user(coef, float(intercept))
+    return objective.from_user(coef, intercept)
 
 
 def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
-    if not isinstance(loss, (Pointwise, JointScale)):
+    if not isinstance(loss, (Pointwise, Rowwise, JointScale)):
         raise CapabilityError(f'loss must be a loss such as Huber(delta=1.35) or losskit.get("huber"); got {loss!r}')
-    if isinstance(loss, Pointwise):
+    if not isinstance(loss, JointScale):
         refuse_unfit(loss)
     if penalty is not None and not isinstance(penalty, Penalty):
         raise CapabilityError(f"penalty must be a penalty such as L2(alpha=0.1), or None; got {penalty!r}")

@@ -109,7 +109,7 @@ def _is_quadratic(objective: Objective) -> bool:
 def _first(objective: Objective) -> Point:
     """The null model, or the solution of fewer rows if there are many and it is better."""
     rows = objective.design.rows
-    if rows >= max(_MANY, 50 * _STRIDE * objective.design.size) and not _is_quadratic(objective):
+    if rows >= max(_MANY, 50 * _STRIDE * objective.size) and not _is_quadratic(objective):
         fewer = objective.thinned(_STRIDE)
         found = solve(fewer, None, Control(tol=1e-3, max_iter=30))
         point = objective.evaluate(objective.adopt(fewer, found.theta), order=2)
@@ -126,10 +126,10 @@ def _at_infinity(objective: Objective, state: _State) -> str:
     step, damping = direction(state.hessian, state.point.gradient)
     if damping:
         return ""
-    reach = float(np.abs(objective.design.scores(step)).max(initial=0.0))
+    reach = float(np.abs(objective.scores(step)).max(initial=0.0))
     if reach < 0.1:
         return ""
-    if objective.loss.link.name == "logit":
+    if objective.loss.link.name in ("logit", "softmax"):
         return (
             "the classes are separated by a combination of columns (complete or quasi-complete separation), so the "
             "coefficients grow without bound; add a penalty such as L2(1e-3), or drop the column that gives labels away"

@@ -1,0 +1,167 @@
+"""The objective of a linear model of k classes, sum(w L(y, X B + b)) / sum(w) + penalty(B), for row-wise losses.
+
+`theta` is a block of standard units a class (see `losskit.objective`), one after the other; solvers see what they see
+of a model of one score. Scores that all rise alike change no loss of a softmax: the sum of the classes' blocks stays
+where it starts, at 0, and the Hessian is filled in along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from losskit.objective import Array, Design, Point, refuse_unfinite
+from losskit.penalties import Penalty
+from losskit.rowwise import Rowwise
+
+
+class ClassObjective:
+    """sum(w L(y, X B + b)) / sum(w) + penalty(B), as a function of `theta`.
+
+    Parameters
+    ----------
+    loss : Rowwise
+        Smooth, on raw scores.
+    penalty : Penalty
+    X : ndarray of shape (rows, columns), float32 or float64
+    y : ndarray of labels 0 ... classes - 1, shape (rows,)
+    weights : ndarray of float64, shape (rows,), optional
+        All positive.
+    fit_intercept : bool
+    classes : int
+
+    Raises
+    ------
+    DomainError
+        If a label is none.
+    """
+
+    def __init__(
+        self, loss: Rowwise, penalty: Penalty, X: Array, y: Array, weights: Array | None, fit_intercept: bool,
+        classes: int,
+    ) -> None:
+        self.loss, self.penalty, self.y, self.weights, self.classes = loss, penalty, y, weights, classes
+        zero = np.zeros((len(y), classes))
+        self.total = loss.partial(y, zero, weights).weight
+        slopes = loss.gradient(y, zero, weights, "sum")
+        self._reference = float(np.abs(slopes).sum()) / classes / self.total or 1.0
+        self.design = Design(X, fit_intercept, weights, 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1])))
+        self.size = classes * self.design.size
+
+    def evaluate(self, theta: Array, order: int = 1) -> Point:
+        """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+        design, k = self.design, self.classes
+        coef, constant = self._on_columns(theta)
+
+        def task(first: int, last: int) -> tuple[float, Array, Any]:
+            value, sums = 0.0, np.zeros((k, design.columns + 1))
+            grams = np.zeros((k, k, design.columns + 1, design.columns + 1)) if order > 1 else None
+            for rows, block in design._blocks(first, last):
+                f = block @ coef.T + constant
+                y, w = self.y[rows], None if self.weights is None else self.weights[rows]
+                part, g = self.loss.value_and_gradient(y, f, w, "sum")
+                if grams is not None:
+                    _add_grams(grams, block, self.loss.hessian(y, f, w, "sum"))
+                value += part
+                sums[:, :-1] += g.T @ block
+                sums[:, -1] += g.sum(axis=0)
+            return value, sums, 0.0 if grams is None else grams
+
+        values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
+        return self._point(theta, float(values), sums, grams if order > 1 else None)
+
+    def _point(self, theta: Array, value: float, sums: Array, grams: Array | None) -> Point:
+        design, k, q, p = self.design, self.classes, self.design.size, self.design.columns
+        coef = theta.reshape(k, q)[:, :p] / design.scale
+        gradient = np.array([design._standard(row) for row in sums]) / self.total
+        gradient[:, :p] += self.penalty.gradient(coef.ravel()).reshape(k, p) / design.scale
+        if not np.isfinite(gradient).all():
+            refuse_unfinite(design.X)
+        hessian = None
+        if grams is not None:
+            blocks = np.array([[design._standard_gram(g) for g in row] for row in grams]) / self.total
+            bend = self.penalty.hessian_diagonal(coef.ravel()).reshape(k, p) / design.scale**2
+            each, at = np.arange(k)[:, None], np.arange(p)
+            blocks[each, each, at, at] += bend
+            free = np.abs(np.diagonal(blocks[0, 0])).max() / k
+            blocks += free * np.eye(q)  # along scores that all rise alike; the gradient has no part there
+            hessian = blocks.swapaxes(1, 2).reshape(self.size, self.size)
+        return Point(theta, value / self.total + self.penalty.value(coef.ravel()), gradient.ravel(), hessian)
+
+    def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
+        """t -> value and slope at theta + t direction, from stored scores."""
+        f, df = self.scores(theta), self.scores(direction)
+        shape = self.classes, self.design.size
+        coef, move = (
+            (x.reshape(shape)[:, : self.design.columns] / self.design.scale).ravel() for x in (theta, direction)
+        )
+
+        def at(t: float) -> tuple[float, float]:
+            value, g = self.loss.value_and_gradient(self.y, f + t * df, self.weights, "sum")
+            now = coef + t * move
+            slope = float(np.vdot(g, df)) / self.total + float(self.penalty.gradient(now) @ move)
+            return value / self.total + self.penalty.value(now), slope
+
+        return at
+
+    def scores(self, theta: Array) -> Array:
+        """The scores of all rows, (rows, classes)."""
+        return np.column_stack([self.design.scores(part) for part in theta.reshape(self.classes, -1)])
+
+    @cached_property
+    def null(self) -> Array:
+        """No coefficients, and the logarithms of the classes' shares, centred: where solvers start."""
+        theta = np.zeros((self.classes, self.design.size))
+        if self.design.intercept:
+            shares = np.bincount(self.y.astype(np.intp), self.weights, self.classes) + 0.5
+            theta[:, -1] = np.log(shares) - np.log(shares).mean()
+        return theta.ravel()
+
+    @cached_property
+    def null_value(self) -> float:
+        """The value at `null`."""
+        return self.evaluate(self.null).value
+
+    def kkt(self, gradient: Array) -> float:
+        """The relative gradient: its largest entry in standard units over the mean slope of a score at no scores."""
+        return float(np.abs(gradient).max(initial=0.0)) / self._reference
+
+    def thinned(self, stride: int) -> ClassObjective:
+        """The same objective over every `stride`-th row."""
+        w = None if self.weights is None else self.weights[::stride].copy()
+        X, y = np.ascontiguousarray(self.design.X[::stride]), self.y[::stride].copy()
+        return ClassObjective(self.loss, self.penalty, X, y, w, self.design.intercept, self.classes)
+
+    def adopt(self, other: ClassObjective, theta: Array) -> Array:
+        """`theta` of an objective made by `thinned`, in the units of this one."""
+        parts = [self.design.from_own(*other.design.to_user(part)) for part in theta.reshape(self.classes, -1)]
+        return np.concatenate(parts)
+
+    def to_user(self, theta: Array) -> tuple[Array, Array]:
+        """Coefficients (classes, columns) and intercepts (classes,) in the user's units."""
+        coefs, intercepts = zip(*map(self.design.to_user, theta.reshape(self.classes, -1)), strict=True)
+        return np.array(coefs), np.array(intercepts)
+
+    def from_user(self, coef: Array, intercept: Array) -> Array:
+        """The inverse of `to_user`, centred: the sum of the classes' scores is 0."""
+        coef, intercept = coef - coef.mean(axis=0), intercept - np.mean(intercept)
+        return np.concatenate([self.design.from_user(c, float(b)) for c, b in zip(coef, intercept, strict=True)])
+
+    def _on_columns(self, theta: Array) -> tuple[Array, Array]:
+        coefs, constants = zip(*map(self.design._on_columns, theta.reshape(self.classes, -1)), strict=True)
+        return np.array(coefs), np.array(constants)
+
+
+def _add_grams(grams: Array, block: Array, hessian: Array) -> None:
+    """Add block' diag(h_jl) block for each pair of classes, the intercept's column of ones included as the last."""
+    k = hessian.shape[1]
+    wide = np.column_stack([block, np.ones(len(block))])
+    for j in range(k):
+        for i in range(j + 1):
+            part = wide.T @ (hessian[:, j, i, None] * wide)
+            grams[j, i] += part
+            if i < j:
+                grams[i, j] += part
