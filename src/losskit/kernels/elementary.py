@@ -23,6 +23,7 @@ Pair = tuple[float, float]
 
 INF = math.inf
 NAN = math.nan
+MAX = 2.0**1023 * (2.0 - 2.0**-52)
 NO_TAIL = -0.0  # x + -0.0 is x for every x, so LLVM drops the sum; x + 0.0 it must keep
 
 TINY = 2.0**-1022  # smallest normal number
@@ -140,23 +141,44 @@ def floor(typingctx: Any, x: Any) -> Any:
     return types.float64(types.float64), codegen
 
 
+def _horner_by_halves(builder: Any, x: Any, c: list[Any]) -> Any:
+    """sum(c[i] * x**i): even and odd powers apart, for half the latency of Horner's rule."""
+    square = builder.fmul(x, x)
+
+    def horner(terms: list[Any]) -> Any:
+        total = terms[-1]
+        for term in terms[-2::-1]:
+            total = builder.fma(total, square, term)
+        return total
+
+    return builder.fma(horner(c[1::2]), x, horner(c[::2]))
+
+
 @intrinsic
 def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
-    """sum(c[i] * x**i): even and odd powers apart, for half the latency of Horner's rule."""
+    """sum(c[i] * x**i)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         c = [builder.extract_value(args[1], i) for i in range(len(signature.args[1]))]
-        square = builder.fmul(args[0], args[0])
-
-        def horner(terms: list[Any]) -> Any:
-            total = terms[-1]
-            for term in terms[-2::-1]:
-                total = builder.fma(total, square, term)
-            return total
-
-        return builder.fma(horner(c[1::2]), args[0], horner(c[::2]))
+        return _horner_by_halves(builder, args[0], c)
 
     return types.float64(types.float64, coefficients), codegen
+
+
+@intrinsic
+def divided_polynomial(typingctx: Any, x: Any, b: Any, coefficients: Any) -> Any:
+    """(P(x) - b P(b x))/(1 - b) for P(x) = sum(c[i] * x**i): coefficients c[i] (1 + b + ... + b**i), made once a loop."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x, b, given = args
+        one = ir.Constant(ir.DoubleType(), 1.0)
+        c, factor = [builder.extract_value(given, 0)], one
+        for i in range(1, len(signature.args[2])):
+            factor = builder.fma(b, factor, one)
+            c.append(builder.fmul(builder.extract_value(given, i), factor))
+        return _horner_by_halves(builder, x, c)
+
+    return types.float64(types.float64, types.float64, coefficients), codegen
 
 
 @scalar
@@ -192,6 +214,14 @@ def scale(x: float, n: float) -> float:
     """x * 2^n in two steps, for n from -2044 to 2046: overflows and underflows where the result does."""
     half = fma(n, 0.5, SHIFTER) - SHIFTER
     return (x * power_of_two(half)) * power_of_two(n - half)
+
+
+@scalar
+def scaled_product(c: float, p: float, n: float) -> float:
+    """c p 2^n for 0.7 < p < 1.5 and -2210 <= n <= 2210, which carry any c to 0 or infinity, and not before the end."""
+    third = fma(n, 1.0 / 3.0, SHIFTER) - SHIFTER
+    power = power_of_two(third)
+    return ((c * power) * (p * power)) * power_of_two(fma(third, -2.0, n))
 
 
 @scalar
@@ -262,12 +292,25 @@ def exp2part(x: float, tail: float) -> float:
 
 
 @scalar
+def exp_rest(x: float, tail: float) -> Pair:
+    """(n, u) with e^(x + tail) = 2^n (1 + u), -0.3 < u < 0.5; |x| < 2^20, |tail| < 1."""
+    n = fma(x, LOG2E, SHIFTER) - SHIFTER
+    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, x) + tail)
+    return n, fma(r * r, polynomial(r, EXP_FROM_SQUARE), r)
+
+
+@scalar
+def exp_split(x: float, tail: float) -> Pair:
+    """(n, p) with e^(x + tail) = 2^n p, 0.7 < p < 1.5 (1 ulp); |x| < 2^20, |tail| < 1."""
+    n, u = exp_rest(x, tail)
+    return n, u + 1.0
+
+
+@scalar
 def exp(x: float) -> float:
     """e^x (1 ulp). For half of that `exp_parts` keeps the roundings, at nearly twice the time."""
-    x = clamp(x, -746.0, 710.0)
-    n = fma(x, LOG2E, SHIFTER) - SHIFTER
-    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, x))
-    return scale_exp(fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0, n)
+    n, p = exp_split(clamp(x, -746.0, 710.0), NO_TAIL)
+    return scale_exp(p, n)
 
 
 @scalar
@@ -326,12 +369,18 @@ def log_combined(k: float, f: float, s: float, tail: float) -> Pair:
 
 
 @scalar
-def log_parts(x: float) -> Pair:
-    """(a, t) with a + t = log(x), a = fl(a + t), to about 2^-58 relative; t = 0 where a is infinite or nan."""
+def log_parts_inside(x: float) -> Pair:
+    """`log_parts` for finite x > 0; finite for every other x."""
     small = x < TINY
     k, m = split_exponent(select(small, x * 2.0**54, x))
     f = m - 1.0
-    a, t = log_combined(select(small, k - 54.0, k), f, f / (2.0 + f), NO_TAIL)
+    return log_combined(select(small, k - 54.0, k), f, f / (2.0 + f), NO_TAIL)
+
+
+@scalar
+def log_parts(x: float) -> Pair:
+    """(a, t) with a + t = log(x), a = fl(a + t), to about 2^-58 relative; t = 0 where a is infinite or nan."""
+    a, t = log_parts_inside(x)
     a = select(x < INF, a, x)
     a = select(x > 0.0, a, select(x == 0.0, -INF, NAN))
     return a, select((x > 0.0) & (x < INF), t, 0.0)
