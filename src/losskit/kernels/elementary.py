@@ -66,19 +66,6 @@ LOG_TAIL = (
     0.14796728485815894,
 )
 
-# the same with the first coefficient 2/3 taken out, for the logarithm in double-double
-TWO_THIRDS_HEAD = float.fromhex("0x1.5555555555555p-1")
-TWO_THIRDS_TAIL = float.fromhex("0x1.5555555555555p-55")
-LOG_TAIL_AFTER = (
-    0.4000000000000226,
-    0.2857142857009598,
-    0.2222222252058915,
-    0.1818178430682037,
-    0.1538676019601799,
-    0.13256749126790193,
-    0.1319698236454897,
-)
-
 
 @intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
@@ -214,14 +201,6 @@ def scale(x: float, n: float) -> float:
     """x * 2^n in two steps, for n from -2044 to 2046: overflows and underflows where the result does."""
     half = fma(n, 0.5, SHIFTER) - SHIFTER
     return (x * power_of_two(half)) * power_of_two(n - half)
-
-
-@scalar
-def scaled_product(c: float, p: float, n: float) -> float:
-    """c p 2^n for 0.7 < p < 1.5 and -2210 <= n <= 2210, which carry any c to 0 or infinity, and not before the end."""
-    third = fma(n, 1.0 / 3.0, SHIFTER) - SHIFTER
-    power = power_of_two(third)
-    return ((c * power) * (p * power)) * power_of_two(fma(third, -2.0, n))
 
 
 @scalar
@@ -421,26 +400,3 @@ def log1pmx(x: float) -> float:
     a, t = log1p_parts(x)
     value = (a - x) + t
     return select(x < INF, value, -x)
-
-
-@scalar
-def log_pair(x: float) -> Pair:
-    """(a, t) with a + t = log(x) to about 2^-65 relative, for finite x > 0."""
-    small = x < TINY
-    k, m = split_exponent(select(small, x * 2.0**54, x))
-    k = select(small, k - 54.0, k)
-    f = m - 1.0
-    d, d_tail = fast_two_sum(2.0, f)
-    inverse = 1.0 / d
-    s = f * inverse
-    s_tail = (fma(-s, d, f) - s * d_tail) * inverse
-    z, z_tail = two_prod(s, s)
-    z_tail = fma(2.0 * s, s_tail, z_tail)
-    r, r_tail = two_prod(z, TWO_THIRDS_HEAD)
-    r_tail += fma(z, TWO_THIRDS_TAIL, z_tail * TWO_THIRDS_HEAD)
-    r_tail = fma(z * z, polynomial(z, LOG_TAIL_AFTER), r_tail)
-    v, v_tail = two_prod(s, r)
-    v_tail += fma(s, r_tail, s_tail * r)
-    a, b = fast_two_sum(k * LN2_HEAD, 2.0 * s)
-    a, c = fast_two_sum(a, v)
-    return fast_two_sum(a, (b + c) + fma(k, LN2_TAIL, fma(2.0, s_tail, v_tail)))

@@ -1,4 +1,4 @@
-"""What several primitives are made of: log(1 + e) and e/(1 + e) in two parts for e = exp(-|x|), and c e^(a x)."""
+"""What several primitives are made of: log(1 + e) and e/(1 + e) in two parts for e = exp(-|x|), log x, and c e^(a x)."""
 
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
@@ -30,6 +30,19 @@ UNIT_LOG_TAIL = (
     8.120021296813064e-08,
 )
 
+# log((1 + s)/(1 - s)) = 2 s + s z (2/3 + z R(z)), z = s^2, for sqrt(1/2) <= (1 + s)/(1 - s) <= sqrt(2)
+TWO_THIRDS_HEAD = float.fromhex("0x1.5555555555555p-1")
+TWO_THIRDS_TAIL = float.fromhex("0x1.5555555555555p-55")
+LOG_TAIL_AFTER = (
+    0.4000000000000226,
+    0.2857142857009598,
+    0.2222222252058915,
+    0.1818178430682037,
+    0.1538676019601799,
+    0.13256749126790193,
+    0.1319698236454897,
+)
+
 
 @scalar
 def unit_log1p(e: float) -> Pair:
@@ -51,6 +64,46 @@ def lower_sigmoid(e: float) -> Pair:
     q = e / d
     remainder = fma(-q, d_tail, fma(-q, d, e))
     return q, fma(-q, remainder, remainder)  # 1/(1 + e) = 1 - q
+
+
+@scalar
+def log_pair(x: float) -> Pair:
+    """(a, t) with a + t = log(x) to about 2^-65 relative, for finite x > 0."""
+    small = x < TINY
+    k, m = split_exponent(select(small, x * 2.0**54, x))
+    k = select(small, k - 54.0, k)
+    f = m - 1.0
+    d, d_tail = fast_two_sum(2.0, f)
+    inverse = 1.0 / d
+    s = f * inverse
+    s_tail = (fma(-s, d, f) - s * d_tail) * inverse
+    z, z_tail = two_prod(s, s)
+    z_tail = fma(2.0 * s, s_tail, z_tail)
+    r, r_tail = two_prod(z, TWO_THIRDS_HEAD)
+    r_tail += fma(z, TWO_THIRDS_TAIL, z_tail * TWO_THIRDS_HEAD)
+    r_tail = fma(z * z, polynomial(z, LOG_TAIL_AFTER), r_tail)
+    v, v_tail = two_prod(s, r)
+    v_tail += fma(s, r_tail, s_tail * r)
+    a, b = fast_two_sum(k * LN2_HEAD, 2.0 * s)
+    a, c = fast_two_sum(a, v)
+    return fast_two_sum(a, (b + c) + fma(k, LN2_TAIL, fma(2.0, s_tail, v_tail)))
+
+
+@scalar
+def scaled_product(c: float, p: float, n: float) -> float:
+    """c p 2^n for 0.7 < p < 1.5 and |n| <= 2210: no factor over- or underflows before the result does."""
+    third = floor(n * (1.0 / 3.0))
+    power = power_of_two(third)
+    return ((c * power) * (p * power)) * power_of_two(fma(third, -2.0, n))
+
+
+@scalar
+def scaled_once(c: float, u: float, n: float) -> float:
+    """c (1 + u) 2^n for finite c, |u| < 0.5 and |n| <= 2210: as `scaled_product`, but rounded once."""
+    third = floor(n * (1.0 / 3.0))
+    power = power_of_two(third)
+    c = clamp(c * power, -MAX, MAX)
+    return fma(c, u, c) * power * power_of_two(fma(third, -2.0, n))
 
 
 @scalar
