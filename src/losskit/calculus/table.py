@@ -198,7 +198,8 @@ tweedie_deviance = _row(
                           + exp((2.0 - p) * f) / (2.0 - p))))))
 tweedie_slope = _row(
     "tweedie_slope", r"\left(e^{{{1:-1}}} - {0:1}\right) \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1,
-    partials=(None, lambda y, f, p: tweedie_bend(y, f, p), None), face=lambda y, f, p: (exp(f) - y) * exp((1.0 - p) * f))
+    partials=(None, lambda y, f, p: tweedie_bend(y, f, p), None),
+    face=lambda y, f, p: (exp(f) - y) * exp((1.0 - p) * f))
 tweedie_bend = _row(
     "tweedie_bend", r"\left(\left(2 - {2:1}\right) \, e^{{{1:-1}}} - \left(1 - {2:1}\right) \, {0:1}\right)"
     r" \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1, partials=(None, None, None),

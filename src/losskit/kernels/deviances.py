@@ -1,6 +1,6 @@
 """Scalar bodies of the Tweedie family's deviances, Poisson, gamma and inverse Gaussian; `primitives` offers them.
 
-All are functions of a label y and f, the logarithm of the mean mu. A value and its derivatives share their exponentials.
+All are functions of the label y and f, the logarithm of the mean mu; a value and its derivatives share exponentials.
 """
 
 # mypy: disable-error-code="call-arg,var-annotated"

@@ -154,16 +154,15 @@ def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
 
 @intrinsic
 def divided_polynomial(typingctx: Any, x: Any, b: Any, coefficients: Any) -> Any:
-    """(P(x) - b P(b x))/(1 - b) for P(x) = sum(c[i] * x**i): coefficients c[i] (1 + b + ... + b**i), made once a loop."""
+    """(P(x) - b P(b x))/(1 - b) for P(x) = sum(c[i] * x**i), its coefficients c[i] (1 + b + ... + b**i)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        x, b, given = args
-        one = ir.Constant(ir.DoubleType(), 1.0)
-        c, factor = [builder.extract_value(given, 0)], one
+        factor = one = ir.Constant(ir.DoubleType(), 1.0)
+        c = [builder.extract_value(args[2], 0)]
         for i in range(1, len(signature.args[2])):
-            factor = builder.fma(b, factor, one)
-            c.append(builder.fmul(builder.extract_value(given, i), factor))
-        return _horner_by_halves(builder, x, c)
+            factor = builder.fma(args[1], factor, one)
+            c.append(builder.fmul(builder.extract_value(args[2], i), factor))
+        return _horner_by_halves(builder, args[0], c)
 
     return types.float64(types.float64, types.float64, coefficients), codegen
 

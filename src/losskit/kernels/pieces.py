@@ -1,18 +1,24 @@
-"""What several primitives are made of: log(1 + e) and e/(1 + e) in two parts for e = exp(-|x|), log x, and c e^(a x)."""
+"""What several primitives are made of: log(1 + e), e/(1 + e) for e = exp(-|x|) and log x in two parts; c e^(a x)."""
 
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
 
 from losskit.kernels.elementary import (
+    LN2_HEAD,
+    LN2_TAIL,
     MAX,
+    TINY,
     Pair,
     clamp,
     exp_split,
     fast_two_sum,
+    floor,
     fma,
     polynomial,
+    power_of_two,
     scalar,
-    scaled_product,
+    split_exponent,
+    two_prod,
 )
 from losskit.kernels.select import select
 
