@@ -3,6 +3,12 @@
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
 
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
 from losskit.kernels.elementary import (
     LN2_HEAD,
     LN2_TAIL,
@@ -12,7 +18,6 @@ from losskit.kernels.elementary import (
     clamp,
     exp_split,
     fast_two_sum,
-    floor,
     fma,
     polynomial,
     power_of_two,
@@ -95,21 +100,31 @@ def log_pair(x: float) -> Pair:
     return fast_two_sum(a, (b + c) + fma(k, LN2_TAIL, fma(2.0, s_tail, v_tail)))
 
 
+@intrinsic
+def trunc(typingctx: Any, x: Any) -> Any:
+    """The integer next to x on the side of 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.trunc", [ir.DoubleType()]), args)
+
+    return types.float64(types.float64), codegen
+
+
 @scalar
 def scaled_product(c: float, p: float, n: float) -> float:
-    """c p 2^n for 0.7 < p < 1.5 and |n| <= 2210: no factor over- or underflows before the result does."""
-    third = floor(n * (1.0 / 3.0))
+    """c p 2^n for 0.7 < p < 1.5 and |n| <= 2210: rounded by the last product; nothing overflows before."""
+    third = trunc(n * (1.0 / 3.0))
     power = power_of_two(third)
-    return ((c * power) * (p * power)) * power_of_two(fma(third, -2.0, n))
+    return ((c * power) * power) * (p * power_of_two(fma(third, -2.0, n)))
 
 
 @scalar
 def scaled_once(c: float, u: float, n: float) -> float:
-    """c (1 + u) 2^n for finite c, |u| < 0.5 and |n| <= 2210: as `scaled_product`, but rounded once."""
-    third = floor(n * (1.0 / 3.0))
+    """c (1 + u) 2^n for finite c, |u| < 0.5 and |n| <= 2210: as `scaled_product`, 1 + u not rounded before."""
+    third = trunc(n * (1.0 / 3.0))
     power = power_of_two(third)
-    c = clamp(c * power, -MAX, MAX)
-    return fma(c, u, c) * power * power_of_two(fma(third, -2.0, n))
+    half = clamp(((c * power) * power) * power_of_two(fma(third, -2.0, n - 1.0)), -MAX, MAX)
+    return fma(half, u, half) * 2.0
 
 
 @scalar
