@@ -23,7 +23,7 @@ def result():
 def test_every_loss_of_the_catalogue_is_measured():
     assert {case.name for case in CASES} >= {
         "SquaredError", "AbsoluteError", "Huber", "PseudoHuber", "LogCosh", "Quantile", "Expectile", "Tukey", "Poisson",
-        "Gamma", "Tweedie", "Logistic", "BinaryCrossEntropy", "Hinge", "SquaredHinge", "BinaryFocal",
+        "Gamma", "Tweedie", "Logistic", "BinaryCrossEntropy", "Hinge", "SquaredHinge", "BinaryFocal", "Exponential",
     }
     assert {case.name for case in CASES} <= set(losses())
 

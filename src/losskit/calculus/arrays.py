@@ -163,6 +163,21 @@ def tweedie_deviance(xp: Any, y: Array, f: Array, p: Array) -> Array:
     return xp.where(zero, normal, general)
 
 
+def _tweedie_difference(xp: Any, y: Array, f: Array, p: Array, first: Array, second: Array) -> Array:
+    """first mu^(2 - p) - second y mu^(1 - p) at mu = e^f, as one product where the first overflows."""
+    large = mul_exp(xp, first, 2.0 - p, f)
+    together = mul_exp(xp, first - second * mul_exp(xp, y, -1.0, f), 2.0 - p, f)
+    return xp.where(xp.abs(large) < xp.inf, large - mul_exp(xp, second * y, 1.0 - p, f), together)
+
+
+def tweedie_slope(xp: Any, y: Array, f: Array, p: Array) -> Array:
+    return _tweedie_difference(xp, y, f, p, 1.0, 1.0)
+
+
+def tweedie_bend(xp: Any, y: Array, f: Array, p: Array) -> Array:
+    return _tweedie_difference(xp, y, f, p, 2.0 - p, 1.0 - p)
+
+
 def gamma_deviance(xp: Any, y: Array, f: Array) -> Array:
     return expm1mx(xp, xp.log(y) - f)
 

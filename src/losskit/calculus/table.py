@@ -188,7 +188,7 @@ tweedie_deviance = _row(
     r"\frac{{{{{0:4}}}^{{2 - {2:1}}}}}{{\left(1 - {2:1}\right) \, \left(2 - {2:1}\right)}}"
     r" - {0:1} \, \frac{{e^{{\left(1 - {2:1}\right) \, {1:1}}}}}{{1 - {2:1}}}"
     r" + \frac{{e^{{\left(2 - {2:1}\right) \, {1:1}}}}}{{2 - {2:1}}}", binds=0,
-    partials=(None, lambda y, f, p: mul_exp(exp(f) - y, 1.0 - p, f), None),
+    partials=(None, lambda y, f, p: tweedie_slope(y, f, p), None),
     face=lambda y, f, p: where(
         p == 1.0, poisson_deviance(y, f),
         where(p == 2.0, f - log(y) + y * exp(-f) - 1.0,
@@ -196,6 +196,14 @@ tweedie_deviance = _row(
                     where(p == 0.0, (exp(f) - y) ** 2.0 / 2.0,
                           y ** (2.0 - p) / ((1.0 - p) * (2.0 - p)) - y * exp((1.0 - p) * f) / (1.0 - p)
                           + exp((2.0 - p) * f) / (2.0 - p))))))
+tweedie_slope = _row(
+    "tweedie_slope", r"\left(e^{{{1:-1}}} - {0:1}\right) \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1,
+    partials=(None, lambda y, f, p: tweedie_bend(y, f, p), None),
+    face=lambda y, f, p: (exp(f) - y) * exp((1.0 - p) * f))
+tweedie_bend = _row(
+    "tweedie_bend", r"\left(\left(2 - {2:1}\right) \, e^{{{1:-1}}} - \left(1 - {2:1}\right) \, {0:1}\right)"
+    r" \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1, partials=(None, None, None),
+    face=lambda y, f, p: ((2.0 - p) * exp(f) - (1.0 - p) * y) * exp((1.0 - p) * f))
 gamma_deviance = _row("gamma_deviance", r"{1:0} - \log\left({0:-1}\right) + {0:1} \, e^{{-{1:1}}} - 1", binds=0,
                       partials=(None, lambda y, f: 1.0 - mean_ratio(y, f)),
                       face=lambda y, f: f - log(y) + y * exp(-f) - 1.0)
@@ -203,7 +211,7 @@ mean_ratio = _row("mean_ratio", r"{0:1} \, e^{{-{1:1}}}", binds=1,
                   partials=(lambda y, f: exp(-f), lambda y, f: -mean_ratio(y, f)), face=lambda y, f: y * exp(-f))
 inverse_gaussian = _row(
     "inverse_gaussian", r"\frac{{\left({0:0} - e^{{{1:-1}}}\right)^{{2}}}}{{2 \, {0:1} \, e^{{2 \, {1:1}}}}}", binds=3,
-    partials=(None, lambda y, f: mul_exp(1.0, -1.0, f) - mul_exp(y, -2.0, f)),
+    partials=(None, lambda y, f: tweedie_slope(y, f, 3.0)),
     face=lambda y, f: (y - exp(f)) ** 2.0 / (2.0 * y * exp(2.0 * f)))
 weibull_deviance = _row(
     "weibull_deviance",

@@ -1,4 +1,4 @@
-"""Scalar bodies behind losses for counts, amounts and durations beyond Poisson and Tweedie; `primitives` offers them.
+"""Scalar bodies behind losses for counts and durations beyond the Tweedie family; `primitives` offers them.
 
 Each is a deviance: of d = f - log y in two parts, without the cancellation that its textbook form has near d = 0.
 """
@@ -23,7 +23,6 @@ from losskit.kernels.elementary import (
     log1pmx,
     log_parts,
     scalar,
-    scale_exp,
     two_prod,
     two_sum,
 )
@@ -46,26 +45,6 @@ def log_ratio_times(y: float, f: float, k: float) -> Pair:
     d, d_tail = log_ratio(y, f)
     z, z_tail = two_prod(k, d)
     return z, finite_tail(z, fma(k, d_tail, z_tail))
-
-
-@scalar
-def ratio_parts(y: float, f: float) -> tuple[float, float, float, float]:
-    """(v, n, h, t): v = e^z - 1 - z at z = log y - f, and y e^-f = e^z = 2^n (1 + h + t), for y > 0."""
-    z, z_tail = log_ratio(y, f)
-    return expm1mx_parts(z, select(abs(z) < 1.0, NO_TAIL, z_tail))  # near 0 the result is far below z's tail
-
-
-@scalar
-def gamma_deviance(y: float, f: float) -> float:
-    """f - log y + y e^-f - 1 for y > 0 (1.5 ulp, and z's own)."""
-    return ratio_parts(y, f)[0]
-
-
-@scalar
-def mean_ratio(y: float, f: float) -> float:
-    """y e^-f for y > 0, from what the deviance has computed (1.5 ulp)."""
-    _, n, h, t = ratio_parts(y, f)
-    return scale_exp(1.0 + (h + t), n)
 
 
 @scalar

@@ -26,6 +26,7 @@ Pair = tuple[float, float]
 
 INF = math.inf
 NAN = math.nan
+MAX = 2.0**1023 * (2.0 - 2.0**-52)
 NO_TAIL = -0.0  # x + -0.0 is x for every x, so LLVM drops the sum; x + 0.0 it must keep
 
 TINY = 2.0**-1022  # smallest normal number
@@ -66,19 +67,6 @@ LOG_TAIL = (
     0.18183567030658976,
     0.15313976940826482,
     0.14796728485815894,
-)
-
-# the same with the first coefficient 2/3 taken out, for the logarithm in double-double
-TWO_THIRDS_HEAD = float.fromhex("0x1.5555555555555p-1")
-TWO_THIRDS_TAIL = float.fromhex("0x1.5555555555555p-55")
-LOG_TAIL_AFTER = (
-    0.4000000000000226,
-    0.2857142857009598,
-    0.2222222252058915,
-    0.1818178430682037,
-    0.1538676019601799,
-    0.13256749126790193,
-    0.1319698236454897,
 )
 
 
@@ -143,23 +131,43 @@ def floor(typingctx: Any, x: Any) -> Any:
     return types.float64(types.float64), codegen
 
 
+def _horner_by_halves(builder: Any, x: Any, c: list[Any]) -> Any:
+    """sum(c[i] * x**i): even and odd powers apart, for half the latency of Horner's rule."""
+    square = builder.fmul(x, x)
+
+    def horner(terms: list[Any]) -> Any:
+        total = terms[-1]
+        for term in terms[-2::-1]:
+            total = builder.fma(total, square, term)
+        return total
+
+    return builder.fma(horner(c[1::2]), x, horner(c[::2]))
+
+
 @intrinsic
 def polynomial(typingctx: Any, x: Any, coefficients: Any) -> Any:
-    """sum(c[i] * x**i): even and odd powers apart, for half the latency of Horner's rule."""
+    """sum(c[i] * x**i)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         c = [builder.extract_value(args[1], i) for i in range(len(signature.args[1]))]
-        square = builder.fmul(args[0], args[0])
-
-        def horner(terms: list[Any]) -> Any:
-            total = terms[-1]
-            for term in terms[-2::-1]:
-                total = builder.fma(total, square, term)
-            return total
-
-        return builder.fma(horner(c[1::2]), args[0], horner(c[::2]))
+        return _horner_by_halves(builder, args[0], c)
 
     return types.float64(types.float64, coefficients), codegen
+
+
+@intrinsic
+def divided_polynomial(typingctx: Any, x: Any, b: Any, coefficients: Any) -> Any:
+    """(P(x) - b P(b x))/(1 - b) for P(x) = sum(c[i] * x**i), its coefficients c[i] (1 + b + ... + b**i)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        factor = one = ir.Constant(ir.DoubleType(), 1.0)
+        c = [builder.extract_value(args[2], 0)]
+        for i in range(1, len(signature.args[2])):
+            factor = builder.fma(args[1], factor, one)
+            c.append(builder.fmul(builder.extract_value(args[2], i), factor))
+        return _horner_by_halves(builder, args[0], c)
+
+    return types.float64(types.float64, types.float64, coefficients), codegen
 
 
 @scalar
@@ -265,12 +273,25 @@ def exp2part(x: float, tail: float) -> float:
 
 
 @scalar
+def exp_rest(x: float, tail: float) -> Pair:
+    """(n, u) with e^(x + tail) = 2^n (1 + u), -0.3 < u < 0.5; |x| < 2^20, |tail| < 1."""
+    n = fma(x, LOG2E, SHIFTER) - SHIFTER
+    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, x) + tail)
+    return n, fma(r * r, polynomial(r, EXP_FROM_SQUARE), r)
+
+
+@scalar
+def exp_split(x: float, tail: float) -> Pair:
+    """(n, p) with e^(x + tail) = 2^n p, 0.7 < p < 1.5 (1 ulp); |x| < 2^20, |tail| < 1."""
+    n, u = exp_rest(x, tail)
+    return n, u + 1.0
+
+
+@scalar
 def exp(x: float) -> float:
     """e^x (1 ulp). For half of that `exp_parts` keeps the roundings, at nearly twice the time."""
-    x = clamp(x, -746.0, 710.0)
-    n = fma(x, LOG2E, SHIFTER) - SHIFTER
-    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, x))
-    return scale_exp(fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0, n)
+    n, p = exp_split(clamp(x, -746.0, 710.0), NO_TAIL)
+    return scale_exp(p, n)
 
 
 @scalar
@@ -329,12 +350,18 @@ def log_combined(k: float, f: float, s: float, tail: float) -> Pair:
 
 
 @scalar
-def log_parts(x: float) -> Pair:
-    """(a, t) with a + t = log(x), a = fl(a + t), to about 2^-58 relative; t = 0 where a is infinite or nan."""
+def log_parts_inside(x: float) -> Pair:
+    """`log_parts` for finite x > 0; finite for every other x."""
     small = x < TINY
     k, m = split_exponent(select(small, x * 2.0**54, x))
     f = m - 1.0
-    a, t = log_combined(select(small, k - 54.0, k), f, f / (2.0 + f), NO_TAIL)
+    return log_combined(select(small, k - 54.0, k), f, f / (2.0 + f), NO_TAIL)
+
+
+@scalar
+def log_parts(x: float) -> Pair:
+    """(a, t) with a + t = log(x), a = fl(a + t), to about 2^-58 relative; t = 0 where a is infinite or nan."""
+    a, t = log_parts_inside(x)
     a = select(x < INF, a, x)
     a = select(x > 0.0, a, select(x == 0.0, -INF, NAN))
     return a, select((x > 0.0) & (x < INF), t, 0.0)
@@ -375,26 +402,3 @@ def log1pmx(x: float) -> float:
     a, t = log1p_parts(x)
     value = (a - x) + t
     return select(x < INF, value, -x)
-
-
-@scalar
-def log_pair(x: float) -> Pair:
-    """(a, t) with a + t = log(x) to about 2^-65 relative, for finite x > 0."""
-    small = x < TINY
-    k, m = split_exponent(select(small, x * 2.0**54, x))
-    k = select(small, k - 54.0, k)
-    f = m - 1.0
-    d, d_tail = fast_two_sum(2.0, f)
-    inverse = 1.0 / d
-    s = f * inverse
-    s_tail = (fma(-s, d, f) - s * d_tail) * inverse
-    z, z_tail = two_prod(s, s)
-    z_tail = fma(2.0 * s, s_tail, z_tail)
-    r, r_tail = two_prod(z, TWO_THIRDS_HEAD)
-    r_tail += fma(z, TWO_THIRDS_TAIL, z_tail * TWO_THIRDS_HEAD)
-    r_tail = fma(z * z, polynomial(z, LOG_TAIL_AFTER), r_tail)
-    v, v_tail = two_prod(s, r)
-    v_tail += fma(s, r_tail, s_tail * r)
-    a, b = fast_two_sum(k * LN2_HEAD, 2.0 * s)
-    a, c = fast_two_sum(a, v)
-    return fast_two_sum(a, (b + c) + fma(k, LN2_TAIL, fma(2.0, s_tail, v_tail)))

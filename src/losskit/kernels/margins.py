@@ -17,7 +17,6 @@ from losskit.kernels.elementary import (
     fma,
     log,
     log1p,
-    log_pair,
     polynomial,
     scalar,
     scale,
@@ -25,7 +24,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.pieces import UNIT_LOG_TAIL, lower_sigmoid, mul_exp, unit_log1p
+from losskit.kernels.pieces import UNIT_LOG_TAIL, log_pair, lower_sigmoid, mul_exp, unit_log1p
 from losskit.kernels.select import select
 
 # atan(z) = z + z^3 U(z^2) for |z| <= tan(pi/8), error 2^-62 z^3

@@ -67,7 +67,12 @@ def optimised(path: Path, parameters: int) -> str:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     signature = (types.intp,) * _OBJECTS + (types.float64,) + (types.intp,) * _COUNTS + (types.float64,) * parameters
-    module.kernel.compile(signature)
+    # two vectors of rows side by side: a row is one long chain of operations, which mostly waits for itself
+    llvm.set_option("", "-force-vector-interleave=2")
+    try:
+        module.kernel.compile(signature)
+    finally:
+        llvm.set_option("", "-force-vector-interleave=0")
     (made,) = module.kernel.overloads.values()
     return str(module.kernel.inspect_llvm(signature)) + _entry(made.fndesc.llvm_func_name, parameters)
 

@@ -1,27 +1,28 @@
-"""What several primitives are made of: log(1 + e) and e/(1 + e) in two parts for e = exp(-|x|), and c e^(a x)."""
+"""What several primitives are made of: log(1 + e), e/(1 + e) for e = exp(-|x|) and log x in two parts; c e^(a x)."""
 
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
 
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
 from losskit.kernels.elementary import (
-    INF,
-    MANTISSA,
-    NAN,
-    ONE_BITS,
+    LN2_HEAD,
+    LN2_TAIL,
+    MAX,
     TINY,
-    TWO52_BITS,
     Pair,
     clamp,
-    exp_parts_tailed,
-    exponent_field,
+    exp_split,
     fast_two_sum,
-    finite_tail,
     fma,
-    from_bits,
     polynomial,
+    power_of_two,
     scalar,
-    scale,
-    to_bits,
+    split_exponent,
     two_prod,
 )
 from losskit.kernels.select import select
@@ -38,6 +39,19 @@ UNIT_LOG_TAIL = (
     9.237133145159206e-07,
     1.5897114047060995e-07,
     8.120021296813064e-08,
+)
+
+# log((1 + s)/(1 - s)) = 2 s + s z (2/3 + z R(z)), z = s^2, for sqrt(1/2) <= (1 + s)/(1 - s) <= sqrt(2)
+TWO_THIRDS_HEAD = float.fromhex("0x1.5555555555555p-1")
+TWO_THIRDS_TAIL = float.fromhex("0x1.5555555555555p-55")
+LOG_TAIL_AFTER = (
+    0.4000000000000226,
+    0.2857142857009598,
+    0.2222222252058915,
+    0.1818178430682037,
+    0.1538676019601799,
+    0.13256749126790193,
+    0.1319698236454897,
 )
 
 
@@ -64,26 +78,74 @@ def lower_sigmoid(e: float) -> Pair:
 
 
 @scalar
-def split_mantissa(c: float) -> Pair:
-    """(k, m) with c = 2^k m, 1 <= |m| < 2, for finite c other than 0; k is a float."""
-    small = abs(c) < TINY
-    bits = to_bits(select(small, c * 2.0**54, c))
-    k = from_bits(exponent_field(bits << 1 >> 1 & ~(-1 << 63)) | TWO52_BITS) - (2.0**52 + 1023.0)
-    m = from_bits((bits & (MANTISSA | (-1 << 63))) | ONE_BITS)
-    return select(small, k - 54.0, k), m
+def log_pair(x: float) -> Pair:
+    """(a, t) with a + t = log(x) to about 2^-65 relative, for finite x > 0."""
+    small = x < TINY
+    k, m = split_exponent(select(small, x * 2.0**54, x))
+    k = select(small, k - 54.0, k)
+    f = m - 1.0
+    d, d_tail = fast_two_sum(2.0, f)
+    inverse = 1.0 / d
+    s = f * inverse
+    s_tail = (fma(-s, d, f) - s * d_tail) * inverse
+    z, z_tail = two_prod(s, s)
+    z_tail = fma(2.0 * s, s_tail, z_tail)
+    r, r_tail = two_prod(z, TWO_THIRDS_HEAD)
+    r_tail += fma(z, TWO_THIRDS_TAIL, z_tail * TWO_THIRDS_HEAD)
+    r_tail = fma(z * z, polynomial(z, LOG_TAIL_AFTER), r_tail)
+    v, v_tail = two_prod(s, r)
+    v_tail += fma(s, r_tail, s_tail * r)
+    a, b = fast_two_sum(k * LN2_HEAD, 2.0 * s)
+    a, c = fast_two_sum(a, v)
+    return fast_two_sum(a, (b + c) + fma(k, LN2_TAIL, fma(2.0, s_tail, v_tail)))
+
+
+@intrinsic
+def trunc(typingctx: Any, x: Any) -> Any:
+    """The integer next to x on the side of 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.trunc", [ir.DoubleType()]), args)
+
+    return types.float64(types.float64), codegen
+
+
+@scalar
+def scaled_product(c: float, p: float, n: float) -> float:
+    """c p 2^n for 0.7 < p < 1.5 and |n| <= 2210: rounded by the last product; nothing overflows before."""
+    third = trunc(n * (1.0 / 3.0))
+    power = power_of_two(third)
+    return ((c * power) * power) * (p * power_of_two(fma(third, -2.0, n)))
+
+
+@scalar
+def scaled_once(c: float, u: float, n: float) -> float:
+    """c (1 + u) 2^n for finite c, |u| < 0.5 and |n| <= 2210: as `scaled_product`, 1 + u not rounded before."""
+    third = trunc(n * (1.0 / 3.0))
+    power = power_of_two(third)
+    half = clamp(((c * power) * power) * power_of_two(fma(third, -2.0, n - 1.0)), -MAX, MAX)
+    return fma(half, u, half) * 2.0
+
+
+@scalar
+def held_tail(tail: float) -> float:
+    """The tail of an exponent, held to [-1, 1] where its head was held too; -1 where it is nan."""
+    tail = select(tail > -1.0, tail, -1.0)
+    return select(tail < 1.0, tail, 1.0)
+
+
+@scalar
+def exp_product(a: float, x: float) -> Pair:
+    """(n, p) with e^(a x) = 2^n p for finite x, the exponent held to +-1530: the product keeps its tail."""
+    head = clamp(a * x, -1530.0, 1530.0)
+    return exp_split(head, held_tail(fma(a, x, -head)))
 
 
 @scalar
 def mul_exp(c: float, a: float, x: float) -> float:
-    """c e^(a x): the product keeps its tail, c's exponent joins the power of two, so only the result's range counts.
+    """c e^(a x), the power of two last, so that only the result's range counts; c where a = 0, even at infinite x.
 
-    0 where c = 0, c where a = 0 (even at infinite x). 1.5 ulp.
+    1.6 ulp.
     """
-    head, tail = two_prod(a, x)
-    tail = finite_tail(head, tail)
-    n, p, _ = exp_parts_tailed(clamp(head, -1530.0, 1530.0), tail)
-    k, m = split_mantissa(c)
-    value = scale(m * p, clamp(n + k, -1150.0, 1030.0))
-    value = select(abs(c) < INF, value, c)
-    value = select((a == 0.0) | (c == 0.0), c, value)
-    return select((x != x) | (a != a), NAN, value)
+    n, p = exp_product(a, clamp(x, -MAX, MAX))
+    return scaled_product(c, p, n)

@@ -9,9 +9,16 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 
 import math
 
-from losskit.kernels.durations import (
+from losskit.kernels.deviances import (
     gamma_deviance,
+    inverse_gaussian,
     mean_ratio,
+    poisson_deviance,
+    tweedie_bend,
+    tweedie_deviance,
+    tweedie_slope,
+)
+from losskit.kernels.durations import (
     negative_binomial_deviance,
     poisson_deviance_of_mean,
     ratio_power,
@@ -22,29 +29,22 @@ from losskit.kernels.elementary import (
     LN2_HEAD,
     LN2_TAIL,
     NAN,
-    Pair,
     add_fast,
     clamp,
     exp,
     exp2part,
     exp_parts,
-    exp_parts_tailed,
     expm1,
     expm1_parts,
     expm1mx,
-    expm1mx_parts,
     fast_two_sum,
-    finite_tail,
     floor,
     fma,
     log,
     log1p,
     log1pmx,
-    log_pair,
-    log_parts,
     polynomial,
     scalar,
-    scale,
     scale_exp,
     to_bits,
     two_prod,
@@ -66,7 +66,7 @@ from losskit.kernels.margins import (
     tangent_gap,
     tangent_slope,
 )
-from losskit.kernels.pieces import lower_sigmoid, mul_exp, unit_log1p
+from losskit.kernels.pieces import log_pair, lower_sigmoid, mul_exp, unit_log1p
 from losskit.kernels.robust import (
     abs_power,
     barron,
@@ -168,7 +168,9 @@ __all__ = [
     "tangent_gap",
     "tangent_slope",
     "tanh",
+    "tweedie_bend",
     "tweedie_deviance",
+    "tweedie_slope",
     "weibull_deviance",
     "welsch",
     "xdivy",
@@ -388,98 +390,3 @@ def xlog1py(a: float, x: float) -> float:
 def xdivy(a: float, x: float) -> float:
     """a/x, 0 where a = 0 and x is not nan (0.5 ulp)."""
     return select((a == 0.0) & (x == x), 0.0, a / x)
-
-
-@scalar
-def log_residual(f: float, a: float, t: float) -> Pair:
-    """f - (a + t) in two parts, the tail 0 where it is infinite."""
-    d, d_tail = two_sum(f, -a)
-    d, d_tail = fast_two_sum(d, finite_tail(d, d_tail - t))
-    return d, finite_tail(d, d_tail)
-
-
-# (e^d - 1 - d)/d^2 for |d| <= 0.76, error 2^-56.3
-EXPM1MX_RATIO = (
-    0.5,
-    0.16666666666666657,
-    0.041666666666666664,
-    0.008333333333337732,
-    0.0013888888888891637,
-    0.00019841269835178365,
-    2.4801587297782934e-05,
-    2.755732283854213e-06,
-    2.755732148150751e-07,
-    2.505106608590979e-08,
-    2.0876105957894614e-09,
-    1.6203207714754153e-10,
-    1.156080547714658e-11,
-)
-
-
-@scalar
-def poisson_deviance(y: float, f: float, log_y: float) -> float:
-    """y log y - y - y f + e^f for y >= 0: near d = f - log y = 0 by a series, else by its terms (2 ulp, and d's own).
-
-    The one exponential is the gradient's own e^f, so that both together cost little more than one.
-    """
-    e = exp(f)
-    d = f - log_y
-    near = (y * d) * d * polynomial(d, EXPM1MX_RATIO)
-    value = select(abs(d) < 0.75, near, (e - y) - y * d)
-    # where e^f is infinite, so is the value; where y is 0, e^f is all of it
-    return select((e == INF) | (y == 0.0), e + 0.0 * y, value)
-
-
-@scalar
-def tweedie_deviance(y: float, f: float, p: float) -> float:
-    """Half the unit deviance of power p (0 or >= 1) at mu = e^f, from L = f - log y in two parts.
-
-    With a = 1 - p, b = 2 - p, E(x) = e^x - 1 - x:
-    p <= 2: y^b (E(b L)/b + E(a L)/-a); p > 2: mu^b (E(-b L)/-b + E(-L))/-a. No term is negative.
-    Where an exponential in it dwarfs the rest, that one term, its exponents added: mu^b/b or y mu^a/-a.
-    3.2 ulp for p <= 5, beyond |gradient| ulp(max(|f|, |log y|)).
-    """
-    a = 1.0 - p
-    b = 2.0 - p
-    upper = b < 0.0
-    rate1 = abs(b)
-    rate2 = select(upper, -1.0, a)
-    weight1 = select(b == 0.0, 0.0, 1.0 / (rate1 * select(upper, -a, 1.0)))
-    weight2 = select(a == 0.0, 0.0, -1.0 / a)
-
-    g, g_tail = log_parts(y)
-    v, v_tail = log_residual(f, g, g_tail)
-    u1, u1_tail = two_prod(rate1, v)
-    u1, u1_tail = select(b == 0.0, 0.0, u1), select(b == 0.0, 0.0, u1_tail)
-    u2, u2_tail = two_prod(rate2, v)
-    u2, u2_tail = select(a == 0.0, 0.0, u2), select(a == 0.0, 0.0, u2_tail)
-    e1, _, _, _ = expm1mx_parts(u1, fma(rate1, v_tail, u1_tail))
-    e2, _, _, _ = expm1mx_parts(u2, fma(rate2, v_tail, u2_tail))
-    # near L = 0 either sum is L^2/2 (1 + (3 - 2 p)/3 L) or, above 2, L^2/2 (1 - (3 - p)/3 L): no E is seen to lose bits
-    cubic = select(upper, -1.0 - b, a + b) / 3.0
-    both = select(abs(v) < 3e-9, 0.5 * v * v * fma(cubic, v, 1.0), fma(e1, weight1, e2 * weight2))
-
-    far1 = (u1 > 60.0) | (y == 0.0)
-    far2 = u2 > 60.0
-    normal = p == 0.0
-    # the exponent of the factor in front: b log y or b f; f for the normal; a f + log y
-    use_f = normal | (upper ^ far1)
-    rate = select(normal, 1.0, select(far2, a, b))
-    base = select(use_f | far2, f, g)
-    x, x_tail = two_prod(rate, base)
-    x_tail = fma(rate, select(use_f | far2, 0.0, g_tail), x_tail)
-    add_log = far2 & (not normal)
-    x, rest = two_sum(x, select(add_log, g, 0.0))
-    x_tail = finite_tail(x, (rest + x_tail) + select(add_log, g_tail, 0.0))
-    n, q, q_tail = exp_parts_tailed(clamp(x, -1530.0, 1530.0), x_tail)
-    factor = select(far2, weight2, select(far1, weight1, both))
-    value = scale(q * factor, clamp(n, -1600.0, 1600.0))
-    n = clamp(n, -1150.0, 1030.0)
-    residual = (scale(q, n) - y) + scale(q_tail, n)
-    return select(normal, 0.5 * residual * residual, value)
-
-
-@scalar
-def inverse_gaussian(y: float, f: float) -> float:
-    """(y - e^f)^2/(2 y e^(2 f)) for y > 0: the Tweedie deviance of power 3."""
-    return tweedie_deviance(y, f, 3.0)

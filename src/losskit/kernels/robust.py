@@ -20,7 +20,6 @@ from losskit.kernels.elementary import (
     log,
     log1p,
     log1pmx,
-    log_pair,
     polynomial,
     power_of_two,
     scalar,
@@ -29,6 +28,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
+from losskit.kernels.pieces import log_pair
 from losskit.kernels.select import select
 
 # a ratio too large to be squared is halved this many times; its logarithm gets the rest back

@@ -20,7 +20,6 @@ from losskit.kernels.elementary import (
     fma,
     log,
     log1p,
-    log_pair,
     polynomial,
     power_of_two,
     scalar,
@@ -30,7 +29,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.pieces import lower_sigmoid, unit_log1p
+from losskit.kernels.pieces import log_pair, lower_sigmoid, unit_log1p
 from losskit.kernels.select import select
 
 # log(2) beyond LN2_HEAD, in two parts: the first has 43 bits, exact times any exponent

@@ -24,11 +24,11 @@ from losskit.kernels.elementary import (
     fma,
     log1p,
     log1p_parts,
-    log_pair,
     scalar,
     two_prod,
     two_sum,
 )
+from losskit.kernels.pieces import log_pair
 from losskit.kernels.select import select
 
 LOG_HALF = -0.6931471805599453

@@ -27,15 +27,6 @@ from losskit.traits import Traits
 _UNBOUNDED = {"differentiable": True, "bounded": False, "lipschitz": inf, "elicits": "mean"}
 
 
-def _difference(y: Any, f: Any, power: Any, b: Any, a: Any) -> Any:
-    """b mu^(2 - power) - a y mu^(1 - power) at mu = e^f, as one product where the first overflows."""
-    first = mul_exp(1, 2 - power, f)
-    large = y > 1  # the side on which a may join y and nothing is lost
-    second = where(large, 1, a) * mul_exp(where(large, a * y, y), 1 - power, f)
-    together = mul_exp(b - a * mul_exp(y, -1, f), 2 - power, f)
-    return where(first < inf, b * first - second, together)
-
-
 class Poisson(Pointwise):
     """Half the unit deviance of the Poisson distribution; f is the logarithm of the mean."""
 
@@ -131,12 +122,6 @@ class InverseGaussian(Pointwise):
     def formula(self, y: Any, f: Any) -> Any:
         return inverse_gaussian(y, f)
 
-    def derivative(self, y: Any, f: Any) -> Any:
-        return _difference(y, f, 3, 1, 1)
-
-    def second_derivative(self, y: Any, f: Any) -> Any:
-        return _difference(y, f, 3, -1, -2)
-
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, curvature=inf, **_UNBOUNDED)
 
@@ -198,12 +183,6 @@ class Tweedie(Pointwise):
 
     def formula(self, y: Any, f: Any) -> Any:
         return tweedie_deviance(y, f, self.power)
-
-    def derivative(self, y: Any, f: Any) -> Any:
-        return _difference(y, f, self.power, 1, 1)
-
-    def second_derivative(self, y: Any, f: Any) -> Any:
-        return _difference(y, f, self.power, 2 - self.power, 1 - self.power)
 
     def traits(self) -> Traits:
         convex = 1 <= self.power <= 2
