@@ -132,11 +132,12 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
     if shape.total:
         yield f"strip_ = space({STRIP})"
+    step = STRIP if shape.total or labels else BLOCK
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
     yield "    outside_ = 0"  # as wide as the rows: a flag of one bit would be packed for every vector
-    yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {STRIP}):"
-    yield f"        end_ = min(start_ + {STRIP}, rows_)"
+    yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {step}):"
+    yield f"        end_ = min(start_ + {step}, rows_)"
     yield from _indented(_strip(program, shape, labels), 2)
     yield "    sums_[2 * block_] = total_"
     yield "    sums_[2 * block_ + 1] = select(outside_ != 0, 1.0, 0.0)"
@@ -149,7 +150,7 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
         yield "large_ = 0"
         yield "for i_ in range(start_, end_):"
-        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, 1)"
+        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, -1)"
         yield "if looked_up_ & (large_ == 0):"
         yield from _indented(_rows(program, shape, tables), 1)
         yield "else:"
@@ -173,7 +174,7 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
         yield "    ok_ = ok_ | (w_i == 0.0)"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    yield "    outside_ |= select(ok_, 0, 1)"
+    yield "    outside_ |= select(ok_, 0, -1)"
     if shape.total:
         yield "    strip_[i_ - start_] = v_i"
     if shape.value:
