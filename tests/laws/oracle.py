@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations_with_replacement
 from typing import Any
 
 import mpmath
@@ -14,12 +15,19 @@ from losskit.calculus.exact import evaluate
 from losskit.calculus.graph import symbol
 
 OUTPUTS = ("value", "gradient", "hessian")
+By = tuple[int, ...]  # the outputs, by number, that a derivative is taken by; none for the value
 
 
-def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
+def elements(loss: Pointwise, output: str) -> list[By]:
+    """Which numbers a row's `output` holds: the value, k of a gradient, the upper triangle of a Hessian."""
+    return list(combinations_with_replacement(range(len(loss.outputs)), OUTPUTS.index(output)))
+
+
+def exact(loss: Pointwise, y: float, f: Any, output: str, by: By | None = None) -> Any:
     """The true value, gradient or Hessian of one row: derived from the formula, never from a stated spelling.
 
-    Residual losses are taken at r = fl(f - y), margin losses at m.
+    Residual losses are taken at r = fl(f - y), margin losses at m. Of several outputs `f` has one number each, and
+    `by` says which element is meant.
     """
     node = loss.written()
     values = {k: v for k, v in loss.parameters.items() if v is not None}
@@ -32,10 +40,10 @@ def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
         values["m"] = y * f
         sign = y if output == "gradient" else 1.0
     else:
-        variable = symbol("f")
-        values |= {"y": y, "f": f}
-    for _ in range(OUTPUTS.index(output)):
-        node = derivative(node, variable)
+        values |= {"y": y} | dict(zip(loss.outputs, f if len(loss.outputs) > 1 else [f], strict=True))
+        variable = symbol(loss.outputs[0])
+    for j in (0,) * OUTPUTS.index(output) if by is None else by:
+        node = derivative(node, symbol(loss.outputs[j]) if len(loss.outputs) > 1 else variable)
     return evaluate(node, values) * sign
 
 
