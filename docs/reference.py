@@ -21,7 +21,7 @@ from losskit.crosswalk.rows import LIBRARIES
 from losskit.parameters import parameter_domains
 from losskit.registry import family_of, losses
 from losskit.report.loss_html import svg_plot
-from losskit.report.loss_page import relation, summary, trait_lines, traits_in_short
+from losskit.report.loss_page import links, predictions, relation, summary, trait_lines, traits_in_short
 from losskit.report.mathml import mathml
 
 _HOOKS = ("formula", "derivative", "second_derivative", "information")  # what a loss is written by, not used by
@@ -138,11 +138,11 @@ def _facts(loss: Any) -> str:
     cls: Any = type(loss)
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
     link = "none: f is the prediction"
-    if loss.link.name != "identity":
-        link = f"{loss.link.name}; `loss.predict(f)` undoes it"
+    if links(loss) != "identity":
+        link = f"{links(loss)}; `loss.predict(f)` undoes it"
     rows = [
         f"* - target\n  - {_code(loss.domain.describe('y'))}",
-        f"* - prediction\n  - {_code(loss.prediction_domain.describe('f'))}",
+        f"* - prediction\n  - {_code(predictions(loss))}",
         f"* - link\n  - {link}",
     ]
     for name, (domain, others) in parameter_domains(cls).items():

@@ -9,12 +9,12 @@ from losskit.registry import losses
 
 
 def one_of_each_kind() -> dict[str, type[Pointwise]]:
-    """The first loss of each combination of variable, domains, link and of having parameters."""
+    """The first loss of each combination of variable, domains and links of its outputs, and of having parameters."""
     kinds: dict[tuple[object, ...], str] = {}
     for name, cls in losses().items():
         loss = cls()
         form = bool(loss.parameters), None in loss.parameters.values()
-        kinds.setdefault((loss.variables, loss.domain, loss.prediction_domain, loss.link.name, form), name)
+        kinds.setdefault((loss.variables, loss.domain, loss.prediction_domains, loss.links, form), name)
     return {name: losses()[name] for name in kinds.values()}
 
 
@@ -29,3 +29,4 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 # names of all losses; those that are not the first of their kind are marked slow
 EACH_NAME = [pytest.param(name, marks=_marks(name)) for name in losses()]
 EACH_LOSS = [pytest.param(cls(), id=name, marks=_marks(name)) for name, cls in losses().items()]
+EACH_OF_ONE_OUTPUT = [case for case in EACH_LOSS if len(case.values[0].outputs) == 1]

@@ -32,7 +32,7 @@ _LAZY = {
     "Multiple": "combine",
     "NoPenalty": "penalties",
     "NoiseCorrected": "combine",
-    "Partial": "base",
+    "Partial": "partial",
     "Pointwise": "base",
     "PriorAdjusted": "combine",
     "Residual": "base",

@@ -2,7 +2,6 @@
 from losskit.base import (
     Loss as Loss,
     Margin as Margin,
-    Partial as Partial,
     Pointwise as Pointwise,
     Residual as Residual,
 )
@@ -72,6 +71,13 @@ from losskit.losses.counts import (
     PoissonMean as PoissonMean,
     Tweedie as Tweedie,
     Weibull as Weibull,
+)
+from losskit.losses.distributions import (
+    GaussianNLL as GaussianNLL,
+    GaussianVarianceNLL as GaussianVarianceNLL,
+    LaplaceNLL as LaplaceNLL,
+    PoissonNLL as PoissonNLL,
+    StudentTNLL as StudentTNLL,
 )
 from losskit.losses.margin import (
     DWD as DWD,
@@ -152,6 +158,9 @@ from losskit.losses.robust import (
 from losskit.own import (
     from_formula as from_formula,
     loss as loss,
+)
+from losskit.partial import (
+    Partial as Partial,
 )
 from losskit.penalties.quadratic import (
     L2 as L2,

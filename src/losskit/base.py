@@ -13,38 +13,18 @@ import numpy as np
 
 from losskit.border import as_arrays, is_plain, same_shape, weights_like
 from losskit.calculus.graph import Node, as_node, symbol
-from losskit.calculus.tex import latex
+from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain
 from losskit.errors import CapabilityError, ParameterError, ShapeError
 from losskit.evaluate import evaluate
 from losskit.links import IDENTITY, Link
 from losskit.parameters import checked, parameter_domains
+from losskit.partial import Partial
 from losskit.tracing import Structure, Trace, compiled_of, graphs_of, in_place_of, trace_of, twin_of
 from losskit.traits import Traits
 
 Array = Any
 Reduction = Literal["mean", "sum", "none", "mean_over_rows"]
-
-
-@dataclass(frozen=True)
-class Partial:
-    """A weighted sum of losses and the sum of its weights; partials of parts add up to the partial of the whole."""
-
-    sum: float
-    weight: float
-
-    def __add__(self, other: Partial) -> Partial:
-        if not isinstance(other, Partial):
-            return NotImplemented
-        return Partial(self.sum + other.sum, self.weight + other.weight)
-
-    def __radd__(self, other: int) -> Partial:
-        return self if other == 0 else NotImplemented  # the 0 that sum() starts from
-
-    @property
-    def mean(self) -> float:
-        """sum / weight; nan if nothing was counted."""
-        return self.sum / self.weight if self.weight else math.nan
 
 
 @dataclass_transform(frozen_default=True)
@@ -56,7 +36,7 @@ class Loss:
 
     domain: ClassVar[Domain] = REAL  # of y
     prediction_domain: ClassVar[Domain] = REAL  # of f; checked only where bounded
-    link: ClassVar[Link] = IDENTITY
+    link: ClassVar[Link] = IDENTITY  # of f
     source: ClassVar[str] = ""
     use: ClassVar[str] = ""
     avoid: ClassVar[str] = ""
@@ -165,14 +145,14 @@ class Evaluated(Loss):
         self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
         *, out: Array | None = None, empty: str = "nan",
     ) -> Any:
-        """The expected Hessian where the prediction is right; never negative, with the factors of `hessian`.
+        """The expected Hessian where the prediction is right, never negative, with the shape and factors of `hessian`.
 
         Raises
         ------
         CapabilityError
             If the loss is no log-likelihood.
         """
-        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "fisher")[0]
+        return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "fisher")[0]
 
     def _evaluate(
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
@@ -185,13 +165,24 @@ class Evaluated(Loss):
 class Pointwise(Evaluated):
     """A loss of one row: y and one prediction f, or several (then `outputs` names them and f is (..., k)).
 
-    Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs. A subclass
-    may state `derivative(self, y, f)` and `second_derivative(self, y, f)` where a spelling is better conditioned than
-    the derived one; the tests prove them equal.
+    Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs; then they may
+    name `prediction_domains` and `links` by output. A subclass may state `derivative(self, y, f)` and
+    `second_derivative(self, y, f)` where a spelling is better conditioned than the derived one, for several outputs
+    the tuples of the gradient and of the Hessian's upper triangle, row by row; the tests prove them equal.
     """
 
     outputs: ClassVar[tuple[str, ...]] = ("f",)
     variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; y and the outputs if empty
+
+    @property
+    def prediction_domains(self) -> tuple[Domain, ...]:
+        """The domain of each output."""
+        return (self.prediction_domain,) * len(self.outputs)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The link of each output."""
+        return (self.link,) * len(self.outputs)
 
     def formula(self, y: Any, f: Any) -> Any:
         """The loss of one row, in symbols."""
@@ -220,7 +211,7 @@ class Pointwise(Evaluated):
         self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
         *, out: Array | None = None, empty: str = "nan",
     ) -> Any:
-        """A bound that the Hessian never exceeds, `traits().curvature`, with the factors of `hessian`.
+        """A bound that the Hessian never exceeds, `traits().curvature`, with the shape and factors of `hessian`.
 
         Raises
         ------
@@ -233,7 +224,7 @@ class Pointwise(Evaluated):
                 f"{self!r} has no positive finite bound on its curvature ({bound}); use hessian, or fisher where "
                 "there is one"
             )
-        return self._evaluate(y, f, sample_weight, reduction, ("gradient",), out, empty, "majorizer")[0]
+        return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "majorizer")[0]
 
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
         """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
@@ -241,8 +232,8 @@ class Pointwise(Evaluated):
         value = self._evaluate(y, f, w, "sum", ("value",), None, "nan")[0]
         return Partial(value, float(y.size) if w is None else float(np.sum(w, dtype=np.float64)))
 
-    def constant(self, y: Array, sample_weight: Array | None = None) -> float:
-        """The best constant raw score for `y`: the f that minimises the weighted mean loss.
+    def constant(self, y: Array, sample_weight: Array | None = None) -> Any:
+        """The best constant raw score for `y`: the f that minimises the weighted mean loss; k of them for k outputs.
 
         Closed where the loss elicits mean, median or quantile; else solved. Where every f between two ends is as good,
         the middle. May be infinite (the logit of 0, say).
@@ -255,9 +246,27 @@ class Pointwise(Evaluated):
         """The raw score that says the mean of the targets is `mean`."""
         return float(self.link.to_score(mean))
 
+    def _point(self, *f: Array) -> Any:
+        """The one number that several outputs predict."""
+        return self.links[0].to_prediction(f[0])
+
+    def _best(self, y: Array, w: Array | None) -> list[float] | None:
+        """The best constants of several outputs where they are known in closed form."""
+
+    def _start(self, y: Array, w: Array | None) -> list[float]:
+        """Where the search for them begins: the mean, and other scores of 0."""
+        return [float(self.links[0].to_score(np.average(y, weights=w))), *(0.0 for _ in self.outputs[1:])]
+
     def predict(self, f: Array) -> Any:
-        """What the raw scores `f` mean: a mean, probability, quantile or label, through `link`."""
-        return self.link.to_prediction(as_arrays(f=f)[0])
+        """What the raw scores `f` mean: a mean, probability, quantile or label, through `link`.
+
+        Of several outputs it is one number a row too: the mean, or what stands in its place (the first output's).
+        """
+        scores: Any = as_arrays(f=f)[0]
+        if len(self.outputs) == 1:
+            return self.link.to_prediction(scores)
+        same_shape(scores[..., 0] if scores.ndim else scores, scores, len(self.outputs))
+        return self._point(*np.moveaxis(np.asarray(scores, dtype=float), -1, 0))
 
     def resolve(self, residuals: Array, sample_weight: Array | None = None) -> Pointwise:
         """This loss with every parameter "auto" set from the residuals: tuning constant times MAD / 0.6745.
@@ -272,12 +281,13 @@ class Pointwise(Evaluated):
         return self._at_scale(robust_scale(residuals, sample_weight)) if self._open() else self
 
     def latex(self, of: Literal["value", "gradient", "hessian"] = "value") -> str:
-        """LaTeX of the formula, or of its derivative by the prediction."""
+        """LaTeX of the formula, or of its derivative by the prediction: for several outputs a vector or a matrix."""
         if of == "value":
             return latex(self.written())
         own = tuple(map(symbol, self.variables))
         parts = twin_of(self._structure()).derived(own, own) if own else self.trace()
-        return latex(getattr(parts, of)[0])
+        entries, k = getattr(parts, of), len(self.outputs)
+        return latex(entries[0]) if k == 1 else matrix(entries, 1 if of == "gradient" else k)
 
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
@@ -332,7 +342,7 @@ class Pointwise(Evaluated):
                     "loss.resolve(residuals, sample_weight), give a number, or pass the loss to an estimator, which "
                     "resolves it on the training rows"
                 )
-            kernel = compiled_of(self._structure(), self.domain, self.prediction_domain, curvature)
+            kernel = compiled_of(self._structure(), self.domain, self.prediction_domains, curvature)
             ready[curvature] = (kernel, tuple(self._numbers()))
         return ready[curvature]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 _VALLEYS = 8  # local minima of a grid that are looked into
 _REACH = 1e3  # a score beyond which a loss that still falls is taken to fall for ever
+_STEPS, _LONGEST = 300, 20.0  # of Newton's method for several outputs
 
 
 def weighted_quantile(y: Array, level: float, w: Array | None = None) -> float:
@@ -65,14 +66,16 @@ def _flat_rows(y: Any, w: Any) -> tuple[Array, Array | None]:
     return flat[weights > 0], weights[weights > 0]
 
 
-def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> float:
+def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> Any:
     """See `Pointwise.constant`."""
     y, w = as_arrays(y=y, sample_weight=sample_weight)
     raise_outside(loss, y, None, None if w is None else weights_like(w, y))
     y, w = _flat_rows(y, w)
     if y.size == 0:
         raise DomainError(f"{type(loss).__name__}: no rows have no best constant; pass a row of weight above 0")
-    loss(y[:1], np.full(1, 0.5))  # an open parameter is refused here
+    loss._kernel()  # an open parameter is refused here
+    if len(loss.outputs) > 1:
+        return _solved_together(loss, y, w)
     elicits = loss.traits().elicits
     if elicits == "mean":
         largest = max(float(np.abs(y).max()), 1.0)
@@ -106,6 +109,44 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
         return min((found, -math.inf, math.inf), key=lambda c: (math.isnan(value(c)), value(c)))
     some = np.quantile(y, np.linspace(0, 1, 257), method="inverted_cdf")  # targets: a kink's minimum is at one
     return _lowest(value, np.union1d(some, np.linspace(low, high, 129)))
+
+
+def _solved_together(loss: Pointwise, y: Array, w: Array | None) -> Array:
+    """The best constants of several outputs: Newton's steps, along no negative curvature, cut until the loss falls."""
+    if (known := loss._best(y, w)) is not None:
+        return np.array(known)
+    c = np.array(loss._start(y, w))
+
+    def at(c: Array) -> tuple[float, Array, Array]:
+        value, gradient, hessian = loss.value_gradient_and_hessian(y, np.broadcast_to(c, (y.size, c.size)), w)
+        return float(value), gradient.sum(axis=0), hessian.sum(axis=0)
+
+    if not (np.isfinite(c).all() and _inside(loss, c)):
+        return c  # the best lies at an end
+    value, gradient, bend = at(c)
+    for _ in range(_STEPS):
+        sizes, axes = np.linalg.eigh(bend)
+        sizes = np.maximum(np.abs(sizes), 1e-12 * np.abs(sizes).max(initial=1e-300))
+        step = -axes @ (axes.T @ gradient / sizes)
+        fall = float(-gradient @ step)
+        if fall <= 1e-26 * (1 + abs(value)):
+            break
+        rate = min(1.0, _LONGEST / float(np.abs(step).max()))
+        while rate > 1e-12:
+            tried = c + rate * step
+            found = at(tried) if _inside(loss, tried) else (math.inf, gradient, bend)
+            if found[0] <= value - 1e-4 * rate * fall or (fall < 1e-12 * (1 + abs(value)) and rate == 1.0):
+                break
+            rate /= 2
+        else:
+            break
+        c, (value, gradient, bend) = tried, found
+    beyond = [abs(x) > _REACH and link is not IDENTITY for x, link in zip(c, loss.links, strict=True)]
+    return np.where(beyond, np.copysign(math.inf, c), c)
+
+
+def _inside(loss: Pointwise, f: Array) -> bool:
+    return all(not d.bounded or bool(d.contains(x)) for d, x in zip(loss.prediction_domains, f, strict=True))
 
 
 def _bracket(slope: Any, start: float, step: float) -> float:

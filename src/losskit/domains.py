@@ -73,6 +73,7 @@ class Domain:
     closed_high: bool = True
     only: tuple[float, ...] = ()  # if given: just these numbers, and from low to high
     without: tuple[float, ...] = ()  # numbers between low and high that do not belong
+    whole: bool = False  # integers alone
 
     @property
     def bounded(self) -> bool:
@@ -89,6 +90,8 @@ class Domain:
             inside = abs(x) < math.inf if symmetric else above & below
             for value in self.without:
                 inside = inside & (x != value)
+            if self.whole:
+                inside = inside & (((x + _WHOLE) - _WHOLE == x) | (x >= _WHOLE))
         for value in self.only:
             inside = x == value if inside is None else inside | (x == value)
         return constant(1.0) < 0.0 if inside is None else inside
@@ -111,6 +114,8 @@ class Domain:
         inside &= (x <= self.high) if self.closed_high else (x < self.high)
         for value in self.without:
             inside &= x != value
+        if self.whole:
+            inside &= x == np.floor(x)
         for value in self.only:
             inside |= x == value
         return inside
@@ -129,6 +134,8 @@ class Domain:
             draws = self.high - 10.0 ** rng.uniform(-6, 3, size)
         else:
             draws = rng.choice([-1.0, 1.0], size) * 10.0 ** rng.uniform(-9, 4, size)
+        if self.whole:
+            draws = np.floor(draws)
         if self.without:
             draws = np.resize(draws[~np.isin(draws, self.without)], size)
         if self.only:
@@ -153,7 +160,7 @@ def _describe(domain: Domain, name: str) -> str:
         if math.isfinite(domain.low) and math.isfinite(domain.high):
             parts.append(f"{low} {left} {name} {right} {high}")
         elif math.isfinite(domain.low):
-            parts.append(f"{name} {'>=' if domain.closed_low else '>'} {low}")
+            parts.append(f"{'whole ' * domain.whole}{name} {'>=' if domain.closed_low else '>'} {low}")
         elif math.isfinite(domain.high):
             parts.append(f"{name} {right} {high}")
         else:
@@ -163,9 +170,12 @@ def _describe(domain: Domain, name: str) -> str:
     return " or ".join(parts)
 
 
+_WHOLE = 2.0**52  # doubles from here on are integers; adding it rounds the lesser ones to integers
+
 REAL = Domain()
 POSITIVE = Domain(low=0.0, closed_low=False)
 NONNEGATIVE = Domain(low=0.0)
+COUNTS = Domain(low=0.0, whole=True)
 UNIT = Domain(0.0, 1.0)
 OPEN_UNIT = Domain(0.0, 1.0, closed_low=False, closed_high=False)
 OPEN_LOW_UNIT = Domain(0.0, 1.0, closed_low=False)

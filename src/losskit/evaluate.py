@@ -27,7 +27,7 @@ def evaluate(
 ) -> list[Any]:
     """The parts of `want` ("value", "gradient", "hessian") at rows that have passed the border, in one pass.
 
-    A `curvature` ("fisher", "majorizer") takes the place of the gradient.
+    A `curvature` ("fisher", "majorizer") takes the place of the Hessian.
     """
     if reduction not in REDUCTIONS or empty not in EMPTY:
         _refuse_options(reduction, empty)
@@ -148,36 +148,42 @@ def _may_fill(loss: Pointwise, target: Array, y: Array, f: Array, w: Array | Non
     """Whether writing to `target` spoils nothing still to be read, be it to name a row outside the domain."""
     if np.may_share_memory(target, y) or (w is not None and np.may_share_memory(target, w)):
         return False
-    return not np.may_share_memory(target, f) or (target is f and not loss.prediction_domain.bounded)
+    return not np.may_share_memory(target, f) or (target is f and not any(d.bounded for d in loss.prediction_domains))
 
 
 def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -> None:
     """Raise DomainError naming the first row outside the loss's domain and how many there are, if there is one."""
     counts = np.ones(y.shape, bool) if w is None else w != 0
-    for name, values, domain in (("y", y, loss.domain), ("f", f, loss.prediction_domain)):
-        if values is None or (name == "f" and not domain.bounded):
-            continue
-        mask = counts if values.shape == counts.shape else counts[..., None]
-        bad = mask & ~domain.contains(values)
-        if name == "f":
+    several = len(loss.outputs) > 1
+    checks: list[tuple[str, Any, Domain, tuple[int, ...]]] = [("y", y, loss.domain, ())]
+    for j, (name, domain) in enumerate(zip(loss.outputs, loss.prediction_domains, strict=True)):
+        if f is not None and domain.bounded:
+            checks.append((name, f[..., j] if several else f, domain, (j,) if several else ()))
+    for name, values, domain, column in checks:
+        bad = counts & ~domain.contains(values)
+        if name != "y":
             bad &= ~np.isnan(values)  # a nan prediction passes through
         if bad.any():
-            index, first, count = first_bad(values, bad)
+            index, first, count = first_bad(values, bad, column)
             raise DomainError(
-                f"{type(loss).__name__} needs {domain.describe(name)}; {name}{index} = {first!r} "
-                f"({count} of {bad.size} values {_are(count)} outside). {_advice(domain, name, first)}"
+                f"{type(loss).__name__} needs {domain.describe(name)}; {'y' if name == 'y' else 'f'}{index} = {first!r}"
+                f" ({count} of {bad.size} values {_are(count)} outside). {_advice(domain, name, first)}"
             )
 
 
 def _advice(domain: Domain, name: str, first: float) -> str:
     if not math.isfinite(first):
         return "Remove such rows, or give them weight 0"
+    if name not in ("y", "f"):
+        return f"Make {name} keep to it, or use the form of the loss that takes its logarithm or its logit"
     if name == "f" and not math.isfinite(domain.high):
         return "Predictions must stay inside: clip them knowingly, or fit SquaredError to a transform of y"
     if name == "f":
         return "If f is a raw score, turn it into a probability first, or use the loss on scores (Logistic)"
     if domain.without:
         return "Give such rows weight 0, or use a loss that is defined there (MASE, SymmetricMAPE, AbsoluteError)"
+    if domain.whole and first >= 0:
+        return "If these are rates or amounts, use Poisson or Gamma: deviances take any number that a mean can be"
     if domain.low > domain.high:
         return "Code the two classes as -1 and +1 (2 * y - 1 for labels 0 and 1)"
     if math.isfinite(domain.high):
@@ -185,10 +191,11 @@ def _advice(domain: Domain, name: str, first: float) -> str:
     return "If these are counts or amounts, look for a sentinel such as -1; for signed data use SquaredError or Huber"
 
 
-def first_bad(values: Array, bad: Array) -> tuple[str, float, int]:
-    """The first place where `bad` holds, as "[i, j]"; the value there; and how many there are."""
+def first_bad(values: Array, bad: Array, column: tuple[int, ...] = ()) -> tuple[str, float, int]:
+    """The first place where `bad` holds, as "[i, j]" with its column; the value there; and how many there are."""
     at = np.unravel_index(int(np.argmax(bad)), bad.shape) if bad.ndim else ()
-    index = f"[{', '.join(str(int(i)) for i in at)}]" if at else ""
+    place = [str(int(i)) for i in at] + [str(j) for j in column]
+    index = f"[{', '.join(place)}]" if place else ""
     return index, float(values[at]), int(np.count_nonzero(bad))
 
 

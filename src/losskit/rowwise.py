@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from losskit.base import Evaluated, Partial, Reduction
+from losskit.base import Evaluated, Reduction
 from losskit.border import as_arrays, weights_like
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import EMPTY, REDUCTIONS, weight_sum
 from losskit.links import SOFTMAX, Link
+from losskit.partial import Partial
 
 Array = Any
 _CHUNK = 1 << 16  # scores of which temporaries are made at a time

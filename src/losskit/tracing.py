@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations_with_replacement
 from typing import Any
 
 from losskit.calculus.derive import derivative
 from losskit.calculus.graph import Node, as_node, substitute, symbol
-from losskit.domains import NONNEGATIVE, Domain
+from losskit.domains import COUNTS, NONNEGATIVE, Domain
 from losskit.errors import CapabilityError
 
 
@@ -27,10 +28,23 @@ def graphs_of(loss: Any, variables: tuple[Node, ...], predictions: tuple[Node, .
     """Value, gradient and Hessian of `loss.formula(*variables)` by `predictions`; stated ones as stated."""
     value = as_node(loss.formula(*variables))
     stated, second = getattr(loss, "derivative", None), getattr(loss, "second_derivative", None)
-    gradient = (as_node(stated(*variables)),) if stated else tuple(derivative(value, f) for f in predictions)
+    gradient = _nodes(stated(*variables)) if stated else tuple(derivative(value, f) for f in predictions)
     if second:
-        return Trace(value, gradient, (as_node(second(*variables)),))
-    return Trace(value, gradient, tuple(derivative(g, f) for g in gradient for f in predictions))
+        upper = _nodes(second(*variables))
+    else:
+        upper = tuple(derivative(g, f) for i, g in enumerate(gradient) for f in predictions[i:])
+    return Trace(value, gradient, _symmetric(upper, len(predictions)))
+
+
+def _nodes(stated: Any) -> tuple[Node, ...]:
+    """One expression, or a tuple of them, as nodes."""
+    return tuple(map(as_node, stated if isinstance(stated, tuple) else (stated,)))
+
+
+def _symmetric(upper: tuple[Node, ...], k: int) -> tuple[Node, ...]:
+    """The k * k elements of a symmetric matrix, given its upper triangle row by row."""
+    place = dict(zip(combinations_with_replacement(range(k), 2), upper, strict=True))
+    return tuple(place[min(i, j), max(i, j)] for i in range(k) for j in range(k))
 
 
 def in_place_of(trace: Trace, variable: Node, replacement: Node) -> Trace:
@@ -103,38 +117,43 @@ def trace_of(structure: Structure) -> Trace:
     return twin.graphs(symbol("y"), tuple(map(symbol, twin.outputs)))
 
 
-def _curvature(twin: Any, kind: str) -> Node:
-    """The graph of a curvature other than the Hessian."""
+def _curvature(twin: Any, kind: str) -> tuple[Node, ...]:
+    """The graphs of a curvature other than the Hessian, in the Hessian's places."""
+    k = len(twin.outputs)
     if kind == "majorizer":
-        return as_node(twin.traits().curvature)
+        bound = as_node(twin.traits().curvature)
+        return tuple(bound if i == j else as_node(0.0) for i in range(k) for j in range(k))
     if not hasattr(twin, "information"):
         raise CapabilityError(
             f"{type(twin).__name__} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
         )
-    return as_node(twin.information(*map(symbol, twin.outputs)))
+    return _symmetric(_nodes(twin.information(*map(symbol, twin.outputs))), k)
 
 
-def program_of(structure: Structure, domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
-    """What the kernel of a loss computes; a named curvature takes the gradient's place."""
+def program_of(
+    structure: Structure, domain: Domain, of_f: tuple[Domain, ...], curvature: str | None = None
+) -> Any:
+    """What the kernel of a loss computes; a named curvature takes the Hessian's place."""
     from losskit.kernels.source import Program
 
     outputs = twin_of(structure).outputs
     if curvature is None:
         trace = trace_of(structure)
     else:
-        node = _curvature(twin_of(structure), curvature)
-        trace = Trace(node, (node,), ())
+        nodes = _curvature(twin_of(structure), curvature)
+        trace = Trace(nodes[0], (), nodes)
     inside = domain.condition(symbol("y"))
-    if of_f.bounded:
-        for name in outputs:
-            # nan is a prediction's own affair: it passes through
-            inside = inside & (of_f.condition(symbol(name)) | (symbol(name) != symbol(name)))
-    counts = domain == NONNEGATIVE
+    for f, own in zip(map(symbol, outputs), of_f, strict=True):
+        if own.bounded:
+            inside = inside & (own.condition(f) | (f != f))  # nan is a prediction's own affair: it passes through
+    counts = domain in (NONNEGATIVE, COUNTS)
     return Program(trace.value, trace.gradient, trace.hessian, outputs, structure.parameters, inside, counts)
 
 
 @cache
-def compiled_of(structure: Structure, domain: Domain, of_f: Domain, curvature: str | None = None) -> Any:
+def compiled_of(
+    structure: Structure, domain: Domain, of_f: tuple[Domain, ...], curvature: str | None = None
+) -> Any:
     """The compiled kernel of `program_of`."""
     from losskit.kernels.compile import compiled
 

@@ -17,6 +17,7 @@ import pytest
 
 import losskit as lk
 from losskit.border import kind_of
+from tests.border.test_weights import width
 from tests.families import EACH_LOSS
 
 SNAPSHOT = Path(__file__).parents[1] / "public" / "snapshots" / "messages.json"
@@ -242,7 +243,7 @@ CASES = [
         lambda: lk.find_losses("ranking"),
         lk.ParameterError,
         "'ranking'",
-        "binary, counts, margin",
+        "binary, counts, distributions, margin",
     ),
     bad("a trait unknown", lambda: lk.find_losses(smooth=True), lk.ParameterError, "'smooth'", "convex"),
     bad("a trait that is a method", lambda: lk.find_losses(__init__=True), lk.ParameterError, "__init__"),
@@ -277,7 +278,7 @@ def test_bad_input_is_named_with_its_place_and_its_remedy(name, call, error, wor
 @pytest.mark.parametrize("loss", EACH_LOSS)
 @pytest.mark.parametrize("method", ["__call__", "gradient", "hessian", "value_and_gradient"])
 def test_every_loss_refuses_labels_outside_its_domain(loss, method):
-    y, f = np.ones(9000), np.full(9000, 0.5)
+    y, f = np.ones(9000), np.full((9000, *width(loss)), 0.5)
     y[[5000, 8000]] = math.nan
     with pytest.raises(
         lk.DomainError, match=rf"{type(loss).__name__} needs .*y\[5000\] = nan \(2 of 9000 values are outside\)"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from tests.border.test_weights import TwoOutputs, every_loss, rows, same
+from tests.border.test_weights import TwoOutputs, every_loss, rows, same, width
 from tests.families import one_of_each_kind
 
 S = lk.SquaredError()
@@ -30,6 +30,8 @@ def test_the_sum_has_the_same_bits_whatever_else_is_asked(loss):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, ">f8", ">i4"])
 def test_numbers_of_any_real_dtype_give_what_their_doubles_give(loss, dtype):
     y, f = np.array([1, 1, 1]), np.array([0, 1, 1])
+    if width(loss):
+        f = np.ones((3, *width(loss)), int)
     want = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")
     for pair in (
         (y.astype(dtype), f.astype(dtype)),
@@ -136,7 +138,7 @@ def _strided(x: np.ndarray) -> np.ndarray:
 
 LAYOUTS = {
     "fortran": np.asfortranarray,
-    "reversed": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
+    "reversed": lambda x: np.flip(np.flip(x).copy()),
     "strided": _strided,
     "transposed": lambda x: x.T.copy().T,
     "read-only": _readonly,
@@ -212,12 +214,12 @@ def test_out_may_share_memory_with_the_predictions(loss, shift):
     n = 9000
     y, f, w = rows(loss, 27, n)
     want = loss.gradient(y, f, w)
-    memory = np.zeros(n + 6)
-    inside, out = memory[3:-3], memory[3 + shift : n + 3 + shift]
+    memory = np.zeros(f.size + 6)
+    inside, out = (memory[3 + s : f.size + 3 + s].reshape(f.shape) for s in (0, shift))
     inside[:] = f
     assert same(loss.gradient(y, inside, w, out=out), want)
-    inside[:] = y
-    assert same(loss.gradient(inside, f, w, out=out), want)
+    inside.flat[:n] = y
+    assert same(loss.gradient(inside.reshape(-1)[:n], f, w, out=out), want)
 
 
 @pytest.mark.parametrize("shift", [0, 1])

@@ -14,7 +14,7 @@ import mpmath
 Env = Mapping[str, Any]
 Expression = Callable[[Env], Any]
 _TOKEN = re.compile(
-    r"\\left[(|]|\\right[)|]|\\begin\{cases\}|\\end\{cases\}|\\text\{[^}]*\}|\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}"
+    r"\\left[(|]|\\right[)|]|\\begin\{[a-z]+\}|\\end\{[a-z]+\}|\\text\{[^}]*\}|\\mathrm\{[^}]*\}|\\operatorname\{[^}]*\}"
     r"|\\\\|\\,|\\[a-zA-Z]+|\d+(?:\.\d+)?|[a-zA-Z]|[-+*/^_{}(),&=<>|']"
 )
 
@@ -142,14 +142,16 @@ class Reader:
             return lambda env: abs(inner(env))
         if token == r"\begin{cases}":
             return self.cases()
+        if token == r"\begin{pmatrix}":
+            return self.matrix()
         if token == "e" and self.peek() == "^":
             self.take()
             exponent = self.group()
             return lambda env: mpmath.exp(exponent(env))
-        if token == r"\log" and self.peek() == r"\cosh":
-            self.take()
+        if token == r"\log" and self.peek() in (r"\cosh", r"\Gamma"):
+            act = mpmath.loggamma if self.take() == r"\Gamma" else lambda x: mpmath.log(mpmath.cosh(x))
             inner = self.arguments()[0]
-            return lambda env: mpmath.log(mpmath.cosh(inner(env)))
+            return lambda env: act(inner(env))
         return (
             self.function(token) if token in _FUNCTIONS and self.peek() in (r"\left(", "^", "'") else self.name(token)
         )
@@ -194,6 +196,13 @@ class Reader:
             return next(value(env) for value, test in rows if test is None or test(env))
 
         return choose
+
+    def matrix(self) -> Expression:
+        """The entries of a matrix, row by row."""
+        entries = [self.sum()]
+        while self.take() != r"\end{pmatrix}":
+            entries.append(self.sum())
+        return lambda env: [entry(env) for entry in entries]
 
     def condition(self) -> Expression:
         result = self.conjunction()

@@ -20,6 +20,7 @@ from losskit.errors import FormulaError
 from losskit.registry import losses
 
 INF = float("inf")
+_STUDENT = ("student_log", "student_pull", "student_share", "student_bend", "student_cross", "student_spread")
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
     "log": (0.2, 1.0, 7.5),
@@ -51,6 +52,8 @@ PLACES = {
     **dict.fromkeys(("flip_loss", "flip_slope", "flip_bend"), (0.1, 0.2, 0.45)),
     **dict.fromkeys(("above_power", "above_rate", "above_cost"), (0.1, 0.3, 0.45)),
     **dict.fromkeys(("bitempered", "bitempered_slope"), (1.2, 1.7, 2.6)),
+    **dict.fromkeys(("gaussian_variance_nll", "poisson_nll", *_STUDENT), (0.2, 1.4, 3.0)),
+    **dict.fromkeys(("binet", "stirling", "student_constant"), (0.2, 1.4, 3.0)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -94,6 +97,11 @@ BODY_PLACES = PLACES | {
     **dict.fromkeys(("smoothed_pinball", "smoothed_step", "logistic_density"), (-25.0, -2.5, 0.25, 1.0, 16.0)),
     "mul_log1p": (1e-9, 0.3, 1.7, 25.0),
     "log1p_ratio": (-0.75, 0.25, 0.2500001, 1.7, 40.0),
+    "gaussian_nll": (-30.0, -2.5, 0.3, 1.7),
+    "gaussian_variance_nll": (-30.0, -2.5, 1e-6, 0.3, 1.7, 25.0),
+    "poisson_nll": (-30.0, -2.5, 0.0, 1.0, 1.1, 3.0, 17.0),
+    **dict.fromkeys(("binet", "stirling", "student_constant"), (1e-9, 0.3, 1.0, 1.7, 3.9, 4.1, 1e9)),
+    **dict.fromkeys(_STUDENT, (-400.0, -2.5, 1e-5, 0.3, 1.7, 25.0)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
 }
 # which combinations of them the body is defined for
@@ -105,6 +113,9 @@ BODY_WHERE = {
     "poisson_deviance_of_mean": lambda y, f: (y >= 0) & (f >= 0),
     "tweedie_deviance": lambda y, f, p: (y > 0) | (p < 2),
     **dict.fromkeys(("tweedie_slope", "tweedie_bend"), lambda y, f, p: (y >= 0) & ((p == 0) | (p >= 1)) & (p <= 3)),
+    "gaussian_variance_nll": lambda r, v: v > 0,
+    "poisson_nll": lambda y, f: (y >= 0) & (y == np.floor(y)),
+    **dict.fromkeys(_STUDENT, lambda r, s, n: n > 0),
     "abs_power": lambda c, r, a: (r != 0) | (a > 0),
     "sign_power": lambda c, r, a: (r != 0) | (a > 0),
     **dict.fromkeys(("log1p_square", "damped", "inverse_square"), lambda k, r, c: (c > 0) & (np.abs(k) < 1e9)),
@@ -184,16 +195,20 @@ def test_a_stated_derivative_equals_the_derived_one_at_50_digits(cls: type[Point
     for loss in (cls(), *([cls(p) for p in (0.0, 1.0, 2.0, 3.0)] if cls.__name__ == "Tweedie" else [])):
         values = {k: v for k, v in loss.parameters.items() if v is not None}
         trace, written = loss.trace(), loss.written()
-        variable = symbol(loss.variables[0] if loss.variables else "f")
+        variables = [symbol(name) for name in loss.variables or loss.outputs]
         targets = [y for y in (0.25, 1.0) if loss.domain.contains(y)]
-        derived = (derivative(written, variable), derivative(derivative(written, variable), variable))
-        bounded = loss.prediction_domain.bounded  # its ends apart, where derivatives may be infinite
-        scores = [f for f in (-9.5, -0.7, 0.0, 1e-5, 0.3, 2.5, 12.0) if f > 0 or not bounded]
-        for y, f in itertools.product(targets, scores):
+        gradient = [derivative(written, variable) for variable in variables]
+        derived = (*gradient, *(derivative(slope, variable) for slope in gradient for variable in variables))
+        scores = [
+            [f for f in (-9.5, -0.7, 0.0, 1e-5, 0.3, 2.5, 12.0) if f > 0 or not domain.bounded]
+            for domain in loss.prediction_domains  # its ends apart, where derivatives may be infinite
+        ]
+        for y, *predicted in itertools.product(targets, *scores):
             with mpmath.workdps(60):
-                f, y = mpmath.mpf(f), mpmath.mpf(y)
-                names = values | {"y": y, "f": f, "r": f - y, "m": y * f}
-            for stated, node in zip((trace.gradient[0], trace.hessian[0]), derived, strict=True):
+                y, f = mpmath.mpf(y), mpmath.mpf(predicted[0])
+                names = values | {"y": y, "r": f - y, "m": y * f}
+                names |= dict(zip(loss.outputs, map(mpmath.mpf, predicted), strict=True))
+            for stated, node in zip((*trace.gradient, *trace.hessian), derived, strict=True):
                 true = evaluate(node, names)
                 assert abs(evaluate(stated, names) - true) <= abs(true) * mpmath.mpf(10) ** -49, (loss, names)
 

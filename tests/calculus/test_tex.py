@@ -70,13 +70,12 @@ def test_the_latex_of_every_loss_means_the_loss(cls, of):
     values = {k: v for k, v in loss.parameters.items() if v is not None}
     with mpmath.workdps(60):
         for y, f in ((1.0, 0.3), (1.0, 0.9), (-1.0, 0.4) if isinstance(loss, Margin | Residual) else (1.0, 0.55)):
-            names = values | {"r": f - y, "m": y * f, "y": y, "f": f}
-            node = loss.written()
-            if of != "value":
-                trace = loss.trace()
-                node = getattr(trace, of)[0]
-            want = evaluate(node, values | {"y": y, "f": f, "r": f - y, "m": y * f})
+            names = values | {"r": f - y, "m": y * f, "y": y, "pi": mpmath.pi}
+            names |= {name: f + j / 8 for j, name in enumerate(loss.outputs)}
+            nodes = [loss.written()] if of == "value" else getattr(loss.trace(), of)
+            wanted = [evaluate(node, names) for node in nodes]
             if isinstance(loss, Margin) and of == "gradient":
-                want = want * y
+                wanted = [want * y for want in wanted]
             got = read(loss.latex(of))({k: mpmath.mpf(v) for k, v in names.items()})
-            assert abs(want - got) <= abs(want) * mpmath.mpf(10) ** -14, loss.latex(of)
+            for mine, want in zip(got if isinstance(got, list) else [got], wanted, strict=True):
+                assert abs(want - mine) <= abs(want) * mpmath.mpf(10) ** -14, loss.latex(of)

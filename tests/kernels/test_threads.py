@@ -21,7 +21,9 @@ from losskit.registry import losses
 def data(loss, n):
     rng = np.random.default_rng(0)
     y = rng.choice([-1.0, 1.0], n) if loss.domain.low > loss.domain.high else rng.uniform(0.1, 0.9, n)
-    return y, rng.uniform(0.1, 0.9, n), rng.random(n)
+    y = np.ceil(y) if loss.domain.whole else y
+    k = len(loss.outputs)
+    return y, rng.uniform(0.1, 0.9, (n, k) if k > 1 else n), rng.random(n)
 
 def bits(loss, n=210_017, change=lambda x: x):
     parts = loss.value_gradient_and_hessian(*map(change, data(loss, n)))

@@ -18,7 +18,7 @@ CALL = Shape(narrow=False, weights=False, total=True, value=False, gradient=True
 @pytest.mark.parametrize("name", EACH_NAME)
 def test_the_loop_of_a_loss_is_vector_code(name, tmp_path):
     loss = losses()[name]()
-    program = program_of(loss._structure(), loss.domain, loss.prediction_domain)
+    program = program_of(loss._structure(), loss.domain, loss.prediction_domains)
     path = tmp_path / f"vectorised_{name}.py"
     path.write_text(kernel_source(program, CALL)[0])
     code = target().emit_assembly(llvm.parse_assembly(optimised(path, len(program.parameters))))

@@ -69,7 +69,7 @@ def _tukey(loss: Pointwise, y: float, f: float) -> list[Any]:
 
 
 def _tweedie(loss: Pointwise, y: float, f: float, order: int) -> list[Any]:
-    fixed = {"Poisson": 1, "Gamma": 2, "InverseGaussian": 3}.get(type(loss).__name__)
+    fixed = {"Poisson": 1, "PoissonNLL": 1, "Gamma": 2, "InverseGaussian": 3}.get(type(loss).__name__)
     p = mpmath.mpf(loss.parameters.get("power", fixed))
     first, second = mpmath.exp((2 - p) * f), y * mpmath.exp((1 - p) * f)
     return [first, second] if order == 1 else [(2 - p) * first, (1 - p) * second]
@@ -211,7 +211,49 @@ def _weibull(loss: Pointwise, y: float, f: float) -> list[Any]:
     return [k, k * (y * mpmath.exp(-mpmath.mpf(f))) ** k]
 
 
+def _gaussian(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    """The summands of each part with a root: of log variance and energy, and of their derivatives."""
+    mean, second = map(mpmath.mpf, f)
+    logarithmic = type(loss).__name__ == "GaussianNLL"
+    variance = mpmath.exp(second) if logarithmic else second
+    half_energy = (mpmath.mpf(y) - mean) ** 2 / variance / 2
+    if part == "value":
+        return [half_energy, mpmath.log(variance) / 2, mpmath.log(2 * mpmath.pi) / 2]
+    if logarithmic:
+        return [half_energy, mpmath.mpf(1) / 2]
+    if part == "gradient 1":
+        return [half_energy / variance, 1 / variance / 2]
+    return [2 * half_energy / variance**2, 1 / variance**2 / 2]
+
+
+def _laplace(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    energy = abs(mpmath.mpf(y) - f[0]) * mpmath.exp(-mpmath.mpf(f[1]))
+    return [energy, mpmath.mpf(f[1]), mpmath.log(2)] if part == "value" else [energy, 1]
+
+
+def _student_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    n = mpmath.mpf(loss.parameters["df"])
+    square, scale = (mpmath.mpf(y) - f[0]) ** 2, n * mpmath.exp(2 * mpmath.mpf(f[1]))
+    if part == "value":
+        constant = mpmath.log(n * mpmath.pi) / 2 + mpmath.loggamma(n / 2) - mpmath.loggamma((n + 1) / 2)
+        return [(n + 1) / 2 * mpmath.log(1 + square / scale), mpmath.mpf(f[1]), constant]
+    if part == "gradient 1":
+        return [(n + 1) * square / (square + scale), 1]
+    return [(n + 1) * x / (square + scale) ** 2 for x in (square, scale)]
+
+
 ROOT: dict[tuple[str, str], Any] = {
+    **{
+        (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)
+        for name, summands, parts in (
+            ("GaussianNLL", _gaussian, ("value", "gradient 1")),
+            ("GaussianVarianceNLL", _gaussian, ("value", "gradient 1", "hessian 1 1")),
+            ("LaplaceNLL", _laplace, ("value", "gradient 1")),
+            ("StudentTNLL", _student_density, ("value", "gradient 1", "hessian 0 0")),
+        )
+        for part in parts
+    },
+    ("PoissonNLL", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("InverseGaussian", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("InverseGaussian", "hessian"): lambda loss, y, f: _tweedie(loss, y, f, 2),
     ("NegativeBinomial", "gradient"): _negative_binomial,
@@ -255,15 +297,19 @@ ROOT: dict[tuple[str, str], Any] = {
 }
 DEVIANCE = {
     (name, "value")
-    for name in ("Poisson", "Gamma", "Tweedie", "InverseGaussian", "NegativeBinomial", "Weibull", "LogNormal")
+    for name in ("Poisson", "PoissonNLL", "Gamma", "Tweedie", "InverseGaussian", "NegativeBinomial", "Weibull",
+                 "LogNormal")
 }
 
 
-def excess(loss: Pointwise, y: float, f: float, output: str, got: float, true: Any) -> float:
-    """The error of `got` in units of ulp, after the allowance of this pair; to be at most the promise."""
+def excess(loss: Pointwise, y: float, f: Any, output: str, got: float, true: Any, by: tuple[int, ...] = ()) -> float:
+    """The error of `got` in units of ulp, after the allowance of this pair; to be at most the promise.
+
+    Of several outputs each element that has a root is a pair of its own: "gradient 1", "hessian 0 1".
+    """
     from tests.laws.oracle import error
 
-    key = (type(loss).__name__, output)
+    key = (type(loss).__name__, " ".join([output, *map(str, by)]) if len(loss.outputs) > 1 else output)
     plain = error(got, true)
     if key in ROOT and plain > 1:
         return error(got, true, max(abs(x) for x in ROOT[key](loss, y, f)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from losskit.domains import SIGNS, UNIT
 from losskit.links import IDENTITY, LOG
 from losskit.tracing import Trace
 from losskit.traits import Traits
+from tests.laws import several
 from tests.laws.textbook import textbook
 
 INF = float("inf")
@@ -19,8 +21,10 @@ Evaluate = Any  # (loss, y, f) -> value, gradient, hessian
 
 
 def by_arrays(trace: Trace, loss: Pointwise) -> Evaluate:
-    """The evaluator of `trace`, whose parameters are those of `loss`."""
+    """The evaluator of `trace`, whose parameters are those of `loss`; of several outputs each on a last axis of f."""
     names = loss._structure().parameters
+    if len(loss.outputs) > 1:
+        return _by_arrays_of_several(trace, loss, names)
     function = array_function("f", ["y", *loss.outputs, *names], [trace.value, trace.gradient[0], trace.hessian[0]])
 
     def evaluate(at: Pointwise, y: Any, f: Any) -> tuple[np.ndarray, ...]:
@@ -44,9 +48,25 @@ def remembered(evaluate: Evaluate) -> Evaluate:
 
     return recall
 
+def _by_arrays_of_several(trace: Trace, loss: Pointwise, names: tuple[str, ...]) -> Evaluate:
+    k = len(loss.outputs)
+    outputs = [trace.value, *trace.gradient, *trace.hessian]
+    function = array_function("f", ["y", *loss.outputs, *names], outputs)
+
+    def evaluate(at: Pointwise, y: Any, f: Any) -> tuple[np.ndarray, ...]:
+        numbers = [np.float64(v) for v in at._numbers()]
+        with np.errstate(all="ignore"):
+            found = function(np, y, *np.moveaxis(f, -1, 0), *numbers)
+        rows = np.stack([np.broadcast_to(x, y.shape) for x in found], axis=-1)
+        return rows[..., 0], rows[..., 1 : 1 + k], rows[..., 1 + k :].reshape(*y.shape, k, k)
+
+    return evaluate
+
 
 def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """A few dozen rows away from kinks."""
+    if len(loss.outputs) > 1:
+        return several.examples(loss)
     if loss.variables == ("r",):
         r = np.array([-9.0, -4.5, -2.2, -0.9, -0.3, -1e-3, 1e-3, 0.3, 0.9, 2.2, 4.5, 9.0])
         return np.where(r > 0, 0.5, -0.25), np.where(r > 0, 0.5, -0.25) + r
@@ -67,11 +87,17 @@ def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
 def truth(loss: Pointwise) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Rows, and the textbook's value, gradient and Hessian there."""
     y, f = examples(loss)
-    name = type(loss).__name__
-    wanted = [
-        np.array([float(textbook(name, loss.parameters, a, b, k)) for a, b in zip(y, f, strict=True)]) for k in range(3)
-    ]
-    return y, f, wanted
+    name, k = type(loss).__name__, len(loss.outputs)
+
+    def column(by: tuple[int, ...]) -> np.ndarray:
+        return np.array([float(textbook(name, loss.parameters, a, b, by)) for a, b in zip(y, f.tolist(), strict=True)])
+
+    if k == 1:
+        return y, f, [column((0,) * order) for order in range(3)]
+    gradient = np.stack([column((i,)) for i in range(k)], axis=-1)
+    upper = {by: column(by) for by in combinations_with_replacement(range(k), 2)}
+    hessian = np.stack([upper[min(i, j), max(i, j)] for i in range(k) for j in range(k)], axis=-1)
+    return y, f, [column(()), gradient, hessian.reshape(-1, k, k)]
 
 
 def departures(loss: Pointwise, evaluate: Evaluate, true: tuple[np.ndarray, np.ndarray, list[np.ndarray]]) -> list[str]:
@@ -120,6 +146,8 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
 
 def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[str]:
     """Declared traits that a search refutes. True needs no counterexample, False needs one, a bound must be reached."""
+    if len(loss.outputs) > 1:
+        return several.contradictions(loss, claimed, evaluate)
     y, f = _ladder(loss)
     h = evaluate(loss, y, f)[2]
     with np.errstate(invalid="ignore"):  # an infinite curvature
@@ -301,6 +329,8 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         if claimed.elicits == "most probable class" and not (np.sign(prediction) == np.sign(shares - 0.5)).all():
             wrong.append("elicits")
         return wrong
+    if claimed.proper is not None and claimed.proper != several.normalised(loss, evaluate):
+        wrong.append("proper")
     level = getattr(loss, "level", 0.5)
     for _ in range(3):
         y = np.round(np.minimum(rng.gamma(2.0, 0.6, 31) + 0.05, 3.5), 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import combinations_with_replacement
 from typing import Any
 
 import mpmath
@@ -16,12 +17,19 @@ from losskit.calculus.graph import Node, symbol
 from losskit.tracing import Structure, twin_of
 
 OUTPUTS = ("value", "gradient", "hessian")
+By = tuple[int, ...]  # the outputs, by number, that a derivative is taken by; none for the value
 
 
-def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
+def elements(loss: Pointwise, output: str) -> list[By]:
+    """Which numbers a row's `output` holds: the value, k of a gradient, the upper triangle of a Hessian."""
+    return list(combinations_with_replacement(range(len(loss.outputs)), OUTPUTS.index(output)))
+
+
+def exact(loss: Pointwise, y: float, f: Any, output: str, by: By | None = None) -> Any:
     """The true value, gradient or Hessian of one row: derived from the formula, never from a stated spelling.
 
-    Residual losses are taken at r = fl(f - y), margin losses at m.
+    Residual losses are taken at r = fl(f - y), margin losses at m. Of several outputs `f` has one number each, and
+    `by` says which element is meant.
     """
     values = {k: v for k, v in loss.parameters.items() if v is not None}
     sign = 1.0
@@ -31,16 +39,17 @@ def exact(loss: Pointwise, y: float, f: float, output: str) -> Any:
         values["m"] = y * f
         sign = y if output == "gradient" else 1.0
     else:
-        values |= {"y": y, "f": f}
-    return evaluate(_graph(loss._structure(), output), values) * sign
+        values |= {"y": y} | dict(zip(loss.outputs, f if len(loss.outputs) > 1 else [f], strict=True))
+    by = (0,) * OUTPUTS.index(output) if by is None else by
+    return evaluate(_graph(loss._structure(), by), values) * sign
 
 
 @cache
-def _graph(structure: Structure, output: str) -> Node:
+def _graph(structure: Structure, by: By) -> Node:
     twin = twin_of(structure)
-    node, variable = twin.written(), symbol((*twin.variables, "f")[0])
-    for _ in range(OUTPUTS.index(output)):
-        node = derivative(node, variable)
+    node, names = twin.written(), twin.variables or twin.outputs
+    for j in by:
+        node = derivative(node, symbol(names[j]))
     return node
 
 

@@ -129,8 +129,10 @@ def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -
 
 
 def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and predictions for `loss`: finite, inside the domains."""
+    """Targets and predictions for `loss`: finite, inside the domains; of several outputs one column each."""
     thresholds = [abs(v) for v in loss.parameters.values() if isinstance(v, float) and 0 < abs(v) < np.inf]
+    if len(loss.outputs) > 1:
+        return _rows_of_several(loss, rng, draws)
     if isinstance(loss, Residual):
         r = reals(rng, draws, thresholds)
         y = np.zeros_like(r)
@@ -159,4 +161,31 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     ]
     f = np.concatenate([np.tile(f, targets.size), *near])
     inside = np.isfinite(f) & (loss.prediction_domain.contains(f) | (not loss.prediction_domain.bounded))
+    return y[inside], f[inside]
+
+
+def _column(loss: Pointwise, j: int, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Scores of output `j` beside the targets `y`: half of them ordinary, others at all sizes, near y and hard."""
+    domain, link, n = loss.prediction_domains[j], loss.links[j], y.size
+    wide = rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-20, 3, n)
+    hard = rng.choice(HARD, n) * rng.choice([-1.0, 1.0], n)
+    if link is IDENTITY:
+        with np.errstate(over="ignore"):
+            near = y * (1 + rng.choice([-1.0, 1.0], n) * 10.0 ** rng.uniform(-16, 0, n))
+            wide, hard = np.where(rng.random(n) < 0.5, near, wide), np.where(rng.random(n) < 0.5, y + wide, hard)
+    else:
+        hard = np.where(np.abs(hard) < 1e3, hard, rng.uniform(-700, 700, n))
+    kind = rng.random(n)
+    f = np.where(kind < 0.5, rng.normal(size=n) * 3, np.where(kind < 0.8, wide, hard))
+    return np.where(domain.contains(f), f, domain.sample(rng, n)) if domain.bounded else f
+
+
+def _rows_of_several(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    n = 60 * draws
+    hard = rng.choice(HARD, n) * rng.choice([-1.0, 1.0], n)
+    y = np.where(rng.random(n) < 0.3, hard, rng.normal(size=n) * 10.0 ** rng.uniform(-3, 3, n))
+    y = np.where(loss.domain.contains(y), y, loss.domain.sample(rng, n))
+    f = np.stack([_column(loss, j, y, rng) for j in range(len(loss.outputs))], axis=-1)
+    with np.errstate(over="ignore"):
+        inside = np.isfinite(f).all(axis=-1) & np.isfinite(y[:, None] - f).all(axis=-1)
     return y[inside], f[inside]

@@ -53,9 +53,11 @@ def test_fisher_is_the_expected_hessian_where_the_prediction_is_right(loss):
 def test_the_majorizer_is_never_below_the_hessian_or_says_why_there_is_none(name):
     loss = losses()[name]()
     y = next(sample for sample in (BITS, SIGNS, AMOUNTS) if loss.domain.contains(sample).all())
-    f = P if loss.prediction_domain.bounded else R
+    columns = [P if domain.bounded else R for domain in loss.prediction_domains]
+    f = columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
     bound = loss.traits().curvature
     if bound and np.isfinite(bound):
+        assert len(columns) == 1, "the law of a bounded curvature knows one output"
         assert (loss.majorizer(y, f, reduction="none") >= loss.hessian(y, f, reduction="none") * (1 - 1e-15)).all()
         same(loss.majorizer(y, f), np.full(R.size, bound / R.size))
     else:

@@ -8,12 +8,13 @@ import inspect
 import itertools
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from losskit.base import Pointwise, Residual
-from losskit.calculus import arrays
+from losskit.calculus import array_densities, arrays
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
 from losskit.calculus.exact import evaluate as exact
@@ -57,10 +58,13 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
     for method in ("formula", "derivative", "second_derivative"):
         if not hasattr(twin, method):
             continue
-        node = as_node(getattr(twin, method)(*map(symbol, cls.variables or ("y", "f"))))
-        for name, mutant in flipped(node):
-            body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
-            yield f"{method}: {name}", twin_of(Structure(body, absent))
+        written = getattr(twin, method)(*map(symbol, cls.variables or ("y", *twin.outputs)))
+        nodes = tuple(map(as_node, written if isinstance(written, tuple) else (written,)))
+        for i, node in enumerate(nodes):
+            for name, flip in flipped(node):
+                mutant = (*nodes[:i], flip, *nodes[i + 1 :]) if isinstance(written, tuple) else flip
+                body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
+                yield f"{method}: {name}", twin_of(Structure(body, absent))
 
 
 def _instances(cls: type[Pointwise]) -> list[Pointwise]:
@@ -76,7 +80,7 @@ def _inside(loss: Pointwise, y: float, f: float) -> bool:
 
 
 def _in_units_of_y(loss: Pointwise) -> bool:
-    return loss.link is IDENTITY and loss.prediction_domain is not UNIT
+    return loss.links == (IDENTITY,) and loss.prediction_domain is not UNIT
 
 
 def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:
@@ -88,7 +92,8 @@ def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:
         targets = (0.0,) if isinstance(loss, Residual) else (-1.5, -1e-9, 0.4, 1e9)
         points += [(a, b) for a in targets for b in wide if _inside(loss, a, b)]
     for yi, fi in points:
-        names = {k: v for k, v in loss.parameters.items() if v is not None} | {"y": yi, "f": fi}
+        names = {k: v for k, v in loss.parameters.items() if v is not None} | {"y": yi}
+        names |= dict(zip(loss.outputs, fi if isinstance(fi, list) else [fi], strict=True))
         if abs(exact(mutant, names) - exact(original, names)) > abs(exact(original, names)) * 1e-40:
             return False
     return True
@@ -101,7 +106,7 @@ def test_a_flip_in_a_formula_departs_from_the_textbook(cls):
     assert all(departures(at, by_arrays(at.trace(), at), true[at]) == [] for at in true)
     alive = []
     for name, mutant in _mutants(cls):
-        trace = mutant.graphs(symbol("y"), (symbol("f"),))
+        trace = mutant.graphs(symbol("y"), tuple(map(symbol, mutant.outputs)))
         if any(departures(at, by_arrays(trace, at), true[at]) for at in true):
             continue
         graphs, originals = ((t.value, *t.gradient, *t.hessian) for t in (trace, loss.trace()))
@@ -142,7 +147,12 @@ def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
 
 
 def _body_mutants() -> Iterator[tuple[str, str, SimpleNamespace]]:
-    tree = ast.parse(inspect.getsource(arrays))
+    for module in (arrays, array_densities):
+        yield from _mutants_of_module(module)
+
+
+def _mutants_of_module(module: Any) -> Iterator[tuple[str, str, SimpleNamespace]]:
+    tree = ast.parse(inspect.getsource(module))
     for function in (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name in TABLE):
         for node in ast.walk(function):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):

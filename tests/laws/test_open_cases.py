@@ -69,6 +69,19 @@ def test_the_poisson_deviance_sees_a_mean_one_part_in_a_billion_away():
     assert got == pytest.approx(1.000000164814082e-18 / 2, rel=1e-7)
 
 
+def test_the_normal_density_keeps_its_digits_at_a_tiny_variance_and_refuses_a_negative_one():
+    y, f = np.array([1e-4]), np.array([[0.0, 1e-8]])
+    value, gradient = lk.GaussianVarianceNLL().value_and_gradient(y, f)
+    assert _close(float(value), -7.79140183877151, 1)
+    assert abs(gradient[0, 1] + 3.746e-9) <= 8 * math.ulp(0.5 / 1e-8)  # in ulp of the largest summand
+    with pytest.raises(lk.DomainError, match=r"needs variance > 0; f\[0, 1\] = -1.0"):
+        lk.GaussianVarianceNLL()(y, np.array([[0.0, -1.0]]))
+
+
+def test_the_poisson_density_has_the_factorial_itself():
+    assert _close(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454, 1)
+
+
 def test_a_batch_of_no_weight_has_no_mean_and_no_gradient():
     y, f, w = np.zeros(3), np.ones(3), np.zeros(3)
     value, gradient = lk.SquaredError().value_and_gradient(y, f, w)

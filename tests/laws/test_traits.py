@@ -12,6 +12,7 @@ from losskit.registry import losses
 from losskit.traits import Traits
 from tests.laws.array_laws import by_arrays, contradictions, remembered
 from tests.laws.points import parameter_sets
+from tests.laws.several import normalised
 
 
 @pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
@@ -50,3 +51,11 @@ def test_a_flipped_trait_is_refuted(cls: type[Pointwise]):
     evaluate = remembered(by_arrays(loss.trace(), loss))
     for claim in _flips(loss.traits()):
         assert contradictions(loss, claim, evaluate), claim
+
+
+@pytest.mark.parametrize("cls", [c for c in losses().values() if c.__name__.endswith("NLL")], ids=lambda c: c.__name__)
+def test_the_exponential_of_a_full_negative_log_density_has_mass_1(cls: type[Pointwise]):
+    rng = np.random.default_rng(3)
+    for loss in parameter_sets(cls, rng, 2):
+        if not max([1.0, *loss._numbers()]) > 1e3:
+            assert normalised(loss, lambda at, y, f: [at(y, f if np.ndim(f) else np.full(y.shape, f), None, "none")])

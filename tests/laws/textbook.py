@@ -9,13 +9,15 @@ import mpmath
 from tests.laws.anchors import collected
 
 
-def textbook(name: str, parameters: dict[str, Any], y: float, f: float, order: int) -> Any:
-    """The `order`-th derivative by f at a point away from kinks, to 25 digits or more."""
+def textbook(name: str, parameters: dict[str, Any], y: float, f: Any, by: tuple[int, ...]) -> Any:
+    """The derivative by the outputs numbered in `by` at a point away from kinks, to 25 digits or more."""
     with mpmath.workdps(80):
         y_exact = mpmath.mpf(y)
+        place = tuple(map(mpmath.mpf, f if isinstance(f, list) else [f]))
+        orders = tuple(by.count(j) for j in range(len(place)))
         return mpmath.diff(
-            lambda x: collected("TEXTBOOK")[name](y_exact, x, *parameters.values()),
-            mpmath.mpf(f),
-            order,
+            lambda *x: collected("TEXTBOOK")[name](y_exact, *x, *parameters.values()),
+            place,
+            orders,
             h=mpmath.mpf(10) ** -25,
         )

@@ -7,14 +7,14 @@ import losskit as lk
 from losskit.errors import DataError, DomainError
 from losskit.registry import losses
 from losskit.report import plain_text
-from tests.families import EACH_LOSS
+from tests.families import EACH_OF_ONE_OUTPUT
 
 
 def lines(figure, panel):
     return [line for line in figure.axes[panel].lines if len(line.get_xdata()) > 2]
 
 
-@pytest.mark.parametrize("loss", EACH_LOSS)
+@pytest.mark.parametrize("loss", EACH_OF_ONE_OUTPUT)
 def test_three_labelled_panels_for_every_loss(loss):
     figure = loss.plot()
     assert [axes.get_title() for axes in figure.axes] == ["value", "gradient", "Hessian"]

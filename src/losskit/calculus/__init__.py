@@ -4,6 +4,21 @@ Knows nothing of losses. `graph` holds the nodes, `table` one row a primitive, `
 `emit` the code dialects, `tex` the typesetting, `exact` the oracle.
 """
 
+from losskit.calculus.densities import (
+    binet,
+    gaussian_nll,
+    gaussian_variance_nll,
+    laplace_nll,
+    poisson_nll,
+    stirling,
+    student_bend,
+    student_constant,
+    student_cross,
+    student_log,
+    student_pull,
+    student_share,
+    student_spread,
+)
 from losskit.calculus.graph import Node, constant, symbol, where
 from losskit.calculus.table import (
     abs_,

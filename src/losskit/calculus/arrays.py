@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from losskit.calculus.array_densities import (
+    binet,
+    gaussian_nll,
+    gaussian_variance_nll,
+    laplace_nll,
+    poisson_nll,
+    stirling,
+    student_bend,
+    student_constant,
+    student_cross,
+    student_log,
+    student_pull,
+    student_share,
+    student_spread,
+)
+
 Array = Any
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from losskit.calculus.graph import Node, is_constant, nodes_of
@@ -42,7 +42,9 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
             done[id(node)] = _Typeset(_cases(node, done), ATOM)
         elif node.op == "mul_exp" and node.args[1].op == "constant":
             c, a, x = node.args
-            done[id(node)] = _Typeset(latex(c * exp(a * x), names), 1)
+            exponent = -(-a * x) if float(a.value) < 0 else a * x  # type: ignore[arg-type]
+            spelled = c * exp(exponent)
+            done[id(node)] = _Typeset(latex(spelled, names), 0 if spelled.op == "neg" else 1)
         elif node.op == "not" and node.args[0].op == "eq":
             left, right = (done[id(each)] for each in node.args[0].args)
             done[id(node)] = _Typeset(rf"{left:0} \ne {right:0}", -1)
@@ -54,6 +56,13 @@ def latex(root: Node, names: Mapping[str, str] | None = None) -> str:
                 row = replace(row, latex=row.latex.removeprefix(_FACTOR))
             done[id(node)] = _Typeset(row.latex.format(*(done[id(a)] for a in node.args)), row.binds)
     return done[id(root)].text.replace("+ -", "- ")
+
+
+def matrix(entries: Sequence[Node], width: int) -> str:
+    """LaTeX of a matrix of `width` columns, given row by row."""
+    lines = (entries[i : i + width] for i in range(0, len(entries), width))
+    rows = r" \\ ".join(" & ".join(map(latex, line)) for line in lines)
+    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
 
 
 def _cases(node: Node, done: Mapping[int, _Typeset]) -> str:

@@ -23,18 +23,22 @@ _HARD_SHARES = (0.0, 1e-300, 1e-50, 1e-20, 1e-12, 1e-9, 1e-6, 1e-3)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a loss is a function of: targets of `y`, predictions of `f`, through r = f - y, m = y f or both freely."""
+    """What a loss is a function of: targets of `y`, predictions of `f`, through r = f - y, m = y f or both freely.
+
+    Of several outputs `columns` has the domain of each, where they differ.
+    """
 
     y: Domain = REAL
     f: Domain = REAL
     variable: str = ""
     outputs: int = 1
+    columns: tuple[Domain, ...] = ()
 
     @classmethod
     def of(cls, loss: Pointwise) -> Kind:
         """The kind of a loss of ours."""
         variable = "r" if isinstance(loss, Residual) else "m" if isinstance(loss, Margin) else ""
-        return cls(loss.domain, loss.prediction_domain, variable, len(loss.outputs))
+        return cls(loss.domain, loss.prediction_domain, variable, len(loss.outputs), loss.prediction_domains)
 
     @property
     def binary(self) -> bool:
@@ -47,7 +51,9 @@ class Kind:
         return (-1.0, 1.0) if self.y == SIGNS else (0.0, 1.0)
 
     def __str__(self) -> str:
-        f = "any f" if self.f == REAL else self.f.describe("f")
+        columns = enumerate(self.columns if self.outputs > 1 else ())
+        parts = [domain.describe(f"f[{j}]") for j, domain in columns if domain != REAL]
+        f = ", ".join(parts) or ("any f" if self.f == REAL else self.f.describe("f"))
         y = "any y" if self.y == REAL else self.y.describe("y")
         return f"{y}, {f}" + {"r": " through f - y", "m": " through y f"}.get(self.variable, "")
 
@@ -88,25 +94,24 @@ def ordinary(kind: Kind) -> tuple[Array, Array]:
         r = np.array(_RESIDUALS)
         pairs = np.repeat(y[: min(3, y.size)], r.size)
         return pairs, pairs + np.tile(r, min(3, y.size))
-    pool = np.array(_SCORES)
-    if kind.f == UNIT:
-        pool = np.round(1 / (1 + np.exp(-pool)), 4)
-    elif kind.f.bounded:
-        pool = np.concatenate([pool, [0.03, 0.27, 0.62, 1.3, 4.4]])
-        pool = pool[kind.f.contains(pool)]
-        if not pool.size:
-            pool = kind.f.sample(np.random.default_rng(1), 8)
-    elif not kind.binary:
-        pool = pool[np.abs(pool) < 4]
     if kind.outputs > 1:
-        return _several(kind, y, pool)
+        rows, rng = np.repeat(y, 6), np.random.default_rng(2)
+        pools = [_pool(domain, 3.0) for domain in kind.columns or (kind.f,) * kind.outputs]
+        return rows, np.stack([rng.choice(pool, rows.size) for pool in pools], axis=-1)
+    pool = _pool(kind.f, np.inf if kind.binary else 4.0)
     return np.repeat(y, pool.size), np.tile(pool, y.size)
 
 
-def _several(kind: Kind, y: Array, pool: Array) -> tuple[Array, Array]:
-    rows = np.repeat(y, 6)
-    pool = pool[np.abs(pool) < 3] if kind.f == REAL else pool
-    return rows, np.random.default_rng(2).choice(pool, (rows.size, kind.outputs))
+def _pool(f: Domain, reach: float) -> Array:
+    """A handful of predictions of a domain; scores up to `reach`."""
+    pool = np.array(_SCORES)
+    if f == UNIT:
+        return np.round(1 / (1 + np.exp(-pool)), 4)
+    if not f.bounded:
+        return pool[np.abs(pool) < reach]
+    pool = np.concatenate([pool, [0.03, 0.27, 0.62, 1.3, 4.4]])
+    pool = pool[f.contains(pool)]
+    return pool if pool.size else f.sample(np.random.default_rng(1), 8)
 
 
 def hard(kind: Kind) -> tuple[Array, Array]:

@@ -32,7 +32,12 @@ class Multiple(Combined):
     @property
     def information(self) -> Any:
         inner = self.loss.information  # type: ignore[attr-defined]
-        return lambda *f: self.factor * as_node(inner(*f))
+
+        def scaled(*f: Any) -> Any:
+            found = inner(*f)
+            return tuple(self.factor * as_node(x) for x in found) if isinstance(found, tuple) else self.factor * found
+
+        return scaled
 
 
 class Sum(Combined):
@@ -44,7 +49,7 @@ class Sum(Combined):
     def __post_init__(self) -> None:
         super().__post_init__()
         a, b = self.first, self.second
-        alike = (a.link.name, a.outputs, a.prediction_domain) == (b.link.name, b.outputs, b.prediction_domain)
+        alike = (a.links, a.outputs, a.prediction_domains) == (b.links, b.outputs, b.prediction_domains)
         if not alike:
             raise CapabilityError(
                 f"{a!r} reads its score through the {a.link.name} link and {b!r} through the {b.link.name} link; "

@@ -41,8 +41,22 @@ class Combined(Pointwise):
         return self.parts[0].prediction_domain
 
     @property
+    def prediction_domains(self) -> tuple[Domain, ...]:
+        return self.parts[0].prediction_domains
+
+    @property
     def link(self) -> Link:  # type: ignore[override]
         return self.parts[0].link
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        return self.parts[0].links
+
+    def _point(self, *f: Any) -> Any:
+        return self.parts[0]._point(*f)
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        return self.parts[0]._best(y, w) or self.parts[0]._start(y, w)
 
     @property
     def outputs(self) -> tuple[str, ...]:  # type: ignore[override]

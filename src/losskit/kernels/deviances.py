@@ -96,7 +96,7 @@ def tweedie_slope(y: float, f: float, p: float) -> float:
     """mu^(2 - p) - y mu^(1 - p) at mu = e^f: mu^(2 - p) (1 - y/mu) (2.5 ulp of the larger term)."""
     r, tame, n, q = tweedie_parts(y, f, p)
     value = scaled_product(select(tame, 1.0, 0.0) - select(tame, r, y), q, n)
-    return select(abs(r) <= select(p == 1.0, 1e300, INF), value, -y)
+    return select(abs(r) > select(p == 1.0, 1e300, INF), -y, value)  # nan takes the value, which is nan
 
 
 @scalar

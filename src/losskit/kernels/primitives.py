@@ -9,6 +9,18 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 
 import math
 
+from losskit.kernels.densities import (
+    gaussian_nll,
+    gaussian_variance_nll,
+    laplace_nll,
+    poisson_nll,
+    student_bend,
+    student_cross,
+    student_log,
+    student_pull,
+    student_share,
+    student_spread,
+)
 from losskit.kernels.deviances import (
     gamma_deviance,
     inverse_gaussian,
@@ -50,6 +62,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
+from losskit.kernels.gammas import binet, stirling, student_constant
 from losskit.kernels.margins import (
     dwd_power,
     flip_bend,
@@ -103,6 +116,7 @@ __all__ = [
     "barron",
     "barron_bend",
     "barron_slope",
+    "binet",
     "bitempered",
     "bitempered_bend",
     "bitempered_slope",
@@ -119,9 +133,12 @@ __all__ = [
     "floor",
     "fma",
     "gamma_deviance",
+    "gaussian_nll",
+    "gaussian_variance_nll",
     "hypot1",
     "inverse_gaussian",
     "inverse_square",
+    "laplace_nll",
     "linex",
     "linex_slope",
     "log",
@@ -141,6 +158,7 @@ __all__ = [
     "negative_binomial_deviance",
     "poisson_deviance",
     "poisson_deviance_of_mean",
+    "poisson_nll",
     "power",
     "pseudo_huber",
     "pseudo_huber_bend",
@@ -165,6 +183,14 @@ __all__ = [
     "softplus_scaled",
     "softplus_tilted",
     "softplus_times",
+    "stirling",
+    "student_bend",
+    "student_constant",
+    "student_cross",
+    "student_log",
+    "student_pull",
+    "student_share",
+    "student_spread",
     "tangent_gap",
     "tangent_slope",
     "tanh",

@@ -11,9 +11,11 @@ _WORDS = {
 }
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TOKEN = re.compile(
-    r"\\(?:left|right)[(|)]|\\(?:begin|end)\{cases\}|\\text\{[^}]*\}|\\\\|\\[a-zA-Z]+|\\,|\s+|.", re.DOTALL
+    r"\\(?:left|right)[(|)]|\\(?:begin|end)\{(?:cases|pmatrix)\}|\\text\{[^}]*\}|\\\\|\\[a-zA-Z]+|\\,|\s+|.", re.DOTALL
 )
-_CLOSERS = {"{": "}", r"\left(": r"\right)", r"\begin{cases}": r"\end{cases}"}
+_CLOSERS = {
+    "{": "}", r"\left(": r"\right)", r"\begin{cases}": r"\end{cases}", r"\begin{pmatrix}": r"\end{pmatrix}",
+}  # fmt: skip
 _LOOSE = re.compile("(\x03\\s*)?\x01([^\x01\x02]*)\x02(?=(\\s*\x03)?)")  # a fraction, and the products beside it
 
 
@@ -44,7 +46,8 @@ def _group(tokens: Iterator[str], stop: str | None) -> str:
             parts.append(f"sqrt({_argument(tokens)})")
         elif token in _CLOSERS:
             inner = _group(tokens, _CLOSERS[token])
-            parts.append({"{": inner, r"\left(": f"({inner})"}.get(token) or f"\x04{_cases(inner)}\x05")
+            table = _matrix if token == r"\begin{pmatrix}" else _cases
+            parts.append({"{": inner, r"\left(": f"({inner})"}.get(token) or f"\x04{table(inner)}\x05")
         else:
             parts.append(_word(token))
     text = _LOOSE.sub(lambda m: f"{m[1]}({m[2]})" if m[1] else f"({m[2]})" if m[3] else m[2], "".join(parts)).strip()
@@ -75,6 +78,10 @@ def _tight(text: str) -> str:
     call = re.match(r"\w*\(", text)
     closed = call is not None and text.endswith(")") and all(depths[call.end() - 1 : -1])
     return text if closed else f"({text})"
+
+
+def _matrix(inner: str) -> str:
+    return "; ".join(", ".join(cell.strip() for cell in row.split("&")) for row in inner.split("\\\\"))
 
 
 def _cases(inner: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from losskit.crosswalk import Equivalent, equivalents, library_name, names_of
 from losskit.crosswalk.rows import LIBRARIES
+from losskit.links import IDENTITY
 from losskit.parameters import parameter_domains
 from losskit.registry import family_of, find_losses
 from losskit.report import plain_text
@@ -35,8 +36,8 @@ def facts(loss: Pointwise) -> dict[str, Any]:
         "formula": plain_text(loss.latex()),
         "latex": loss.latex(),
         "y": loss.domain.describe("y"),
-        "f": loss.prediction_domain.describe("f"),
-        "link": loss.link.name,
+        "f": predictions(loss),
+        "link": links(loss),
         "traits": {name: _plain(value) for name, value in dataclasses.asdict(_traits(loss)).items()},
         "source": loss.source,
         "use": loss.use,
@@ -73,7 +74,7 @@ def matches(loss: Pointwise, words: list[str]) -> bool:
     """Whether every word is in what is said of the loss, or in what other libraries call it."""
     names = " ".join(names_of(type(loss)))
     said = (type(loss).__name__, family_of(type(loss)), type(loss).__doc__ or "", loss.use, loss.avoid, loss.source,
-            loss.traits().elicits or "", loss.link.name, names)  # fmt: skip
+            loss.traits().elicits or "", links(loss), names)  # fmt: skip
     text = " ".join(said).lower()
     return all(word.lower() in text for word in words)
 
@@ -147,12 +148,12 @@ def page(loss: Pointwise, latex: bool = False, code: bool = False, plot_width: i
 def entries(loss: Pointwise) -> list[tuple[str, str]]:
     """The page's facts: label and text, empty ones left out."""
     known, variable = _traits(loss), _VARIABLES.get((loss.variables or ("",))[0])
-    link = "" if loss.link.name == "identity" else f"{loss.link.name}; loss.predict(f) gives the prediction"
+    link = "" if links(loss) == "identity" else f"{links(loss)}; loss.predict(f) gives the prediction"
     scale = ["for residuals of scale 1:"] if loss._open() else []
     listed = [
         ("formula", f"L = {plain_text(loss.latex())}" + (f"\n{variable}" if variable else "")),
         ("target y", loss.domain.describe("y")),
-        ("prediction f", loss.prediction_domain.describe("f")),
+        ("prediction f", predictions(loss)),
         ("link", link),
         ("parameters", "\n".join(_parameters(loss)) or "none"),
         ("best prediction", known.elicits or "no name known"),
@@ -162,6 +163,20 @@ def entries(loss: Pointwise) -> list[tuple[str, str]]:
         ("source", loss.source),
     ]
     return [(label, text) for label, text in listed if text]
+
+
+def predictions(loss: Pointwise) -> str:
+    """What a row of f holds: one number, or a column for each output."""
+    pairs = zip(loss.outputs, loss.prediction_domains, strict=True)
+    return ", ".join(domain.describe(name) for name, domain in pairs)
+
+
+def links(loss: Pointwise) -> str:
+    """The link's name; of several outputs those that are not their own prediction, each with its output."""
+    if len(loss.outputs) == 1:
+        return loss.link.name
+    named = [f"{name}: {link.name}" for name, link in zip(loss.outputs, loss.links, strict=True) if link != IDENTITY]
+    return ", ".join(named) or "identity"
 
 
 def trait_lines(loss: Pointwise) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 _TOKEN = re.compile(
-    r"\\(?:left|right)[(|)]|\\(?:begin|end)\{cases\}|\\text\{[^}]*\}|\\(?:mathrm|operatorname)\{[^}]*\}|\\\\|"
+    r"\\(?:left|right)[(|)]|\\(?:begin|end)\{(?:cases|pmatrix)\}|\\text\{[^}]*\}|\\(?:mathrm|operatorname)\{[^}]*\}|\\\\|"
     r"\\[a-zA-Z]+|\\,|\d+(?:\.\d+)?|\s+|.",
     re.DOTALL,
 )
@@ -49,7 +49,9 @@ def _parts(tokens: Iterator[str], stop: str | None) -> list[str]:
         elif token == r"\sqrt":
             parts.append(f"<msqrt>{_argument(tokens)}</msqrt>")
         elif token == r"\begin{cases}":
-            parts.append(_cases(tokens))
+            parts.append(_table(tokens, "cases"))
+        elif token == r"\begin{pmatrix}":
+            parts.append(_row([_sign("("), _table(tokens, "matrix"), _sign(")")]))
         elif token in _CLOSERS:
             inside = _parts(tokens, _CLOSERS[token])
             fence = token[-1] if token != "{" else ""
@@ -64,20 +66,20 @@ def _argument(tokens: Iterator[str]) -> str:
     return _row(_parts(tokens, "}")) if token == "{" else _leaf(token)
 
 
-def _cases(tokens: Iterator[str]) -> str:
-    """A table, beside which the page draws a line (few fonts have a brace that stretches).
+def _table(tokens: Iterator[str], kind: str) -> str:
+    """A table; beside cases the page draws a line (few fonts have a brace that stretches).
 
-    It takes the tokens up to the end of the cases, nested ones included.
+    It takes the tokens up to the end of the table, nested ones included.
     """
     inside, depth = [], 1
     for token in tokens:
-        depth += (token == r"\begin{cases}") - (token == r"\end{cases}")
+        depth += token.startswith(r"\begin{") - token.startswith(r"\end{")
         if not depth:
             break
         inside.append(token)
     rows: list[list[list[str]]] = [[[]]]
     for token in inside:
-        depth += (token == r"\begin{cases}") - (token == r"\end{cases}")
+        depth += token.startswith(r"\begin{") - token.startswith(r"\end{")
         if not depth and token == "\\\\":
             rows.append([[]])
         elif not depth and token == "&":
@@ -86,7 +88,7 @@ def _cases(tokens: Iterator[str]) -> str:
             rows[-1][-1].append(token)
     cells = ("".join(f"<mtd>{_row(_parts(iter(cell), None))}</mtd>" for cell in row) for row in rows)
     table = "".join(f"<mtr>{row}</mtr>" for row in cells)
-    return f'<mtable class="cases">{table}</mtable>'
+    return f'<mtable class="{kind}">{table}</mtable>'
 
 
 def _leaf(token: str) -> str:

@@ -1,0 +1,183 @@
+"""Full negative log densities, every constant included: a scale that is learned with the mean needs its normaliser.
+
+A scale's output is its logarithm (`log_variance`, `log_scale`), so that any score is one. exp(-loss) integrates to 1
+over y, which a law checks.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.calculus import (
+    div_square,
+    exp,
+    gaussian_nll,
+    gaussian_variance_nll,
+    laplace_nll,
+    mul_exp,
+    poisson_nll,
+    sqrt,
+    student_bend,
+    student_constant,
+    student_cross,
+    student_log,
+    student_pull,
+    student_share,
+    student_spread,
+    where,
+)
+from losskit.constants import weighted_quantile
+from losskit.domains import COUNTS, POSITIVE, REAL, Positive
+from losskit.links import IDENTITY, LOG
+from losskit.traits import Traits
+
+_DENSITY = {"bounded": False, "lipschitz": inf, "curvature": inf, "proper": True}
+
+
+class GaussianNLL(Pointwise):
+    """The negative log density of a normal distribution; outputs are its mean and the logarithm of its variance."""
+
+    source = "Nix and Weigend (1994), doi:10.1109/ICNN.1994.374138"
+    use = "Each row has a noise of its own size, to be learned with the mean: prediction intervals, weighting of rows."
+    avoid = "Tails are heavy (StudentTNLL), or the mean alone is wanted: a learned variance can forgive a bad mean."
+    outputs, links = ("mean", "log_variance"), (IDENTITY, LOG)
+
+    def formula(self, y: Any, mean: Any, log_variance: Any) -> Any:
+        return gaussian_nll(y - mean, log_variance)
+
+    def derivative(self, y: Any, mean: Any, log_variance: Any) -> Any:
+        z = mul_exp(y - mean, -0.5, log_variance)
+        return mul_exp(mean - y, -1, log_variance), (1 - z) * (1 + z) / 2
+
+    def second_derivative(self, y: Any, mean: Any, log_variance: Any) -> Any:
+        z = mul_exp(y - mean, -0.5, log_variance)
+        return exp(-log_variance), mul_exp(y - mean, -1, log_variance), z * z / 2
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def information(self, mean: Any, log_variance: Any) -> Any:
+        return exp(-log_variance), 0.0, 0.5
+
+    def _best(self, y: Any, w: Any) -> list[float]:
+        mean = np.average(y, weights=w)
+        return [float(mean), float(LOG.to_score(np.average((y - mean) ** 2, weights=w)))]
+
+
+class GaussianVarianceNLL(Pointwise):
+    """The negative log density of a normal distribution; outputs are its mean and its variance, which is positive."""
+
+    source = "Nix and Weigend (1994), doi:10.1109/ICNN.1994.374138"
+    use = "A model ends in a variance that is positive by construction (softplus), or given variances are judged."
+    avoid = "The variance is a free score: it may leave its domain. GaussianNLL, on the logarithm, cannot."
+    outputs, prediction_domains = ("mean", "variance"), (REAL, POSITIVE)
+
+    def formula(self, y: Any, mean: Any, variance: Any) -> Any:
+        return gaussian_variance_nll(y - mean, variance)
+
+    def derivative(self, y: Any, mean: Any, variance: Any) -> Any:
+        z = (y - mean) / sqrt(variance)
+        return (mean - y) / variance, (1 - z) / 2 / variance * (1 + z)
+
+    def second_derivative(self, y: Any, mean: Any, variance: Any) -> Any:
+        z, root = (y - mean) / sqrt(variance), sqrt(0.5)
+        return 1 / variance, div_square(y - mean, variance), (z - root) / variance * ((z + root) / variance)
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def information(self, mean: Any, variance: Any) -> Any:
+        return 1 / variance, 0.0, div_square(0.5, variance)
+
+    def _best(self, y: Any, w: Any) -> list[float]:
+        mean = np.average(y, weights=w)
+        return [float(mean), float(np.average((y - mean) ** 2, weights=w))]
+
+
+class LaplaceNLL(Pointwise):
+    """The negative log density of a Laplace distribution; outputs are its median and the logarithm of its scale."""
+
+    source = "Kotz, Kozubowski and Podgorski (2001), doi:10.1007/978-1-4612-0173-1"
+    use = "The absolute error with a noise level of each row's own, learned with the median; outliers pull little."
+    avoid = "Solvers need a curvature: it is all in the kink at y = location and in the scale."
+    outputs, links = ("location", "log_scale"), (IDENTITY, LOG)
+
+    def formula(self, y: Any, location: Any, log_scale: Any) -> Any:
+        return laplace_nll(mul_exp(abs(y - location), -1, log_scale), log_scale)
+
+    def derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
+        side = where(y > location, -1, where(y < location, 1, 0))
+        return mul_exp(side, -1, log_scale), 1 - mul_exp(abs(y - location), -1, log_scale)
+
+    def second_derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
+        side = where(y > location, 1, where(y < location, -1, 0))
+        return 0, mul_exp(side, -1, log_scale), mul_exp(abs(y - location), -1, log_scale)
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=False, elicits="median",
+                      **_DENSITY)
+
+    def information(self, location: Any, log_scale: Any) -> Any:
+        return mul_exp(1, -2, log_scale), 0.0, 1.0
+
+    def _best(self, y: Any, w: Any) -> list[float]:
+        location = weighted_quantile(y, 0.5, w)
+        return [location, float(LOG.to_score(np.average(np.abs(y - location), weights=w)))]
+
+
+class StudentTNLL(Pointwise):
+    """The negative log density of Student's t with `df` degrees of freedom; outputs are its location and log scale."""
+
+    source = "Lange, Little and Taylor (1989), doi:10.1080/01621459.1989.10478852"
+    use = "Heavy-tailed errors whose size differs from row to row: a gross outlier moves neither output far."
+    avoid = "A good start is missing: far from the data it is flat. Errors are normal: GaussianNLL says more from less."
+    outputs, links = ("location", "log_scale"), (IDENTITY, LOG)
+    df: Positive = 4.0
+
+    def formula(self, y: Any, location: Any, log_scale: Any) -> Any:
+        tail = student_log(y - location, log_scale, self.df)
+        return (self.df + 1) / 2 * tail + (log_scale + student_constant(self.df))
+
+    def derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
+        r, n = location - y, self.df
+        return (1 + 1 / n) * student_pull(r, log_scale, n), 1 - (n + 1) * student_share(r, log_scale, n)
+
+    def second_derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
+        r, n = location - y, self.df
+        bends = student_bend(r, log_scale, n), -2 * student_cross(r, log_scale, n), 2 * student_spread(r, log_scale, n)
+        return tuple((1 + 1 / n) * x for x in bends)
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, **_DENSITY)
+
+    def information(self, location: Any, log_scale: Any) -> Any:
+        share = 1 / (self.df + 3)
+        return (self.df + 1) * share * mul_exp(1, -2, log_scale), 0.0, 2 * self.df * share
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        location = weighted_quantile(y, 0.5, w)
+        return [location, float(LOG.to_score(weighted_quantile(np.abs(y - location), 0.5, w)))]
+
+
+class PoissonNLL(Pointwise):
+    """The negative log mass of a Poisson count, log y! included; f is the logarithm of the mean."""
+
+    source = "McCullagh and Nelder (1989), doi:10.1007/978-1-4899-3242-6"
+    use = "Counts whose likelihood itself is wanted: to compare with other distributions, or to add up with them."
+    avoid = "Only the fit matters, or y are rates: Poisson, the half deviance, has the same gradient and is 0 at best."
+    domain, link = COUNTS, LOG
+
+    def formula(self, y: Any, f: Any) -> Any:
+        return poisson_nll(y, f)
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=True, strong=0.0, differentiable=True, elicits="mean", **_DENSITY)
+
+    def information(self, f: Any) -> Any:
+        return exp(f)

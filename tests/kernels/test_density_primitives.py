@@ -1,0 +1,173 @@
+"""The bodies behind full densities and the gamma function's remainders: accuracy in ulp, limits, vector code."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+from tests.kernels.test_primitives import (
+    SIGNED,
+    SMALLEST,
+    apply,
+    arity,
+    error,
+    grid,
+    join,
+    largest_summand,
+    log_uniform,
+    loop,
+    needs_vectors,
+    optimised,
+    restored_precision,  # noqa: F401
+    signed,
+    truth,
+)
+
+INF, NAN = math.inf, math.nan
+MANY = 300
+
+
+def positive(rng):
+    edges = [np.nextafter(x, side) for x in (0.25, 1.0, 4.0, 0.5, 2.0) for side in (0.0, x, INF)]
+    wide = log_uniform(rng, SMALLEST, 1e308, MANY)
+    return join((np.array([*edges, SMALLEST, 1e-310, 1.7e308, 3.0, 7.0, 170.0]),), (wide,),
+                (log_uniform(rng, 0.05, 50, MANY),))  # fmt: skip
+
+
+def normal(rng):
+    (x,) = positive(rng)
+    return (x[x > 1e-307],)
+
+
+def with_zero(rng):
+    return join((np.array([0.0]),), positive(rng))
+
+
+def residuals_and_logs(rng):
+    r = signed(rng, log_uniform(rng, 1e-300, 1e300, MANY))
+    s = 2 * np.log(np.abs(r)) + rng.uniform(-40, 40, MANY)
+    return join(grid(SIGNED[::9], [-700.0, -2.5, 0.0, 1e-9, 3.0, 700.0]), (r, s), (r, rng.uniform(-700, 700, MANY)))
+
+
+def residuals_and_variances(rng):
+    r = signed(rng, log_uniform(rng, 1e-150, 1e150, MANY))
+    near = r * r * log_uniform(rng, 1e-4, 1e4, MANY)
+    any_size = log_uniform(rng, 1e-300, 1e300, MANY)
+    return join(grid(SIGNED[::9], [SMALLEST, 1e-8, 1.0, 1.7e308]), (r, near), (r, any_size))
+
+
+def students(rng):
+    r = signed(rng, log_uniform(rng, 1e-100, 1e100, MANY))
+    n = log_uniform(rng, 0.1, 1e6, MANY)
+    s = np.log(np.abs(r)) + rng.uniform(-20, 20, MANY)
+    return join(grid(SIGNED[::15], [-300.0, 0.0, 300.0], [0.5, 4.0]), (r, s, n), (r, rng.uniform(-300, 300, MANY), n))
+
+
+def energies(rng):
+    r, s = residuals_and_logs(rng)
+    return np.abs(r), s
+
+
+def true_binet(x):
+    with mp.workprec(mp.prec + 2500):  # what cancels
+        return _binet(x)
+
+
+def true_stirling(y):
+    with mp.workprec(mp.prec + 2500):
+        return mp.loggamma(y + 1) - y * mp.log(y) + y if y else mpf(0)
+
+
+def _binet(x):
+    return mp.loggamma(x) - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2
+
+
+def true_student(n):
+    with mp.workprec(mp.prec + 1200):
+        return _student(n)
+
+
+def _student(n):
+    return mp.log(n * mp.pi) / 2 + mp.loggamma(n / 2) - mp.loggamma((n + 1) / 2)
+
+
+def spread(r, s, n):
+    return r**2 / n + mp.exp(2 * s)
+
+
+LAWS = [
+    ("binet", true_binet, positive, 2.0, None),
+    ("stirling", true_stirling, with_zero, 2.0, None),
+    ("student_constant", true_student, normal, 3.0, None),
+    ("gaussian_nll", lambda r, s: (r**2 * mp.exp(-s) + s + mp.log(2 * mp.pi)) / 2, residuals_and_logs, 4.0,
+     largest_summand(lambda r, s: (mpf(r) ** 2 * mp.exp(-mpf(s)) / 2, mpf(s) / 2, mpf(0.9)))),
+    ("gaussian_variance_nll", lambda r, v: (r**2 / v + mp.log(2 * mp.pi * v)) / 2, residuals_and_variances, 4.0,
+     largest_summand(lambda r, v: (mpf(r) ** 2 / v / 2, mp.log(mpf(v)) / 2, mpf(0.9)))),
+    ("laplace_nll", lambda a, s: a + s + mp.log(2), energies, 0.5,
+     lambda a, s: mpf(2) ** -105 * max(a, abs(s), 1)),
+    ("student_log", lambda r, s, n: mp.log(1 + r**2 / (n * mp.exp(2 * s))), students, 5.0, None),
+    ("student_pull", lambda r, s, n: r / spread(r, s, n), students, 6.0, None),
+    ("student_share", lambda r, s, n: r**2 / n / spread(r, s, n), students, 6.0, None),
+    ("student_cross", lambda r, s, n: r * mp.exp(2 * s) / spread(r, s, n) ** 2, students, 8.0, None),
+    ("student_spread", lambda r, s, n: r**2 * mp.exp(2 * s) / spread(r, s, n) ** 2, students, 8.0, None),
+    ("student_bend", lambda r, s, n: (mp.exp(2 * s) - r**2 / n) / spread(r, s, n) ** 2, students, 8.0,
+     largest_summand(lambda r, s, n: [4 * x / spread(mpf(r), mpf(s), mpf(n)) ** 2
+                                      for x in (mp.exp(2 * mpf(s)), mpf(r) ** 2 / n)])),
+]  # fmt: skip
+NAMES = [law[0] for law in LAWS]
+
+
+@pytest.mark.parametrize(("name", "reference", "points", "ceiling", "allowance"), LAWS, ids=NAMES)
+def test_error_in_ulp(name, reference, points, ceiling, allowance):
+    columns = points(np.random.default_rng(7))
+    worst, where = 0.0, None
+    for got, *args in zip(apply(name, *columns).tolist(), *(c.tolist() for c in columns), strict=True):
+        e = error(got, truth(reference, args), allowance(*args) if allowance else 0)
+        if e > worst:
+            worst, where = e, (args, got)
+    assert worst <= ceiling, (worst, where)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_in_any_argument_stays(name):
+    for which in range(arity(name)):
+        args = [0.7] * arity(name)
+        args[which] = NAN
+        assert math.isnan(apply(name, *[[a] for a in args])[0]), which
+
+
+LIMITS = [
+    ("binet", (0.0,), INF),
+    ("binet", (INF,), 0.0),
+    ("stirling", (INF,), INF),
+    ("student_constant", (INF,), 0.9189385332046728),
+    ("gaussian_nll", (0.0, INF), INF),
+    ("gaussian_nll", (1.0, -INF), INF),
+    ("gaussian_nll", (INF, 0.0), INF),
+    ("gaussian_variance_nll", (INF, 1.0), INF),
+    ("laplace_nll", (INF, 2.0), INF),
+    ("laplace_nll", (0.0, -INF), -INF),
+    ("student_log", (INF, 0.0, 4.0), INF),
+    ("student_log", (0.0, 0.0, 4.0), 0.0),
+    ("student_share", (INF, 0.0, 4.0), 1.0),
+    ("student_share", (0.0, 0.0, 4.0), 0.0),
+    ("student_pull", (-INF, 0.0, 4.0), 0.0),
+    ("student_cross", (0.0, 0.0, 4.0), 0.0),
+    ("student_spread", (INF, 0.0, 4.0), 0.0),
+    ("student_bend", (0.0, 0.0, 4.0), 1.0),
+    ("student_bend", (INF, 0.0, 4.0), 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "want"), LIMITS)
+def test_limits(name, args, want):
+    assert apply(name, *[[a] for a in args])[0] == want
+
+
+@needs_vectors
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loop_over_it_vectorises(name):
+    apply(name, *[[0.7]] * arity(name))
+    assert re.search(r"<\d+ x double>", optimised(loop(name)))
