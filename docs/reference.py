@@ -16,6 +16,7 @@ from typing import Any
 from docstrings import api_entry, plain
 
 import losskit
+from losskit.base import Evaluated
 from losskit.crosswalk import equivalents
 from losskit.crosswalk.rows import LIBRARIES
 from losskit.parameters import parameter_domains
@@ -25,7 +26,11 @@ from losskit.report.loss_page import links, predictions, relation, summary, trai
 from losskit.report.mathml import mathml
 
 _HOOKS = ("formula", "derivative", "second_derivative", "information")  # what a loss is written by, not used by
-_DERIVATIVES = {"r": "by the residual `r = f - y`", "m": "by the margin `m = y f`"}
+_DERIVATIVES = {
+    "r": "by the residual `r = f - y`",
+    "m": "by the margin `m = y f`",
+    "s": "by the cross-entropy `s = log(exp f_1 + ... + exp f_k) - f_y` of the row's class",
+}
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -38,14 +43,14 @@ def _write(app: Any) -> None:
     from sphinx.errors import ExtensionError
 
     public = {name: getattr(losskit, name) for name in losskit.__all__ if name != "__version__"}
-    if silent := undocumented(public, losses()):
+    if silent := undocumented(public, losses(Evaluated)):
         raise ExtensionError("public, but not documented: " + "; ".join(silent))
     home = Path(app.srcdir)
     folder = home / "losses"
     folder.mkdir(exist_ok=True)
-    for stale in {path.stem for path in folder.glob("*.md")} - {*losses(), "index"}:
+    for stale in {path.stem for path in folder.glob("*.md")} - {*losses(Evaluated), "index"}:
         (folder / f"{stale}.md").unlink()
-    for name, cls in losses().items():
+    for name, cls in losses(Evaluated).items():
         loss = cls()
         picture = svg_plot(loss)
         if picture:
@@ -87,7 +92,7 @@ def loss_page(loss: Any, drawn: bool) -> str:
     name = type(loss).__name__
     variable = (loss.variables or ("",))[0]
     by = _DERIVATIVES.get(variable, "by the prediction `f`")
-    letter = {"r": "(r)", "m": "(m)"}.get(variable, "(y, f)")
+    letter = {"r": "(r)", "m": "(m)", "s": "(s)"}.get(variable, "(y, f)")
     parts = [f"# {name}\n\n```{{py:class}} losskit.{loss!r}\n{plain(_text(loss))}\n```\n"]
     parts.append(_formula(rf"L{letter} = {loss.latex()}"))
     if drawn:
@@ -127,7 +132,8 @@ def _text(loss: Any) -> str:
 def _lower(text: str) -> str:
     """`text` to go on a sentence: a capital that only starts it is made small."""
     first = text.split(" ", 1)[0]
-    return text if first[1:] != first[1:].lower() or not first[1:] or first in losses() else text[0].lower() + text[1:]
+    name = first[1:] != first[1:].lower() or not first[1:] or first in losses(Evaluated)
+    return text if name else text[0].lower() + text[1:]
 
 
 def _with_links(source: str) -> str:
@@ -173,11 +179,11 @@ def index_page() -> str:
     """The losses by family, each on a line."""
     parts = ["# Losses\n\nEvery loss is written once, as a formula; all else on its page is derived from it.\n"]
     families: dict[str, list[str]] = {}
-    for name, cls in losses().items():
+    for name, cls in losses(Evaluated).items():
         families.setdefault(family_of(cls), []).append(name)
     for family, names in families.items():
         rows = []
-        for loss in (losses()[name]() for name in names):
+        for loss in (losses(Evaluated)[name]() for name in names):
             name = type(loss).__name__
             said, traits = plain(summary(loss)), plain(traits_in_short(loss))
             rows.append(f"* - [{name}]({name}.md)\n  - {said}\n\n    *{traits}*")
@@ -195,7 +201,7 @@ def api_page() -> str:
 
 
 def _sections() -> dict[str, list[str]]:
-    names = [name for name in losskit.__all__ if name != "__version__" and name not in losses()]
+    names = [name for name in losskit.__all__ if name != "__version__" and name not in losses(Evaluated)]
     things = {name: getattr(losskit, name) for name in names}
     raised = [name for name, thing in things.items() if inspect.isclass(thing) and issubclass(thing, BaseException)]
     classes = [name for name, thing in things.items() if inspect.isclass(thing) and name not in raised]

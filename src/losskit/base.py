@@ -154,6 +154,12 @@ class Evaluated(Loss):
         """
         return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "fisher")[0]
 
+    def plot(self, y: float | None = None, path: Any = None) -> Any:
+        """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
+        from losskit.report.plots import plot_loss
+
+        return plot_loss(self, y=y, path=path)
+
     def _evaluate(
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
@@ -288,12 +294,6 @@ class Pointwise(Evaluated):
         parts = twin_of(self._structure()).derived(own, own) if own else self.trace()
         entries, k = getattr(parts, of), len(self.outputs)
         return latex(entries[0]) if k == 1 else matrix(entries, 1 if of == "gradient" else k)
-
-    def plot(self, y: float | None = None, path: Any = None) -> Any:
-        """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
-        from losskit.report.plots import plot_loss
-
-        return plot_loss(self, y=y, path=path)
 
     def __add__(self, other: Any) -> Pointwise:
         from losskit.combine import Sum

@@ -172,6 +172,22 @@ def _describe(domain: Domain, name: str) -> str:
 
 _WHOLE = 2.0**52  # doubles from here on are integers; adding it rounds the lesser ones to integers
 
+@dataclass(frozen=True)
+class Categories:
+    """Targets of several classes: labels 0, 1 ..., or a share for each class."""
+
+    shares: bool = True
+
+    def contains(self, x: Any) -> Any:
+        """Elementwise "x is a label of some number of classes"."""
+        x = np.asarray(x, dtype=float)
+        return np.isfinite(x) & (x >= 0) & (np.floor(x) == x)
+
+    def describe(self, name: str) -> str:
+        """The targets in words."""
+        return f"{name} a label 0 ... k - 1" + (", or k shares that sum to 1" if self.shares else "")
+
+
 REAL = Domain()
 POSITIVE = Domain(low=0.0, closed_low=False)
 NONNEGATIVE = Domain(low=0.0)

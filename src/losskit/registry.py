@@ -66,7 +66,7 @@ def nearest(name: str, known: Any) -> str:
     return f"known: {', '.join(some)}" + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
 
 
-def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise]]:
+def find_losses(family: str | None = None, **traits: Any) -> list[Any]:
     """The losses of a family and with given traits, judged at their default parameters.
 
     Parameters
@@ -82,11 +82,11 @@ def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise
     ParameterError
         If the family or a trait is not known.
     """
-    families = sorted({family_of(loss) for loss in losses().values()})
+    families = sorted({family_of(loss) for loss in losses(Evaluated).values()})
     if family is not None and family not in families:
         raise ParameterError(f"there is no family {family!r}; families: {', '.join(families)}")
     found = []
-    for loss in losses().values():
+    for loss in losses(Evaluated).values():
         known = loss().traits()
         for name in traits:
             if name not in known.__dataclass_fields__:
@@ -97,7 +97,7 @@ def find_losses(family: str | None = None, **traits: Any) -> list[type[Pointwise
     return found
 
 
-def family_of(loss: type[Pointwise]) -> str:
+def family_of(loss: type[Evaluated]) -> str:
     """The name of the catalogue's file a loss is written in."""
     return loss.__module__.rpartition(".")[2]
 

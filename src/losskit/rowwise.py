@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from losskit.base import Evaluated, Reduction
 from losskit.border import as_arrays, weights_like
+from losskit.domains import Categories, Domain
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import EMPTY, REDUCTIONS, weight_sum
 from losskit.links import SOFTMAX, Link
@@ -51,8 +53,26 @@ class Rowwise(Evaluated):
     """
 
     link: ClassVar[Link] = SOFTMAX
-    takes: ClassVar[str] = "labels or shares"  # or "labels", "shares", "numbers": what targets may be
+    domain: ClassVar[Any] = Categories()  # of y
+    outputs: ClassVar[tuple[str, ...]] = ("f_1 ... f_k",)
+    variables: ClassVar[tuple[str, ...]] = ()
+    written: ClassVar[tuple[str, str, str]] = ("", "", "")  # LaTeX of value, gradient and Hessian
     axis = -1  # a parameter of each loss, its last
+
+    @property
+    def prediction_domains(self) -> tuple[Domain, ...]:
+        """The domain of each prediction."""
+        return (self.prediction_domain,)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The link of the row of predictions."""
+        return (self.link,)
+
+    def __repr__(self) -> str:
+        known = {field.name: field.default for field in dataclasses.fields(self)}
+        given = [f"{name}={value!r}" for name, value in self.parameters.items() if value != known[name]]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
         """Losses, gradients and Hessians of rows, as far as `order` asks."""
@@ -124,7 +144,19 @@ class Rowwise(Evaluated):
         (scores,) = as_arrays(f=f)
         return np.moveaxis(self.link.to_prediction(np.moveaxis(np.asarray(scores), self.axis, -1)), -1, self.axis)
 
+    def latex(self, of: str = "value") -> str:
+        """LaTeX of the formula, or of its derivative by the predictions."""
+        return self.written[_PARTS.index(of)]
+
     # -- below: how the above is done
+
+    def _open(self) -> list[str]:
+        """The parameters that are still "auto": none."""
+        return []
+
+    def _at_scale(self, scale: float) -> Rowwise:
+        """This loss with every "auto" at `scale`: itself."""
+        return self
 
     def row_weights(self, given: Rows) -> np.ndarray | None:
         """What each row counts in a mean, its sample weight included; None if every row counts 1."""
@@ -242,8 +274,8 @@ class Rowwise(Evaluated):
                 f"y has shape {y.shape} and f has shape {f.shape}; y must have shape {shape} (a label a row) or "
                 f"{f.shape} (a share of each class)"
             )
-        if kind not in self.takes:
-            raise ShapeError(f"{type(self).__name__} takes {self.takes} as y; y has shape {y.shape}, which are {kind}")
+        if kind == "shares" and not self.domain.shares:
+            raise ShapeError(f"{type(self).__name__} takes labels as y; y has shape {y.shape}, which are shares")
         if w is not None:
             w = weights_like(w, np.broadcast_to(0, shape)).reshape(-1)
             weight_sum(w)

@@ -44,6 +44,8 @@ class Softmax(Rowwise):
     Shares t make it sum_j t_j phi(s_j).
     """
 
+    variables = ("s",)
+
     def formula(self, s: Any) -> Any:
         """The loss in the cross-entropy s of the row's own class."""
         return s

@@ -11,6 +11,7 @@ import pytest
 
 import losskit as lk
 from losskit import cli
+from losskit.base import Evaluated
 from losskit.registry import losses
 from tests.families import EACH_NAME
 
@@ -43,7 +44,7 @@ def test_list_has_one_line_a_loss_in_a_pipe(run):
     code, out, _ = run("list")
     rows = out.splitlines()[1:]
     assert code == 0
-    assert [row.partition("(")[0] for row in rows] == list(losses())
+    assert [row.partition("(")[0] for row in rows] == list(losses(Evaluated))
     assert all(row == row.rstrip() for row in rows)
     assert "\x1b" not in out
 
@@ -53,7 +54,7 @@ def test_list_at_narrow_widths_loses_nothing(run, columns):
     _, out, _ = run("list", columns=columns)
     assert max(map(len, out.splitlines())) <= columns
     assert "…" not in out
-    assert all(name in out for name in losses())
+    assert all(name in out for name in losses(Evaluated))
 
 
 def test_list_filters(run):
@@ -76,7 +77,7 @@ def test_list_filters(run):
 def test_list_filters_by_words_targets_libraries_and_traits(run, arguments, found):
     _, out, _ = run("list", *arguments, "--json")
     assert set(found) <= {each["name"] for each in json.loads(out)["losses"]}
-    assert len(json.loads(out)["losses"]) < len(losses()) / 2
+    assert len(json.loads(out)["losses"]) < len(losses(Evaluated)) / 2
 
 
 def test_list_says_that_nothing_is_like_that(run):

@@ -48,4 +48,4 @@ def labels(rng: np.random.Generator, n: int = 60, k: int = 4) -> np.ndarray:
 
 def shares_fit(loss: Evaluated) -> bool:
     """Whether shares may stand for labels, and mean the same."""
-    return "shares" in loss.takes and not isinstance(loss, lk.LDAM)  # type: ignore[attr-defined]
+    return loss.domain.shares and not isinstance(loss, lk.LDAM)  # type: ignore[attr-defined]

@@ -168,7 +168,8 @@ def tweedie_deviance(y: float, f: float, p: float) -> float:
     size = select(dwarfs, (1.0 + u) * (-1.0 / (b * c)), size)
     value = scaled_product(size, q, clamp(n + select(dwarfs, m, 0.0), -2210.0, 2210.0))
     value = select(abs(r) <= select(normal, 1e17, select(p == 1.0, 1e300, INF)), value, size)
-    return select(abs(d) < INF, value, abs(d))
+    value = select(abs(d) < INF, value, abs(d))
+    return select(f == f, value, f)
 
 
 @scalar

@@ -12,6 +12,7 @@ from losskit.calculus import exp, expm1, where
 from losskit.domains import (
     UNIT,
     Axis,
+    Categories,
     Nonnegative,
     OptionalLabel,
     OptionalMask,
@@ -205,6 +206,7 @@ class CategoricalCrossEntropy(Rowwise):
     use = "Probabilities made elsewhere are to be judged; a certain and wrong one costs infinity, as it should."
     avoid = "Training: keep the raw scores and use SoftmaxCrossEntropy, which cannot saturate."
     link, prediction_domain = IDENTITY, UNIT
+    written = (r"-\log\left(f_{y}\right)", r"-\frac{1}{f_{y}}", r"\frac{1}{{f_{y}}^{2}}")
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
@@ -225,6 +227,7 @@ class BrierScore(Rowwise):
     use = "Probabilities are to be judged, and a certain error shall cost no more than 2."
     avoid = "Rare classes matter: small probabilities hardly show in it."
     link, prediction_domain = IDENTITY, UNIT
+    written = (r"\sum_{j} {\left(f_{j} - t_{j}\right)}^{2}", r"2 \, \left(f_{j} - t_{j}\right)", r"2")
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
@@ -242,7 +245,12 @@ class CrammerSinger(Rowwise):
     source = "Crammer and Singer (2001), Journal of Machine Learning Research 2:265-292"
     use = "Labels alone are wanted, with few support rows."
     avoid = "Probabilities are wanted, or no class has more than half of the rows: it is not consistent there."
-    takes = "labels"
+    domain = Categories(shares=False)
+    written = (
+        r"\max\left(0, 1 + \max_{j \ne y} f_{j} - f_{y}\right)",
+        r"\text{1 at the highest violation}, -1 \text{ at } y",
+        r"0",
+    )
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
@@ -264,7 +272,8 @@ class WestonWatkins(Rowwise):
     source = "Weston and Watkins (1999), Support vector machines for multi-class pattern recognition, ESANN"
     use = "Labels alone are wanted, and every rival class should be kept off."
     avoid = "Probabilities are wanted; it is not consistent for the most likely class."
-    takes = "labels"
+    domain = Categories(shares=False)
+    written = (r"\sum_{j \ne y} \max\left(0, 1 + f_{j} - f_{y}\right)", r"\text{1 at each violation}", r"0")
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
@@ -293,6 +302,11 @@ class Sparsemax(Rowwise):
     use = "Probabilities should be exactly 0 for classes that are out of the question."
     avoid = "Logarithmic scores are used: a probability of 0 costs infinity there."
     link = SPARSEMAX
+    written = (
+        r"\sum_{j} \left(p_{j} - t_{j}\right) \, \left(f_{j} - \frac{p_{j} + t_{j}}{2}\right)",
+        r"p_{j} - t_{j}",
+        r"\text{projection onto the classes with } p_{j} > 0",
+    )
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:

@@ -10,6 +10,7 @@ from losskit.crosswalk import equivalents
 from losskit.crosswalk.rows import LIBRARIES
 from losskit.report.loss_page import entries, generated_code, relation, snippet, summary
 from losskit.report.mathml import mathml
+from losskit.report.plots import is_drawn
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise
@@ -45,7 +46,7 @@ def svg_plot(loss: Pointwise) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    if len(loss.outputs) != 1:
+    if not is_drawn(loss):
         return ""
     with mpl.rc_context(_STYLE):
         text = io.StringIO()

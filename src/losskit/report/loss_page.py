@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BOUNDS = {"lipschitz": "largest slope", "curvature": "largest curvature", "strong": "smallest curvature"}
 _NUMBERS = (*_BOUNDS, "breakdown")
-_VARIABLES = {"r": "r = f - y", "m": "m = y f"}
+_VARIABLES = {"r": "r = f - y", "m": "m = y f", "s": "s = log(exp f_1 + ... + exp f_k) - f_y"}
 
 
 def facts(loss: Pointwise) -> dict[str, Any]:
@@ -197,9 +197,12 @@ def trait_lines(loss: Pointwise) -> list[str]:
 
 
 def generated_code(loss: Pointwise) -> str:
-    """The straight-line code of a row's value, gradient and Hessian that the kernels compile."""
+    """The straight-line code of a row's value, gradient and Hessian that the kernels compile; none for many classes."""
+    from losskit.base import Pointwise
     from losskit.calculus.emit import function_source
 
+    if not isinstance(loss, Pointwise):
+        return ""
     trace = loss.trace()
     numbers = [each for each, value in loss.parameters.items() if value is not None]
     outputs = (trace.value, *trace.gradient, *trace.hessian)
@@ -242,7 +245,7 @@ def _blocks(loss: Pointwise, latex: bool, code: bool) -> Iterator[tuple[str, str
     yield "in Python", snippet(loss)
     if latex:
         yield from ((f"LaTeX, {part}", loss.latex(part)) for part in ("value", "gradient", "hessian"))
-    if code:
+    if code and generated_code(loss):
         yield f"generated code of a row of {type(loss).__name__}: value, gradient, Hessian", generated_code(loss)
 
 

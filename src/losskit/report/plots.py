@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from losskit.base import Evaluated, Pointwise
 from losskit.calculus.emit import array_function
 from losskit.domains import SIGNS, UNIT
 from losskit.errors import CapabilityError, DataError, DomainError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from losskit.base import Pointwise
+    from losskit.base import Evaluated, Pointwise
 
 Array = np.ndarray
 _STEPS = 1200  # grid steps on each side of the middle
@@ -39,7 +40,12 @@ class View:
     label: str
 
 
-def plot_loss(loss: Pointwise, y: float | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
+def is_drawn(loss: Any) -> bool:
+    """Whether a loss has a picture: one prediction a row."""
+    return isinstance(loss, Pointwise) and len(loss.outputs) == 1
+
+
+def plot_loss(loss: Evaluated, y: float | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
     """Value, gradient and Hessian of `loss`, side by side.
 
     Parameters
@@ -69,8 +75,8 @@ def plot_loss(loss: Pointwise, y: float | None = None, path: str | os.PathLike[s
     from matplotlib.figure import Figure
 
     target = None if path is None else _target(path)
-    if len(loss.outputs) != 1:
-        raise CapabilityError(f"{loss!r} predicts {len(loss.outputs)} numbers a row; only losses of one are drawn")
+    if not isinstance(loss, Pointwise) or not is_drawn(loss):
+        raise CapabilityError(f"{loss!r} predicts several numbers a row; only losses of one are drawn")
     shown = loss._at_scale(1.0)
     view = view_of(shown, y)
     figure = Figure(figsize=(11, 3.7), dpi=120, layout="constrained")

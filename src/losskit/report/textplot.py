@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.report.plots import curve_of, evaluator, limits_of, view_of
+from losskit.report.plots import curve_of, evaluator, is_drawn, limits_of, view_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,7 +26,7 @@ def text_plot(loss: Pointwise, width: int) -> list[Text]:
     """
     from rich.text import Text
 
-    if len(loss.outputs) != 1:
+    if not is_drawn(loss):
         return []
     shown = loss._at_scale(1.0)
     view = view_of(shown, None)
