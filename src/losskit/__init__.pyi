@@ -73,6 +73,7 @@ from losskit.losses.counts import (
     Weibull as Weibull,
 )
 from losskit.losses.distributions import (
+    GammaNLL as GammaNLL,
     GaussianNLL as GaussianNLL,
     GaussianVarianceNLL as GaussianVarianceNLL,
     LaplaceNLL as LaplaceNLL,

@@ -53,6 +53,7 @@ PLACES = {
     **dict.fromkeys(("above_power", "above_rate", "above_cost"), (0.1, 0.3, 0.45)),
     **dict.fromkeys(("bitempered", "bitempered_slope"), (1.2, 1.7, 2.6)),
     **dict.fromkeys(("gaussian_variance_nll", "poisson_nll", *_STUDENT), (0.2, 1.4, 3.0)),
+    **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("binet", "stirling", "student_constant"), (0.2, 1.4, 3.0)),
 }
 # and wide enough to part the branches of the array bodies
@@ -97,6 +98,9 @@ BODY_PLACES = PLACES | {
     **dict.fromkeys(("smoothed_pinball", "smoothed_step", "logistic_density"), (-25.0, -2.5, 0.25, 1.0, 16.0)),
     "mul_log1p": (1e-9, 0.3, 1.7, 25.0),
     "log1p_ratio": (-0.75, 0.25, 0.2500001, 1.7, 40.0),
+    **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), (-2.5, 0.3, 1.7, 6.0)),
+    **dict.fromkeys(("shape_normaliser", "shape_slope", "shape_bend"),
+                    (-700.0, -30.0, -2.5, -0.9, -0.3, 0.3, 1.7, 25.0)),
     "gaussian_nll": (-30.0, -2.5, 0.3, 1.7),
     "gaussian_variance_nll": (-30.0, -2.5, 1e-6, 0.3, 1.7, 25.0),
     "poisson_nll": (-30.0, -2.5, 0.0, 1.0, 1.1, 3.0, 17.0),
@@ -114,6 +118,7 @@ BODY_WHERE = {
     "tweedie_deviance": lambda y, f, p: (y > 0) | (p < 2),
     **dict.fromkeys(("tweedie_slope", "tweedie_bend"), lambda y, f, p: (y >= 0) & ((p == 0) | (p >= 1)) & (p <= 3)),
     "gaussian_variance_nll": lambda r, v: v > 0,
+    **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), lambda y, f, a: y > 0),
     "poisson_nll": lambda y, f: (y >= 0) & (y == np.floor(y)),
     **dict.fromkeys(_STUDENT, lambda r, s, n: n > 0),
     "abs_power": lambda c, r, a: (r != 0) | (a > 0),

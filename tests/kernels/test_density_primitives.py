@@ -70,6 +70,19 @@ def energies(rng):
     return np.abs(r), s
 
 
+def shapes(rng):
+    near = signed(rng, log_uniform(rng, 1e-16, 1, 100))
+    return join((signed(rng, log_uniform(rng, 1e-3, 300, 120)),), (near,), (rng.uniform(-5, 5, 100),))
+
+
+def amounts(rng):
+    y = log_uniform(rng, 1e-300, 1e300, MANY)
+    a = rng.uniform(-300, 300, MANY)
+    near = np.log(y) + signed(rng, log_uniform(rng, 1e-15, 3, MANY))
+    hard = grid([0.3, 1.0, 17.0], [-800.0, 0.0, 800.0], [-300.0, 2.0])
+    return join((y, rng.uniform(-700, 700, MANY), a), (y, near, a), hard)
+
+
 def true_binet(x):
     with mp.workprec(mp.prec + 2500):  # what cancels
         return _binet(x)
@@ -115,6 +128,18 @@ LAWS = [
     ("student_bend", lambda r, s, n: (mp.exp(2 * s) - r**2 / n) / spread(r, s, n) ** 2, students, 8.0,
      largest_summand(lambda r, s, n: [4 * x / spread(mpf(r), mpf(s), mpf(n)) ** 2
                                       for x in (mp.exp(2 * mpf(s)), mpf(r) ** 2 / n)])),
+]  # fmt: skip
+LAWS += [
+    ("shape_normaliser", lambda a: mp.loggamma(mp.exp(a)) - a * mp.exp(a) + mp.exp(a), shapes, 2.0,
+     lambda a: mpf(2) ** -52 * max(abs(a), 1)),
+    ("shape_slope", lambda a: mp.exp(a) * (a - mp.psi(0, mp.exp(a))), shapes, 2.5, None),
+    ("shape_bend", lambda a: mp.exp(a) * (mp.psi(0, mp.exp(a)) - a + mp.exp(a) * mp.psi(1, mp.exp(a)) - 1), shapes,
+     5.0, None),
+    ("gamma_pull", lambda y, f, a: y * mp.exp(a - f), amounts, 6.0, None),
+    ("gamma_excess", lambda y, f, a: mp.exp(a) * (1 - y * mp.exp(-f)), amounts, 5.0,
+     largest_summand(lambda y, f, a: [mp.exp(mpf(a)), y * mp.exp(mpf(a) - f)])),
+    ("gamma_energy", lambda y, f, a: mp.exp(a) * (f - mp.log(y) + y * mp.exp(-f) - 1), amounts, 5.0,
+     lambda y, f, a: abs(mp.exp(mpf(a)) * (1 - y * mp.exp(-mpf(f)))) * math.ulp(max(abs(f), abs(math.log(y))))),
 ]  # fmt: skip
 NAMES = [law[0] for law in LAWS]
 

@@ -231,6 +231,15 @@ def _laplace(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
     return [energy, mpmath.mpf(f[1]), mpmath.log(2)] if part == "value" else [energy, 1]
 
 
+def _gamma_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    y, mean, a = mpmath.mpf(y), mpmath.exp(f[0]), mpmath.mpf(f[1])
+    k = mpmath.exp(a)
+    if part in ("gradient 0", "hessian 0 1"):
+        return [k, k * y / mean]
+    energy = k * (f[0] - mpmath.log(y) + y / mean - 1)
+    return [energy, 1] if part == "gradient 1" else [energy, mpmath.log(y), a]
+
+
 def _student_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
     n = mpmath.mpf(loss.parameters["df"])
     square, scale = (mpmath.mpf(y) - f[0]) ** 2, n * mpmath.exp(2 * mpmath.mpf(f[1]))
@@ -249,6 +258,7 @@ ROOT: dict[tuple[str, str], Any] = {
             ("GaussianNLL", _gaussian, ("value", "gradient 1")),
             ("GaussianVarianceNLL", _gaussian, ("value", "gradient 1", "hessian 1 1")),
             ("LaplaceNLL", _laplace, ("value", "gradient 1")),
+            ("GammaNLL", _gamma_density, ("value", "gradient 0", "gradient 1", "hessian 0 1")),
             ("StudentTNLL", _student_density, ("value", "gradient 1", "hessian 0 0")),
         )
         for part in parts

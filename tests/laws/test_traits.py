@@ -12,7 +12,7 @@ from losskit.registry import losses
 from losskit.traits import Traits
 from tests.laws.array_laws import by_arrays, contradictions, remembered
 from tests.laws.points import parameter_sets
-from tests.laws.several import normalised
+from tests.laws.several import everywhere, normalised
 
 
 @pytest.mark.parametrize("cls", losses().values(), ids=list(losses()))
@@ -59,3 +59,19 @@ def test_the_exponential_of_a_full_negative_log_density_has_mass_1(cls: type[Poi
     for loss in parameter_sets(cls, rng, 2):
         if not max([1.0, *loss._numbers()]) > 1e3:
             assert normalised(loss, lambda at, y, f: [at(y, f if np.ndim(f) else np.full(y.shape, f), None, "none")])
+
+
+@pytest.mark.parametrize("cls", [c for c in losses().values() if c.__name__.endswith("NLL")], ids=lambda c: c.__name__)
+def test_the_fisher_information_of_a_density_is_the_expected_square_of_its_gradient(cls: type[Pointwise]):
+    loss, k = cls(), len(cls().outputs)
+    y, weight = everywhere(loss)
+    for row in ([0.3, 0.7, -0.4][:k], [-1.2, 0.4, 0.2][:k]):
+        f = np.broadcast_to(row, (y.size, k)) if k > 1 else np.full(y.size, row[0])
+        value, gradient = loss.value_and_gradient(y, f, reduction="none")
+        slopes = gradient.reshape(y.size, k)
+        seen = np.exp(-value) * weight
+        keep = seen > 0  # where the density is 0, its slope may be infinite
+        expected = np.einsum("n,ni,nj->ij", seen[keep], slopes[keep], slopes[keep])
+        got = loss.fisher(y[:1], f[:1], reduction="none").reshape(k, k)
+        jump = 0.0 if loss.traits().differentiable else weight[np.abs(y) < 2].max()  # it costs a step of the sum
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6 + jump)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from losskit.calculus.gamma_fits import BINET_FAR, BINET_NEAR, LOG_FACTORIAL
+from losskit.calculus.gamma_fits import (
+    BINET_BEND_FAR,
+    BINET_BEND_NEAR,
+    BINET_FAR,
+    BINET_NEAR,
+    BINET_SLOPE_FAR,
+    BINET_SLOPE_NEAR,
+    LOG_FACTORIAL,
+)
 
 Array = Any
 _HALF_LOG_2PI = 0.9189385332046728
@@ -114,3 +122,50 @@ def poisson_nll(xp: Any, y: Array, f: Array) -> Array:
 def student_constant(xp: Any, df: Array) -> Array:
     x = df / 2.0
     return _HALF_LOG_2PI + ((0.5 - x * xp.log1p(0.5 / x)) + (binet(xp, x) - binet(xp, x + 0.5)))
+
+
+def gamma_pull(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    half = xp.sqrt(y) * xp.exp(-f / 2.0)
+    return half * xp.exp(a) * half
+
+
+def gamma_excess(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    return -xp.expm1(xp.log(y) - f) * xp.exp(a)
+
+
+def gamma_energy(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    z = xp.log(y) - f
+    near = xp.abs(z) < 0.5
+    inside = xp.where(near, z, 0.0)
+    ratio = _series(inside, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    far = gamma_pull(xp, y, f, a) - (1.0 + z) * xp.exp(a)
+    return xp.where(near, inside * inside * ratio * xp.exp(a), far)
+
+
+def _by_shape(xp: Any, a: Array) -> tuple[Array, ...]:
+    """Whether k = e^a < 1; k held below 1; w = 1/k or 1/(1 + k); and Binet's slope and bend there."""
+    k = xp.exp(a)
+    small = k < 1.0
+    w = 1.0 / xp.where(small, 1.0 + k, k)
+    slope = xp.where(w < 0.25, _series(w, BINET_SLOPE_FAR), _series(w - 0.625, BINET_SLOPE_NEAR))
+    bend = xp.where(w < 0.25, _series(w, BINET_BEND_FAR), _series(w - 0.625, BINET_BEND_NEAR))
+    return small, xp.where(small, k, 1.0), w, slope, bend
+
+
+def shape_normaliser(xp: Any, a: Array) -> Array:
+    small = a < -0.7
+    inner = xp.where(small, xp.exp(a), 1.0)
+    below = inner * _series(inner - 0.5, LOG_FACTORIAL) - a + inner * (1.0 - a)
+    return xp.where(small, below, (_HALF_LOG_2PI - a / 2.0) + binet(xp, xp.exp(xp.where(small, 0.0, a))))
+
+
+def shape_slope(xp: Any, a: Array) -> Array:
+    small, x, w, slope, _ = _by_shape(xp, a)
+    below = 1.0 + (0.5 - w / 2.0) + x * (w * w * slope - (xp.log1p(x) - a))
+    return xp.where(small, below, 0.5 + w * slope)
+
+
+def shape_bend(xp: Any, a: Array) -> Array:
+    small, x, w, slope, bend = _by_shape(xp, a)
+    below = x * (xp.log1p(x) - a - w * (w + 2.0) / 2.0 + w * w * (x * w * bend - slope))
+    return xp.where(small, below, w * (bend - slope))

@@ -6,10 +6,16 @@ from typing import Any
 
 from losskit.calculus.array_densities import (
     binet,
+    gamma_energy,
+    gamma_excess,
+    gamma_pull,
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
     poisson_nll,
+    shape_bend,
+    shape_normaliser,
+    shape_slope,
     stirling,
     student_bend,
     student_constant,

@@ -57,6 +57,33 @@ binet = row("binet", r"\log\Gamma\left({0:-1}\right) - \left({0:0} - \frac{{1}}{
             r"+ {0:1} - \frac{{\log\left(2 \, \pi\right)}}{{2}}", binds=0, partials=(None,),
             exact=lambda mp, x: _binet(mp, x))
 
+# of the gamma distribution: f is the logarithm of the mean, a that of the shape
+gamma_energy = row(
+    "gamma_energy", r"e^{{{2:-1}}} \, \left({1:0} - \log\left({0:-1}\right) + {0:1} \, e^{{-{1:1}}} - 1\right)",
+    binds=1,
+    partials=(None, lambda y, f, a: gamma_excess(y, f, a), lambda y, f, a: gamma_energy(y, f, a)),
+    face=lambda y, f, a: exp(a) * (f - log(y) + y * exp(-f) - 1.0))
+gamma_excess = row(
+    "gamma_excess", r"e^{{{2:-1}}} \, \left(1 - {0:1} \, e^{{-{1:1}}}\right)", binds=1,
+    partials=(None, lambda y, f, a: gamma_pull(y, f, a), lambda y, f, a: gamma_excess(y, f, a)),
+    face=lambda y, f, a: exp(a) * (1.0 - y * exp(-f)))
+gamma_pull = row("gamma_pull", r"{0:1} \, e^{{{2:0} - {1:1}}}", binds=1,
+                 partials=(None, lambda y, f, a: -gamma_pull(y, f, a), lambda y, f, a: gamma_pull(y, f, a)),
+                 face=lambda y, f, a: y * exp(a - f))
+shape_normaliser = row(
+    "shape_normaliser", r"\log\Gamma\left(e^{{{0:-1}}}\right) - {0:1} \, e^{{{0:-1}}} + e^{{{0:-1}}}", binds=0,
+    partials=(lambda a: -shape_slope(a),), exact=lambda mp, a: mp.loggamma(mp.exp(a)) - a * mp.exp(a) + mp.exp(a))
+shape_slope = row("shape_slope", r"e^{{{0:-1}}} \, \left({0:0} - \psi\left(e^{{{0:-1}}}\right)\right)", binds=1,
+                  partials=(lambda a: -shape_bend(a),), exact=lambda mp, a: mp.exp(a) * (a - mp.psi(0, mp.exp(a))))
+shape_bend = row(
+    "shape_bend", r"e^{{{0:-1}}} \, \left(\psi\left(e^{{{0:-1}}}\right) - {0:1} + e^{{{0:-1}}} \, "
+    r"\psi'\left(e^{{{0:-1}}}\right) - 1\right)", binds=1, partials=(None,),
+    exact=lambda mp, a: _shape_bend(mp, a, mp.exp(a)))
+
+
+def _shape_bend(mp: Any, a: Any, k: Any) -> Any:
+    return k * (mp.psi(0, k) - a + k * mp.psi(1, k) - 1)
+
 
 def _binet(mp: Any, x: Any) -> Any:
     return mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2

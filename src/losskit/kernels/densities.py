@@ -5,7 +5,8 @@
 
 import math
 
-from losskit.kernels.deviances import poisson_deviance
+from losskit.kernels.deviances import gamma_deviance, mean_ratio, poisson_deviance
+from losskit.kernels.durations import ratio_power
 from losskit.kernels.elementary import (
     INF,
     finite_tail,
@@ -114,3 +115,22 @@ def student_bend(r: float, s: float, df: float) -> float:
 def poisson_nll(y: float, f: float, log_y: float) -> float:
     """e^f - y f + log(y!): the deviance and what is left at a perfect fit, neither negative (2.5 ulp, and d's own)."""
     return poisson_deviance(y, f, log_y) + stirling(y)
+
+def gamma_pull(y: float, f: float, a: float) -> float:
+    """y e^(a - f) for y > 0, by halves: only the range of the result counts (5 ulp)."""
+    half = mul_exp(ratio_power(y, f, 0.5), 0.5, a)
+    return half * half
+
+
+@scalar
+def gamma_excess(y: float, f: float, a: float) -> float:
+    """e^a (1 - y e^-f) for y > 0, in ulp of the larger part (5 ulp)."""
+    ratio = mean_ratio(y, f)
+    return select(ratio > 1e300, -gamma_pull(y, f, a), mul_exp(1.0 - ratio, 1.0, a))
+
+
+@scalar
+def gamma_energy(y: float, f: float, a: float) -> float:
+    """e^a (f - log y + y e^-f - 1) for y > 0 (5 ulp, and f - log y's own)."""
+    deviance = gamma_deviance(y, f)
+    return select(deviance > 1e300, gamma_pull(y, f, a), mul_exp(deviance, 1.0, a))

@@ -3,10 +3,20 @@
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
 
-from losskit.calculus.gamma_fits import BINET_FAR, BINET_NEAR, LOG_FACTORIAL
+from losskit.calculus.gamma_fits import (
+    BINET_BEND_FAR,
+    BINET_BEND_NEAR,
+    BINET_FAR,
+    BINET_NEAR,
+    BINET_SLOPE_FAR,
+    BINET_SLOPE_NEAR,
+    LOG_FACTORIAL,
+)
 from losskit.kernels.elementary import (
     INF,
+    exp,
     fast_two_sum,
+    fma,
     log1p,
     log1p_parts,
     log_parts,
@@ -15,6 +25,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
+from losskit.kernels.pieces import mul_exp
 from losskit.kernels.select import select
 
 HALF_LOG_2PI_HEAD = float.fromhex("0x1.d67f1c864beb5p-1")
@@ -61,3 +72,52 @@ def student_constant(df: float) -> float:
     x = 0.5 * df
     drop = select(x < 1e300, x * log1p(0.5 / x), 0.5)
     return HALF_LOG_2PI_HEAD + ((0.5 - drop) + (binet(x) - binet(x + 0.5)))
+
+
+@scalar
+def shape_normaliser(a: float) -> float:
+    """log Gamma(k) - k log k + k at k = e^a (2 ulp of the larger of a and 1)."""
+    k = exp(a)
+    small = a < -0.7
+    inner = select(small, k, 0.5)
+    below = inner * polynomial(inner - 0.5, LOG_FACTORIAL) - a + inner * (1.0 - select(small, a, 0.0))
+    above = (HALF_LOG_2PI_HEAD - 0.5 * a) + binet(select(small, 1.0, k))
+    return select(k == 0.0, -a, select(small, below, above))
+
+
+@scalar
+def binet_slope(w: float) -> float:
+    """-mu'(1/w)/w^2 for Binet's mu, 0 <= w <= 1."""
+    return select(w < 0.25, polynomial(w, BINET_SLOPE_FAR), polynomial(w - 0.625, BINET_SLOPE_NEAR))
+
+
+@scalar
+def shape_slope(a: float) -> float:
+    """k (log k - psi(k)) at k = e^a: from 1 down to 1/2 as a grows (2.5 ulp)."""
+    k = exp(a)
+    small = k < 1.0
+    x = select(small, k, 1.0)
+    w = 1.0 / select(small, 1.0 + k, k)
+    g = binet_slope(w)
+    below = 0.5 - 0.5 * w + x * (w * w * g - (log1p(x) - select(small, a, 0.0))) + 1.0
+    return select(small, select(k > 0.0, below, 1.0), 0.5 + w * g)
+
+
+@scalar
+def shape_bend(a: float) -> float:
+    """k (psi(k) - log k + k psi'(k) - 1) at k = e^a: positive, 0 at both ends (5 ulp)."""
+    k = exp(a)
+    small = k < 1.0
+    x = select(small, k, 1.0)
+    s, s_tail = fast_two_sum(1.0, x)
+    w = 1.0 / select(small, s, k)
+    g = binet_slope(w)
+    h = select(w < 0.25, polynomial(w, BINET_BEND_FAR), polynomial(w - 0.625, BINET_BEND_NEAR))
+    w_tail = w * (fma(-w, s, 1.0) - w * s_tail)
+    half = 0.5 * w * w
+    half_tail = fma(0.5 * w, w, -half) + w * w_tail
+    b, b_tail = log1p_parts(x)
+    rise, rise_tail = two_sum(b, -select(small, a, 0.0))
+    near, near_tail = two_sum(rise, -w)
+    rest = (rise_tail + b_tail) + near_tail - w_tail - half_tail + w * w * (x * w * h - g)
+    return select(small, mul_exp((near - half) + rest, 1.0, a), w * (h - g))

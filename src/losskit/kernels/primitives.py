@@ -10,6 +10,9 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 import math
 
 from losskit.kernels.densities import (
+    gamma_energy,
+    gamma_excess,
+    gamma_pull,
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
@@ -62,7 +65,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.gammas import binet, stirling, student_constant
+from losskit.kernels.gammas import binet, shape_bend, shape_normaliser, shape_slope, stirling, student_constant
 from losskit.kernels.margins import (
     dwd_power,
     flip_bend,
@@ -133,6 +136,9 @@ __all__ = [
     "floor",
     "fma",
     "gamma_deviance",
+    "gamma_energy",
+    "gamma_excess",
+    "gamma_pull",
     "gaussian_nll",
     "gaussian_variance_nll",
     "hypot1",
@@ -167,6 +173,9 @@ __all__ = [
     "scaled_cos",
     "scaled_sin",
     "sech2",
+    "shape_bend",
+    "shape_normaliser",
+    "shape_slope",
     "sigmoid",
     "sigmoid_gap",
     "sigmoid_minus",

@@ -15,11 +15,16 @@ from losskit.base import Pointwise
 from losskit.calculus import (
     div_square,
     exp,
+    gamma_energy,
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
+    log,
     mul_exp,
     poisson_nll,
+    shape_bend,
+    shape_normaliser,
+    shape_slope,
     sqrt,
     student_bend,
     student_constant,
@@ -163,6 +168,31 @@ class StudentTNLL(Pointwise):
     def _start(self, y: Any, w: Any) -> list[float]:
         location = weighted_quantile(y, 0.5, w)
         return [location, float(LOG.to_score(weighted_quantile(np.abs(y - location), 0.5, w)))]
+
+
+class GammaNLL(Pointwise):
+    """The negative log density of a gamma distribution; outputs are the logarithms of its mean and of its shape."""
+
+    source = "McCullagh and Nelder (1989), doi:10.1007/978-1-4899-3242-6"
+    use = "Positive amounts whose relative error differs from row to row: 1/sqrt(shape) is learned with the mean."
+    avoid = "y may be 0, where there is no density; or one relative error serves all rows: Gamma fits the same mean."
+    outputs, links = ("log_mean", "log_shape"), (LOG, LOG)
+    domain = POSITIVE
+
+    def formula(self, y: Any, log_mean: Any, log_shape: Any) -> Any:
+        return gamma_energy(y, log_mean, log_shape) + (log(y) + shape_normaliser(log_shape))
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def information(self, log_mean: Any, log_shape: Any) -> Any:
+        return exp(log_shape), 0.0, shape_slope(log_shape) + shape_bend(log_shape)
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        log_mean = float(LOG.to_score(np.average(y, weights=w)))
+        gap = max(log_mean - float(np.average(np.log(y), weights=w)), 0.0)
+        return [log_mean, float(LOG.to_score((3 - gap + np.sqrt((gap - 3) ** 2 + 24 * gap)) / 12) - LOG.to_score(gap))]
 
 
 class PoissonNLL(Pointwise):

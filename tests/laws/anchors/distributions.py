@@ -10,7 +10,7 @@ from mpmath import exp, log, loggamma, pi
 from scipy import stats
 
 import losskit as lk
-from tests.laws.anchors.samples import COUNTS, RNG, R, same, value
+from tests.laws.anchors.samples import AMOUNTS, COUNTS, RNG, R, same, value
 
 S = RNG.normal(size=R.size)  # logarithms of scales
 Y = np.round(RNG.normal(size=R.size) * 2, 2)
@@ -29,6 +29,9 @@ TEXTBOOK: dict[str, Any] = {
     "GaussianVarianceNLL": lambda y, mean, v: (y - mean) ** 2 / (2 * v) + log(2 * pi * v) / 2,
     "LaplaceNLL": lambda y, location, s: abs(y - location) / exp(s) + log(2 * exp(s)),
     "StudentTNLL": _student,
+    "GammaNLL": lambda y, f, a: (
+        loggamma(exp(a)) - exp(a) * log(exp(a) / exp(f)) - (exp(a) - 1) * log(y) + exp(a) * y / exp(f)
+    ),
     "PoissonNLL": lambda y, f: exp(f) - y * f + loggamma(y + 1),
 }
 
@@ -44,6 +47,10 @@ IDENTITIES: dict[str, Any] = {
     ),
     "the Poisson density is its half deviance and what does not depend on the mean": lambda: same(
         value(lk.PoissonNLL(), COUNTS, R), value(lk.Poisson(), COUNTS, R) - stats.poisson.logpmf(COUNTS, COUNTS), 1e-11
+    ),
+    "the gamma density is its half deviance, weighted by the shape, and what does not depend on the mean": lambda: same(
+        lk.GammaNLL().gradient(AMOUNTS, BOTH, reduction="none")[:, 0],
+        np.exp(S) * lk.Gamma().gradient(AMOUNTS, R, reduction="none"), 1e-9,
     ),
     "the normal density of variance 1 is half the squared error and a constant": lambda: same(
         value(lk.GaussianNLL(), Y, np.stack([R, 0 * R], axis=-1)) - np.log(2 * np.pi) / 2,
@@ -65,6 +72,11 @@ def _gaussian_of_torch() -> None:
     theirs = _torch("GaussianNLLLoss", R, Y, np.exp(S), full=True, eps=1e-300)
     same(value(lk.GaussianVarianceNLL(), Y, VARIANCES),
          theirs if theirs is not None else (S + (R - Y) ** 2 / np.exp(S)) / 2 + np.log(2 * np.pi) / 2)
+
+
+def _gamma_of_scipy() -> list[float]:
+    shape, _, scale = stats.gamma.fit(AMOUNTS, floc=0)
+    return [float(np.log(shape * scale)), float(np.log(shape))]
 
 
 ANCHORS: dict[str, Any] = {
@@ -92,6 +104,12 @@ ANCHORS: dict[str, Any] = {
             lk.StudentTNLL(3.0).gradient(Y, np.stack([R, 0 * R + np.log(2)], axis=-1))[:, 0],
             lk.StudentT(df=3.0, scale=2.0).gradient(Y, R),
         ),
+    ],
+    "GammaNLL": [
+        lambda: same(lk.GammaNLL()([3.0], [[np.log(2), 0.0]]), np.log(2) + 1.5),  # shape 1 is exponential
+        lambda: same(value(lk.GammaNLL(), AMOUNTS, BOTH),
+                     -stats.gamma.logpdf(AMOUNTS, np.exp(S), scale=np.exp(R - S)), 1e-9),
+        lambda: same(lk.GammaNLL().constant(AMOUNTS), _gamma_of_scipy(), 1e-6),
     ],
     "PoissonNLL": [
         lambda: same(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454),
