@@ -116,6 +116,8 @@ def poisson_nll(y: float, f: float, log_y: float) -> float:
     """e^f - y f + log(y!): the deviance and what is left at a perfect fit, neither negative (2.5 ulp, and d's own)."""
     return poisson_deviance(y, f, log_y) + stirling(y)
 
+
+@scalar
 def gamma_pull(y: float, f: float, a: float) -> float:
     """y e^(a - f) for y > 0, by halves: only the range of the result counts (5 ulp)."""
     half = mul_exp(ratio_power(y, f, 0.5), 0.5, a)
