@@ -235,8 +235,9 @@ class Pointwise(Evaluated):
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
         """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
         y, f, w = self._border(y, f, sample_weight)
-        value = self._evaluate(y, f, w, "sum", ("value",), None, "nan")[0]
-        return Partial(value, float(y.size) if w is None else float(np.sum(w, dtype=np.float64)))
+        f = f.astype(np.promote_types(f.dtype, np.float64), copy=False)  # rows of float32 would be rounded
+        rows = self._evaluate(y, f, w, "none", ("value",), None, "nan")[0]
+        return Partial.of(rows, y.size if w is None else w)
 
     def constant(self, y: Array, sample_weight: Array | None = None) -> Any:
         """The best constant raw score for `y`: the f that minimises the weighted mean loss; k of them for k outputs.

@@ -135,9 +135,11 @@ class Rowwise(Evaluated):
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
         """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
         given = self._rows_of(y, f, sample_weight)
-        value = self._evaluate(y, f, sample_weight, "sum", ("value",), None, "nan")[0]
+        f = np.moveaxis(given.f.reshape(*given.shape, -1), -1, self.axis)
+        f = f.astype(np.float64, copy=False)  # rows of float32 would be rounded
+        rows = self._evaluate(y, f, sample_weight, "none", ("value",), None, "nan")[0]
         w = self.row_weights(given)
-        return Partial(value, float(len(given.f)) if w is None else float(np.sum(w, dtype=np.float64)))
+        return Partial.of(rows, len(given.f) if w is None else w)
 
     def predict(self, f: Array) -> Any:
         """The probability of each class, of f's shape."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -211,6 +212,23 @@ def test_partials_of_parts_add_up_to_the_whole(loss):
         assert merged.weight == pytest.approx(whole.weight, rel=1e-14)
         assert merged.mean == pytest.approx(loss(y, f, weights), rel=1e-14)
     assert math.isnan(loss.partial(y[:0], f[:0]).mean)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_partials_know_the_last_bit_whatever_the_parts(dtype):
+    rng = np.random.default_rng(14)
+    y, f = (x.astype(dtype) for x in (10 ** rng.uniform(-8, 8, 300_000), rng.normal(size=300_000)))
+    w = rng.random(300_000)
+    loss = lk.SquaredError()
+    true = math.fsum(loss(y.astype(float), f.astype(float), w, "none"))
+    for ends in ([], [1], [7, 100_000, 100_001], rng.integers(0, 300_000, 40)):
+        edges = [0, *sorted(ends), 300_000]
+        merged = sum(loss.partial(y[a:b], f[a:b], w[a:b]) for a, b in itertools.pairwise(edges))
+        assert abs(merged.sum - true) <= np.spacing(true)
+        assert abs(merged.weight - math.fsum(w)) <= np.spacing(math.fsum(w))
+    assert loss.partial([1e200], [-1e200]).sum == math.inf
+    assert (loss.partial([0.0], [1e160]) + loss.partial([0.0], [1.0])).sum == math.inf
+    assert math.isnan((lk.AbsoluteError().partial([0.0], [math.nan]) + loss.partial([0.0], [1.0])).sum)
 
 
 def test_partials_add_by_sum_and_refuse_numbers():
