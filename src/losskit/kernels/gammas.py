@@ -14,7 +14,9 @@ from losskit.calculus.gamma_fits import (
 )
 from losskit.kernels.elementary import (
     INF,
+    clamp,
     exp,
+    exp_parts,
     fast_two_sum,
     fma,
     log1p,
@@ -22,10 +24,10 @@ from losskit.kernels.elementary import (
     log_parts,
     polynomial,
     scalar,
+    scale,
     two_prod,
     two_sum,
 )
-from losskit.kernels.pieces import mul_exp
 from losskit.kernels.select import select
 
 HALF_LOG_2PI_HEAD = float.fromhex("0x1.d67f1c864beb5p-1")
@@ -120,4 +122,6 @@ def shape_bend(a: float) -> float:
     rise, rise_tail = two_sum(b, -select(small, a, 0.0))
     near, near_tail = two_sum(rise, -w)
     rest = (rise_tail + b_tail) + near_tail - w_tail - half_tail + w * w * (x * w * h - g)
-    return select(small, mul_exp((near - half) + rest, 1.0, a), w * (h - g))
+    n, p, p_tail = exp_parts(clamp(a, -746.0, 0.0))
+    below = (near - half) + rest
+    return select(small, scale(fma(below, p_tail, below * p), n), w * (h - g))
