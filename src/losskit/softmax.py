@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from losskit.calculus.emit import array_function
-from losskit.calculus.graph import Node, symbol
+from losskit.calculus.graph import Node, nodes_of, symbol
 from losskit.calculus.tex import latex
 from losskit.errors import CapabilityError
 from losskit.rowwise import Rows, Rowwise
@@ -139,10 +139,9 @@ class Softmax(Rowwise):
         if "hessian" in found or curvature is not None:
             return super()._fill(given, found, scale, summed, curvature)
         v, g = found.get("value"), found.get("gradient")
-        setting, numbers = self.setting(given.f.shape[1]), self._numbers()
-        outside, total = run_rows(
-            program_of(self._structure()), given.y, given.f, given.w, scale, v, g, setting, numbers, summed
-        )
+        setting, program = self.setting(given.f.shape[1]), program_of(self._structure())
+        numbers = tuple(getattr(self, name) for name in program.parameters)
+        outside, total = run_rows(program, given.y, given.f, given.w, scale, v, g, setting, numbers, summed)
         if outside:
             w = None if given.w is None else given.w.astype(np.float64)
             self.check_rows(given.y, given.f, w, 0)
@@ -166,11 +165,12 @@ def costs_of(structure: Structure) -> tuple[Node, Node, Node]:
 
 @cache
 def program_of(structure: Structure) -> Any:
-    """The kernel's program of phi."""
+    """The kernel's program of phi; it has the parameters that phi names, so all plain cross-entropies share one."""
     from losskit.kernels.rows import CostProgram
 
     value, slope, _ = costs_of(structure)
-    return CostProgram(value, slope, structure.parameters)
+    named = {node.value for node in nodes_of([value, slope]) if node.op == "symbol"}
+    return CostProgram(value, slope, tuple(name for name in structure.parameters if name in named))
 
 
 def probabilities(z: Array) -> tuple[Array, Array, Array]:
