@@ -150,7 +150,7 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
         yield "large_ = 0"
         yield "for i_ in range(start_, end_):"
-        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, -1)"
+        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, 1)"
         yield "if looked_up_ & (large_ == 0):"
         yield from _indented(_rows(program, shape, tables), 1)
         yield "else:"
@@ -174,7 +174,7 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
         yield "    ok_ = ok_ | (w_i == 0.0)"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    yield "    outside_ |= select(ok_, 0, -1)"
+    yield "    outside_ |= select(ok_, 0, 1)"
     if shape.total:
         yield "    strip_[i_ - start_] = v_i"
     if shape.value:
