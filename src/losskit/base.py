@@ -164,7 +164,7 @@ class Evaluated(Loss):
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
     ) -> Any:
-        """The parts of `want` ("value", "gradient", "hessian"); a curvature takes the gradient's place."""
+        """The parts of `want` ("value", "gradient", "hessian"); a curvature takes the Hessian's place."""
         raise CapabilityError(f"{type(self).__name__} cannot be evaluated: derive it from Pointwise or Rowwise")
 
 

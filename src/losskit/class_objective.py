@@ -116,7 +116,9 @@ class ClassObjective:
         """No coefficients, and the logarithms of the classes' shares, centred: where solvers start."""
         theta = np.zeros((self.classes, self.design.size))
         if self.design.intercept:
-            shares = np.bincount(self.y.astype(np.intp), self.weights, self.classes) + 0.5
+            known = self.y >= 0  # a label to be ignored may be negative
+            weights = None if self.weights is None else self.weights[known]
+            shares = np.bincount(self.y[known].astype(np.intp), weights, self.classes) + 0.5
             theta[:, -1] = np.log(shares) - np.log(shares).mean()
         return theta.ravel()
 

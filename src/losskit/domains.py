@@ -172,6 +172,9 @@ def _describe(domain: Domain, name: str) -> str:
 
 _WHOLE = 2.0**52  # doubles from here on are integers; adding it rounds the lesser ones to integers
 
+SHARES_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
+
+
 @dataclass(frozen=True)
 class Categories:
     """Targets of several classes: labels 0, 1 ..., or a share for each class."""

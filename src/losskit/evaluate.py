@@ -30,7 +30,7 @@ def evaluate(
     A `curvature` ("fisher", "majorizer") takes the place of the Hessian.
     """
     if reduction not in REDUCTIONS or empty not in EMPTY:
-        _refuse_options(reduction, empty)
+        refuse_options(reduction, empty)
     kernel, numbers = loss._kernel(curvature)
     rows = y.size
     divisor = 1.0
@@ -45,10 +45,10 @@ def evaluate(
     if reduction == "mean_over_rows":
         divisor = rows
     if not divisor and empty == "raise":
-        _refuse_empty(loss)
+        refuse_empty(loss)
     summed = reduction != "none" and want[0] == "value"
     parts = want[1:] if summed else want
-    given = {} if out is None else _given(out, parts)
+    given = {} if out is None else given_arrays(out, parts)
     results = _targets(loss, y, f, w, parts, given)
     scale = 1.0 / divisor if divisor else 1.0
     outside, total = _runner()(kernel, y, f, w, scale, results, numbers, summed)
@@ -92,13 +92,15 @@ def weight_sum(w: Array) -> float:
     return total
 
 
-def _refuse_options(reduction: str, empty: str) -> None:
+def refuse_options(reduction: str, empty: str) -> None:
+    """Raise ParameterError for the one of the two that is not known."""
     if reduction not in REDUCTIONS:
         raise ParameterError(f"reduction={reduction!r} is not known; use one of {', '.join(map(repr, REDUCTIONS))}")
     raise ParameterError(f"empty={empty!r} is not known; use one of {', '.join(map(repr, EMPTY))}")
 
 
-def _refuse_empty(loss: Pointwise) -> None:
+def refuse_empty(loss: Any) -> None:
+    """Raise DomainError: there is no weight to divide by."""
     raise DomainError(
         f"{type(loss).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
         'or ask for empty="zero" or reduction="sum"'
@@ -118,14 +120,15 @@ def _targets(
         shape = y.shape if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)
         target = given.get(name)
         if target is not None:
-            _check_out(name, target, shape, dtype)
+            check_out(name, target, shape, dtype)
             if not (target.flags.carray and _may_fill(loss, target, y, f, w)):
                 target = None
         targets[name] = np.empty(shape, dtype) if target is None else target
     return targets
 
 
-def _given(out: Any, rows: tuple[str, ...]) -> dict[str, Any]:
+def given_arrays(out: Any, rows: tuple[str, ...]) -> dict[str, Any]:
+    """The caller\'s arrays by the parts they are for, none in the memory of another."""
     arrays = tuple(out) if isinstance(out, (tuple, list)) else (out,)
     if len(arrays) != len(rows):
         raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(rows)}: {', '.join(rows) or 'none'}")
@@ -135,7 +138,8 @@ def _given(out: Any, rows: tuple[str, ...]) -> dict[str, Any]:
     return dict(zip(rows, arrays, strict=True))
 
 
-def _check_out(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def check_out(name: str, target: Any, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise ShapeError or CapabilityError for an array that cannot take a part."""
     if not isinstance(target, np.ndarray) or not target.flags.writeable:
         raise CapabilityError(f"out for the {name} must be a writable NumPy array; got {type(target).__name__}")
     if target.shape != shape:

@@ -10,16 +10,23 @@ import numpy as np
 
 from losskit.base import Evaluated, Reduction
 from losskit.border import as_arrays, weights_like
-from losskit.domains import Categories, Domain
-from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
-from losskit.evaluate import EMPTY, REDUCTIONS, weight_sum
+from losskit.domains import SHARES_OFF, Categories, Domain
+from losskit.errors import CapabilityError, DomainError, ShapeError
+from losskit.evaluate import (
+    EMPTY,
+    REDUCTIONS,
+    check_out,
+    given_arrays,
+    refuse_empty,
+    refuse_options,
+    weight_sum,
+)
 from losskit.links import SOFTMAX, Link
 from losskit.partial import Partial
 
 Array = Any
 _CHUNK = 1 << 16  # scores of which temporaries are made at a time
 _PARTS = ("value", "gradient", "hessian")
-_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,30 @@ class Rowwise(Evaluated):
         product = np.einsum("...ij,...j->...i", hessian, np.moveaxis(np.asarray(v), self.axis, -1))
         return np.moveaxis(product, -1, self.axis)
 
+    def fisher(self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Any = "mean",
+               **options: Any) -> Any:
+        """The expected Hessian where the prediction is right; refused (CapabilityError) but for log-likelihoods."""
+        raise CapabilityError(
+            f"{self!r} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
+        )
+
+    def majorizer(self, y: Any, f: Any, sample_weight: Any = None, reduction: Any = "mean", **options: Any) -> Any:
+        """A diagonal that no row's Hessian exceeds, of f's shape, with the factors of `hessian`.
+
+        Raises
+        ------
+        CapabilityError
+            If the curvature has no known bound.
+        """
+        bound = self.traits().curvature
+        if not bound or not np.isfinite(bound):
+            raise CapabilityError(f"{self!r} has no known finite bound on its curvature; use hessian")
+        gradient = self.gradient(y, f, sample_weight, reduction, **options)
+        given = self._rows_of(y, f, sample_weight)
+        w = np.ones(len(given.f)) if given.w is None else given.w
+        rows = np.where(w == 0, 0.0, w * (bound / (self._divisor(given, reduction, "nan") or 1.0)))
+        return np.broadcast_to(np.expand_dims(rows.reshape(given.shape), self.axis), gradient.shape).copy()
+
     def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
         """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
         given = self._rows_of(y, f, sample_weight)
@@ -169,15 +200,14 @@ class Rowwise(Evaluated):
         empty: str, curvature: str | None = None,
     ) -> Any:
         if reduction not in REDUCTIONS or empty not in EMPTY:
-            known, name = (REDUCTIONS, "reduction") if reduction not in REDUCTIONS else (EMPTY, "empty")
-            raise ParameterError(f"{name}={locals()[name]!r} is not known; use one of {', '.join(map(repr, known))}")
+            refuse_options(reduction, empty)
         given = self._rows_of(y, f, sample_weight)
         divisor = self._divisor(given, reduction, empty)
         summed = reduction != "none" and want[0] == "value"
         parts = want[1:] if summed else want
         targets = _targets(out, parts, given)
         found = {name: _room(given, name, targets.get(name)) for name in parts}
-        total = self._fill(given, found, 1.0 / divisor if divisor else 1.0, summed, curvature)
+        total = self._fill(given, found, 1.0 / divisor if divisor else 1.0, summed)
         results: dict[str, Any] = {name: self._shaped(given, name, found[name]) for name in parts}
         if summed:
             results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else float("nan")
@@ -197,15 +227,10 @@ class Rowwise(Evaluated):
         w = self.row_weights(given) if reduction == "mean" else None
         divisor = float(len(given.f)) if w is None else float(np.sum(w, dtype=np.float64))
         if not divisor and empty == "raise":
-            raise DomainError(
-                f"{type(self).__name__}: a mean over no rows or no weight; give at least one row a weight above 0, "
-                'or ask for empty="zero" or reduction="sum"'
-            )
+            refuse_empty(self)
         return divisor
 
-    def _fill(
-        self, given: Rows, found: dict[str, np.ndarray], scale: float, summed: bool, curvature: str | None
-    ) -> float:
+    def _fill(self, given: Rows, found: dict[str, np.ndarray], scale: float, summed: bool) -> float:
         """The rows of each part into `found`, by `rows` in float64 and in chunks; the sum of the weighted losses."""
         order = max(_PARTS.index(part) for part in (*found, "value"))
         n, k = given.f.shape
@@ -231,7 +256,7 @@ class Rowwise(Evaluated):
             bad = counts & ~((y >= 0) & (y < f.shape[1]) & (np.floor(y) == y))
             said = f"labels 0 ... {f.shape[1] - 1}, for f has {f.shape[1]} classes"
         else:
-            off = np.abs(y.sum(axis=1) - 1.0) > _OFF
+            off = np.abs(y.sum(axis=1) - 1.0) > SHARES_OFF
             bad = counts & (off | ~(y >= 0).all(axis=1))
             said = "rows of shares >= 0 that sum to 1"
         if bad.any():
@@ -303,21 +328,10 @@ def _weighted(x: np.ndarray, w: np.ndarray | None, scale: float) -> np.ndarray:
 
 def _targets(out: Any, parts: tuple[str, ...], given: Rows) -> dict[str, Any]:
     """The caller's arrays for the parts, checked."""
-    if out is None:
-        return {}
-    arrays = list(out) if isinstance(out, (tuple, list)) else [out]
-    if len(arrays) != len(parts):
-        raise ShapeError(f"out holds {len(arrays)} arrays; this call fills {len(parts)}: {', '.join(parts) or 'none'}")
-    for name, target in zip(parts, arrays, strict=True):
-        if not isinstance(target, np.ndarray) or not target.flags.writeable:
-            raise CapabilityError(f"out for the {name} must be a writable NumPy array; got {type(target).__name__}")
-        wanted = given.shaped(name)
-        if target.shape != wanted or target.dtype != given.f.dtype:
-            raise ShapeError(
-                f"out for the {name} has shape {target.shape} and dtype {target.dtype}; it must have shape {wanted} "
-                f"and dtype {given.f.dtype}"
-            )
-    return dict(zip(parts, arrays, strict=True))
+    arrays = {} if out is None else given_arrays(out, parts)
+    for name, target in arrays.items():
+        check_out(name, target, given.shaped(name), given.f.dtype)
+    return arrays
 
 
 def _room(given: Rows, name: str, target: Any) -> np.ndarray:

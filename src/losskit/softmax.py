@@ -11,7 +11,6 @@ import numpy as np
 from losskit.calculus.emit import array_function
 from losskit.calculus.graph import Node, nodes_of, symbol
 from losskit.calculus.tex import latex
-from losskit.errors import CapabilityError
 from losskit.rowwise import Rows, Rowwise
 from losskit.tracing import Structure, graphs_of, twin_of
 
@@ -63,27 +62,8 @@ class Softmax(Rowwise):
             If the loss is no log-likelihood.
         """
         if self.formula(symbol("s")) is not symbol("s") or getattr(self, "class_weight", None) is not None:
-            raise CapabilityError(
-                f"{self!r} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
-            )
+            return super().fisher(y, f, sample_weight, reduction)
         return self.hessian(y, f, sample_weight, reduction, **options)
-
-    def majorizer(self, y: Any, f: Any, sample_weight: Any = None, reduction: Any = "mean", **options: Any) -> Any:
-        """A diagonal that no row's Hessian exceeds, of f's shape, with the factors of `hessian`.
-
-        Raises
-        ------
-        CapabilityError
-            If the curvature has no known bound.
-        """
-        bound = self.traits().curvature
-        if bound is None or not np.isfinite(bound):
-            raise CapabilityError(f"{self!r} has no known finite bound on its curvature; use hessian")
-        gradient = self.gradient(y, f, sample_weight, reduction, **options)
-        given = self._rows_of(y, f, sample_weight)
-        w = np.ones(len(given.f)) if given.w is None else given.w
-        rows = np.where(w == 0, 0.0, w * (bound / (self._divisor(given, reduction, "nan") or 1.0)))
-        return np.broadcast_to(np.expand_dims(rows.reshape(given.shape), self.axis), gradient.shape).copy()
 
     def latex(self, of: str = "value") -> str:
         """LaTeX of the formula in s, or of its derivative by s."""
@@ -131,13 +111,11 @@ class Softmax(Rowwise):
         function = array_function("costs", ["s", *structure.parameters], costs_of(structure))
         return lambda s: [np.broadcast_to(x, s.shape) for x in function(np, s, *self._numbers())]
 
-    def _fill(
-        self, given: Rows, found: dict[str, Array], scale: float, summed: bool, curvature: str | None
-    ) -> float:
+    def _fill(self, given: Rows, found: dict[str, Array], scale: float, summed: bool) -> float:
         from losskit.kernels.rows import run_rows
 
-        if "hessian" in found or curvature is not None:
-            return super()._fill(given, found, scale, summed, curvature)
+        if "hessian" in found:
+            return super()._fill(given, found, scale, summed)
         v, g = found.get("value"), found.get("gradient")
         setting, program = self.setting(given.f.shape[1]), program_of(self._structure())
         numbers = tuple(getattr(self, name) for name in program.parameters)

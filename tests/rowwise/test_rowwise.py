@@ -206,6 +206,8 @@ def test_a_loss_is_a_value_that_prints_as_typed(loss):
         (lambda: lk.CategoricalCrossEntropy()([0], [[1.5, 0.0]]), lk.DomainError, ("f[0, 0] = 1.5", "Softmax")),
         (lambda: lk.CrammerSinger()([[1.0, 0.0]], [[1.5, 0.0]]), lk.ShapeError, ("takes labels",)),
         (lambda: lk.FocalSoftmax().fisher([0], np.zeros((1, 3))), lk.CapabilityError, ("no log-likelihood",)),
+        (lambda: lk.BrierScore().fisher([0], [[0.5, 0.5]]), lk.CapabilityError, ("no log-likelihood",)),
+        (lambda: lk.CrammerSinger().majorizer([0], np.zeros((1, 3))), lk.CapabilityError, ("bound",)),
         (lambda: lk.FocalSoftmax().majorizer([0], np.zeros((1, 3))), lk.CapabilityError, ("bound",)),
     ],
 )

@@ -128,3 +128,14 @@ def test_a_fit_may_start_from_another():
     again = lk.minimise(lk.SoftmaxCrossEntropy(), lk.L2(0.1), X, y, start=first)
     assert again.iterations <= 1
     np.testing.assert_allclose(again.coef, first.coef, rtol=1e-9, atol=1e-12)
+
+
+def test_labels_that_are_identifiers_are_refused_and_ignored_ones_left_out():
+    X, y = blobs()
+    with pytest.raises(lk.DomainError, match="an identifier is none"):
+        lk.minimise(lk.SoftmaxCrossEntropy(), None, X, y + 10**9)
+    known = y != 3
+    loss = lk.SoftmaxCrossEntropy(ignore_index=-100)
+    found = lk.minimise(loss, lk.L2(0.1), X, np.where(known, y, -100))
+    wanted = lk.minimise(loss, lk.L2(0.1), X[known], y[known])
+    np.testing.assert_allclose(found.coef, wanted.coef, rtol=1e-6)

@@ -17,7 +17,9 @@ from losskit.kernels.native import Function
 from losskit.kernels.run import map_tasks, thread_count
 
 Array = np.ndarray
-_FEW, _SIDE, _TABLE = 16, 32, 7  # as in losskit.kernels.softmax, which imports Numba
+FEW = 16  # classes up to which rows stand side by side in losskit.kernels.softmax
+SIDE = 32  # how many do
+_TABLE = 7  # numbers a class in a kernel's table, four of them the setting's
 _BLOCK = 4096  # scores whose rows' sum is one number
 _CHUNK = 1 << 16  # scores of a task
 _THREADED = 30_000
@@ -67,7 +69,7 @@ class CostProgram:
             "    for block in range(first_, last_):",
             "        start_ = block * int(block_)",
             "        end_ = min(start_ + int(block_), rows_)",
-            f"        if classes_ <= {_FEW}:",
+            f"        if classes_ <= {FEW}:",
             f"            total, outside = few_by_{way}({common})",
             "        else:",
             f"            total, outside = many_by_{way}({common})",
@@ -115,7 +117,7 @@ def run_rows(
     dtype = np.dtype(np.float32 if narrow else np.float64)
     shared = not labelled or setting.shared
     function = _made(program, narrow, labelled, shared)
-    block = max(1, _BLOCK // k) if k > _FEW else max(_SIDE, _BLOCK // k // _SIDE * _SIDE)
+    block = max(1, _BLOCK // k) if k > FEW else max(SIDE, _BLOCK // k // SIDE * SIDE)
     chunk = block * max(1, _CHUNK // (block * k))
     state = np.zeros(2 * -(-rows // block))
 

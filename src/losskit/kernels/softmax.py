@@ -16,6 +16,7 @@ from typing import Any
 
 from numba import float64, njit
 
+from losskit.domains import SHARES_OFF
 from losskit.kernels.elementary import (
     EXP_FROM_SQUARE,
     INF,
@@ -34,15 +35,12 @@ from losskit.kernels.elementary import (
     two_sum,
 )
 from losskit.kernels.memory import space
+from losskit.kernels.rows import FEW, SIDE
 from losskit.kernels.select import select
 
-FEW = 16  # classes up to which rows stand side by side
-SIDE = 32  # rows side by side
-TABLE = 7  # numbers a class
 _ROOM = FEW * SIDE
 _LANES = 16
 _STRIP = 64  # classes whose exponentials are one plain sum
-_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
 
 loop = njit(error_model="numpy")
 
@@ -212,7 +210,7 @@ def few_by_share(
                 least = select(t < least, t, least)
                 z[j * SIDE + r] = e[j * SIDE + r] = (float64(f[row * k + j]) + table[j]) * rate
                 u[j * SIDE + r] = table[k + j] * fma(kept, t, table[2 * k + j])
-            outside = select(((abs(shares - 1.0) <= _OFF) & (least == 0.0)) | (outer[r] == 0.0), outside, 1.0)
+            outside = select(((abs(shares - 1.0) <= SHARES_OFF) & (least == 0.0)) | (outer[r] == 0.0), outside, 1.0)
         _spread(e, m, others, value, total, n, k)
         _by_share(z, e, u, m, others, value, total, outer, n, k, scale, zeta, phi, parameters)
         for r in range(n):
@@ -320,7 +318,7 @@ def many_by_share(
             value += select(share == 0.0, log_sum * 0.0, share * cost)
             table[6 * k + j] = select(share == 0.0, 0.0, share * slope)
             total += table[6 * k + j]
-        outside = select(((abs(shares - 1.0) <= _OFF) & (least == 0.0)) | (outer == 0.0), outside, 1.0)
+        outside = select(((abs(shares - 1.0) <= SHARES_OFF) & (least == 0.0)) | (outer == 0.0), outside, 1.0)
         lse = m + log_sum
         extra = zeta * lse if zeta != 0.0 else 0.0
         value += extra * lse if zeta != 0.0 else 0.0

@@ -23,6 +23,7 @@ from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
 
 TOLERANCE = 1e-10
+_MOST = 1 << 31  # scores of a model of many classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +133,9 @@ def _objective(
 ) -> Any:
     """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names."""
     if isinstance(loss, Rowwise):
-        classes = int(max(np.nanmax(y), 1)) + 1
+        classes = int(y[np.isfinite(y)].max(initial=1.0)) + 1
+        if classes * len(y) > _MOST:
+            raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
     inner = loss.loss if isinstance(loss, JointScale) else loss
     if inner._open():
