@@ -40,6 +40,11 @@ class Program:
     inside: Node
     counts: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether a row's value waits for its sum in a loop of its own: beside primitives a sum costs registers."""
+        return bool(set(functions_used([self.value, *self.gradient, *self.hessian], "scalar")) - {"select"})
+
     def asked(self, shape: Shape) -> dict[str, Node]:
         """The outputs that a call of this shape asks for, by the names they have in the text."""
         nodes = {"v_i": self.value} if shape.value or shape.total else {}
@@ -130,9 +135,10 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield "if looked_up_:"
         yield f"    for i_ in range({_LABELS}):"
         yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
-    if shape.total:
+    waits = shape.total and program.waits
+    if waits:
         yield f"strip_ = space({STRIP})"
-    step = STRIP if shape.total or labels else BLOCK
+    step = STRIP if waits or labels else BLOCK
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
     yield "    outside_ = 0"  # as wide as the rows: a flag of one bit would be packed for every vector
@@ -144,7 +150,7 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
 
 
 def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
-    """A few hundred rows, then their sum: apart, for a sum in the loop over rows costs registers, and its order."""
+    """A few hundred rows, and their sum."""
     functions = {name: f"{name[:-2]}(y_i)" for name in labels}
     if labels:
         tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
@@ -155,7 +161,7 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield from _indented(_rows(program, shape, tables), 1)
         yield "else:"
     yield from _indented(_rows(program, shape, functions), 1 if labels else 0)
-    if shape.total:
+    if shape.total and program.waits:
         yield "for i_ in range(end_ - start_):"
         yield "    total_ = add_fast(total_, strip_[i_])"
 
@@ -176,7 +182,7 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
     yield "    outside_ |= select(ok_, 0, 1)"
     if shape.total:
-        yield "    strip_[i_ - start_] = v_i"
+        yield "    strip_[i_ - start_] = v_i" if program.waits else "    total_ = add_fast(total_, v_i)"
     if shape.value:
         yield "    va_[i_] = v_i"
     for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
