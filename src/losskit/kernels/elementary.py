@@ -90,6 +90,27 @@ def add_fast(typingctx: Any, a: Any, b: Any) -> Any:
     return types.float64(types.float64, types.float64), codegen
 
 
+def _extreme(name: str) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        function = builder.module.declare_intrinsic(f"llvm.{name}", [double], ir.FunctionType(double, [double, double]))
+        return builder.call(function, args, fastmath=["nsz"])
+
+    return types.float64(types.float64, types.float64), codegen
+
+
+@intrinsic
+def maximum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger, nan if one is nan; as a loop's accumulator it vectorises."""
+    return _extreme("maximum")
+
+
+@intrinsic
+def minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller, nan if one is nan; as a loop's accumulator it vectorises."""
+    return _extreme("minimum")
+
+
 @intrinsic
 def to_bits(typingctx: Any, x: Any) -> Any:
     """The bits of a float64 as int64."""

@@ -19,6 +19,7 @@ from losskit.kernels.run import map_tasks, thread_count
 Array = np.ndarray
 FEW = 16  # classes up to which rows stand side by side in losskit.kernels.softmax
 SIDE = 32  # how many do
+VECTOR = 8  # of more classes, so many are done at a time
 _TABLE = 7  # numbers a class in a kernel's table, four of them the setting's
 _BLOCK = 4096  # scores whose rows' sum is one number
 _CHUNK = 1 << 16  # scores of a task
@@ -119,11 +120,12 @@ def run_rows(
     function = _made(program, narrow, labelled, shared)
     block = max(1, _BLOCK // k) if k > FEW else max(SIDE, _BLOCK // k // SIDE * SIDE)
     chunk = block * max(1, _CHUNK // (block * k))
+    wide = k if k <= FEW else -(-k // VECTOR) * VECTOR
     state = np.zeros(2 * -(-rows // block))
 
     def task(first: int, last: int) -> None:
-        table = np.empty(_TABLE * k)
-        table[: 4 * k] = setting.table.ravel()
+        table = np.empty((_TABLE, wide))
+        table[:4, :k] = setting.table
         ya = np.ascontiguousarray(y[first:last], dtype=np.float64 if labelled else dtype)
         fa = np.ascontiguousarray(f[first:last], dtype=dtype)
         wa = _NOTHING if w is None else np.ascontiguousarray(w[first:last], dtype=np.float64)

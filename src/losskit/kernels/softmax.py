@@ -28,18 +28,24 @@ from losskit.kernels.elementary import (
     add_fast,
     floor,
     fma,
+    from_bits,
     log1p,
+    maximum,
+    minimum,
     polynomial,
     scalar,
     scale_exp,
+    to_bits,
     two_sum,
 )
 from losskit.kernels.memory import space
-from losskit.kernels.rows import FEW, SIDE
+from losskit.kernels.rows import FEW, SIDE, VECTOR
 from losskit.kernels.select import select
 
 _ROOM = FEW * SIDE
-_LANES = 16
+NEAR = -708.0  # below it e^x has no normal number
+PAD = -707.0  # of a place that no class has, to fill a vector
+FILLED = 1e-280  # beside more than this what such places add is nothing
 _STRIP = 64  # classes whose exponentials are one plain sum
 
 loop = njit(error_model="numpy")
@@ -55,6 +61,19 @@ def centred_exp(z: float, m: float) -> float:
     n = fma(d, LOG2E, SHIFTER) - SHIFTER
     r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, d)) + select(d > -746.0, tail, 0.0)
     return scale_exp(fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0, n)
+
+
+@scalar
+def near_exp(z: float, m: float) -> float:
+    """As `centred_exp`, in three quarters of its time, where z - m >= NEAR; anything elsewhere."""
+    d = z - m
+    v = d - z
+    tail = (z - (d - v)) - (m + v)
+    shifted = fma(d, LOG2E, SHIFTER)
+    n = shifted - SHIFTER
+    r = fma(n, -LN2_TAIL, fma(n, -LN2_HEAD, d)) + tail
+    x = fma(r * r, polynomial(r, EXP_FROM_SQUARE), r) + 1.0
+    return from_bits(to_bits(x) + (to_bits(shifted) << 52))  # the low bits of `shifted` are n, those of x its exponent
 
 
 @scalar
@@ -93,7 +112,7 @@ def few_by_label(
     graded: bool, scale: float, rate: float, zeta: float, phi: Any, parameters: Any,
 ) -> tuple[float, float]:
     """Rows `first` to `end` with a label each: the sum of their losses, and more than 0.0 if a label is none."""
-    e, m, own, others, lost, top = space(_ROOM), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    e, m, own, others, lost, ones = space(_ROOM), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
     at, weight, outer, steep, total, wrong = (
         space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
     )  # fmt: skip
@@ -109,15 +128,14 @@ def few_by_label(
             good = is_label(yi, k)
             wrong[r] = select(good | (outer[r] == 0.0), wrong[r], 1.0)
             at[r] = select(good, yi, 0.0)
-        for r in range(n):
-            row = (base + r) * k
-            for j in range(k):
-                e[j * SIDE + r] = (float64(f[row + j]) + table[j]) * rate
+        for j in range(k):
+            for r in range(n):
+                e[j * SIDE + r] = (float64(f[(base + r) * k + j]) + table[j]) * rate
         for r in range(n):
             label = int(at[r])
             e[label * SIDE + r] -= table[3 * k + label] * rate
             own[r], weight[r] = e[label * SIDE + r], table[k + label]
-        _spread(e, m, others, lost, top, n, k)
+        _spread(e, m, others, lost, ones, n, k)
         for r in range(n):
             log_sum = log_of_sum(m[r], others[r])
             cost, slope = phi(gap_below(own[r], m[r]) + log_sum, parameters)
@@ -128,14 +146,17 @@ def few_by_label(
             steep[r] = weight[r] * slope
             weight[r] = outer[r] * scale * (1.0 / (1.0 + others[r]))
             total[r] = steep[r] + 2.0 * extra
+        part = 0.0
         for r in range(n):
-            _add(sums, own[r])
-            if valued:
+            part = add_fast(part, own[r])
+        _add(sums, part)
+        if valued:
+            for r in range(n):
                 v[base + r] = own[r]
         if graded:
             _by_label(e, others, own, at, outer, weight, steep, total, n, k)
-            for r in range(n):
-                for j in range(k):
+            for j in range(k):
+                for r in range(n):
                     g[(base + r) * k + j] = e[j * SIDE + r]
     outside = 0.0
     for r in range(SIDE):
@@ -144,28 +165,40 @@ def few_by_label(
 
 
 @scalar
-def _spread(e: Any, m: Any, s: Any, lost: Any, top: Any, n: int, k: int) -> None:
+def _spread(e: Any, m: Any, s: Any, lost: Any, ones: Any, n: int, k: int) -> None:
     """Scores in `e` to their centred exponentials; their maximum in `m`, and in `s` the sum of all but one of those."""
     for r in range(n):
-        m[r] = e[r]
-        top[r] = 0.0
-        s[r] = 0.0
-        lost[r] = 0.0
-    for j in range(1, k):
-        for r in range(n):
-            z = e[j * SIDE + r]
-            higher = z > m[r]
-            m[r] = select(higher, z, m[r])
-            top[r] = select(higher, float64(j), top[r])
+        m[r] = -INF
+        lost[r] = INF  # the lowest, for a while
     for j in range(k):
         for r in range(n):
             z = e[j * SIDE + r]
-            x = select(z == m[r], 1.0, centred_exp(z, m[r]))
-            e[j * SIDE + r] = x
-            x = select(top[r] == j, 0.0, x) - lost[r]
+            m[r] = maximum(m[r], z)
+            lost[r] = minimum(lost[r], z)
+    least = 0.0
+    for r in range(n):
+        least = minimum(least, lost[r] - m[r])
+        s[r] = 0.0
+        lost[r] = 0.0
+        ones[r] = -1.0
+    near = least >= NEAR  # not where one is nan
+    for j in range(k if near else 0):
+        for r in range(n):
+            e[j * SIDE + r] = near_exp(e[j * SIDE + r], m[r])
+    for j in range(0 if near else k):
+        for r in range(n):
+            z = e[j * SIDE + r]
+            e[j * SIDE + r] = select(z == m[r], 1.0, centred_exp(z, m[r]))
+    for j in range(k):
+        for r in range(n):  # the highest are counted apart, and the rest summed as Kahan does
+            x = e[j * SIDE + r]
+            ones[r] += select(x == 1.0, 1.0, 0.0)
+            x = select(x == 1.0, 0.0, x) - lost[r]
             more = s[r] + x
             lost[r] = (more - s[r]) - x
             s[r] = more
+    for r in range(n):
+        s[r] += ones[r]
 
 
 @scalar
@@ -259,7 +292,8 @@ def many_by_label(
     graded: bool, scale: float, rate: float, zeta: float, phi: Any, parameters: Any,
 ) -> tuple[float, float]:
     """As `few_by_label`, a row at a time."""
-    sums, lanes = space(2), space(_LANES)
+    sums = space(2)
+    wide = (k + VECTOR - 1) // VECTOR * VECTOR
     sums[0] = sums[1] = 0.0
     outside = 0.0
     for row in range(first, end):
@@ -268,25 +302,23 @@ def many_by_label(
         good = is_label(yi, k)
         outside = select(good | (outer == 0.0), outside, 1.0)
         label = int(select(good, yi, 0.0))
-        for j in range(k):
-            table[4 * k + j] = (float64(f[row * k + j]) + table[j]) * rate
-        table[4 * k + label] -= table[3 * k + label] * rate
-        m, others = _centred(table, lanes, k)
+        m = _load(f, row, table, k, wide, rate, label)
+        others = _centred(table, m, k, wide)
         log_sum = log_of_sum(m, others)
         lse = m + log_sum
         extra = zeta * lse if zeta != 0.0 else 0.0
-        cost, slope = phi(gap_below(table[4 * k + label], m) + log_sum, parameters)
-        value = table[k + label] * cost + (extra * lse if zeta != 0.0 else 0.0)
+        cost, slope = phi(gap_below(table[4 * wide + label], m) + log_sum, parameters)
+        value = table[wide + label] * cost + (extra * lse if zeta != 0.0 else 0.0)
         value = outer * value if outer != 0.0 else 0.0
         _add(sums, value)
         if valued:
             v[row] = value
         if graded:
             factor = outer * scale * (1.0 / (1.0 + others))
-            steep, x = table[k + label] * slope, table[5 * k + label]
+            steep, x = table[wide + label] * slope, table[5 * wide + label]
             total = steep + 2.0 * extra
             for j in range(k):
-                g[row * k + j] = select(outer == 0.0, 0.0, factor * (total * table[5 * k + j]))
+                g[row * k + j] = select(outer == 0.0, 0.0, factor * (total * table[5 * wide + j]))
             own = factor * ((total - steep) * x - steep * without(x, others))
             g[row * k + label] = select(outer == 0.0, 0.0, own)
     return sums[0] + sums[1], outside
@@ -298,26 +330,26 @@ def many_by_share(
     graded: bool, scale: float, rate: float, zeta: float, kept: float, labelled: bool, phi: Any, parameters: Any,
 ) -> tuple[float, float]:
     """As `few_by_share`, a row at a time."""
-    sums, lanes = space(2), space(_LANES)
+    sums = space(2)
+    wide = (k + VECTOR - 1) // VECTOR * VECTOR
     sums[0] = sums[1] = 0.0
     outside = 0.0
     for row in range(first, end):
         outer = float64(w[row]) if weighted else 1.0
         yi = float64(y[row]) if labelled else -1.0
-        for j in range(k):
-            table[4 * k + j] = (float64(f[row * k + j]) + table[j]) * rate
-        m, others = _centred(table, lanes, k)
+        m = _load(f, row, table, k, wide, rate, 0)
+        others = _centred(table, m, k, wide)
         log_sum = log_of_sum(m, others)
         value, shares, least, total = 0.0, 0.0, 0.0, 0.0
         for j in range(k):
             t = select(yi == j, 1.0, 0.0) if labelled else float64(y[row * k + j])
             shares += t
             least = select(t < least, t, least)
-            share = table[k + j] * fma(kept, t, table[2 * k + j])
-            cost, slope = phi(gap_below(table[4 * k + j], m) + log_sum, parameters)
+            share = table[wide + j] * fma(kept, t, table[2 * wide + j])
+            cost, slope = phi(gap_below(table[4 * wide + j], m) + log_sum, parameters)
             value += select(share == 0.0, log_sum * 0.0, share * cost)
-            table[6 * k + j] = select(share == 0.0, 0.0, share * slope)
-            total += table[6 * k + j]
+            table[6 * wide + j] = select(share == 0.0, 0.0, share * slope)
+            total += table[6 * wide + j]
         outside = select(((abs(shares - 1.0) <= SHARES_OFF) & (least == 0.0)) | (outer == 0.0), outside, 1.0)
         lse = m + log_sum
         extra = zeta * lse if zeta != 0.0 else 0.0
@@ -329,36 +361,56 @@ def many_by_share(
         factor = outer * scale * (1.0 / (1.0 + others))
         total += 2.0 * extra
         for j in range(k if graded else 0):
-            x, u = table[5 * k + j], table[6 * k + j]
+            x, u = table[5 * wide + j], table[6 * wide + j]
             slope = (total - u) * x - u * without(x, others)
             g[row * k + j] = select(outer == 0.0, 0.0, factor * slope)
     return sums[0] + sums[1], outside
 
 
 @scalar
-def _centred(table: Any, lanes: Any, k: int) -> tuple[float, float]:
-    """The maximum of a row's scores, and the sum of all exponentials but one of its own; they are left behind them."""
-    for i in range(_LANES):
-        lanes[i] = table[4 * k + min(i, k - 1)]
-    for start in range(0, k - _LANES + 1, _LANES):
-        for i in range(_LANES):
-            z = table[4 * k + start + i]
-            lanes[i] = select(z > lanes[i], z, lanes[i])
-    for j in range(k - k % _LANES, k):
-        lanes[0] = select(table[4 * k + j] > lanes[0], table[4 * k + j], lanes[0])
-    m = lanes[0]
-    for i in range(1, _LANES):
-        m = select(lanes[i] > m, lanes[i], m)
+def _load(f: Any, row: int, table: Any, k: int, wide: int, rate: float, label: int) -> float:
+    """A row's scores into `table`, less the margin of the class `label`; their maximum."""
+    scores = 4 * wide
+    m = -INF
+    for j in range(k):
+        z = (float64(f[row * k + j]) + table[j]) * rate
+        table[scores + j] = z
+        m = maximum(m, z)
+    if table[3 * wide + label] != 0.0:
+        table[scores + label] -= table[3 * wide + label] * rate
+        m = -INF
+        for j in range(k):
+            m = maximum(m, table[scores + j])
+    for j in range(k, wide):  # whole vectors; nan sends them the long way
+        table[scores + j] = m + PAD if abs(m) < 1e9 else NAN
+    return m
+
+
+@scalar
+def _centred(table: Any, m: float, k: int, wide: int) -> float:
+    """The exponentials of a row's scores less their maximum `m`, left behind them; the sum of all but one of its own."""
+    scores, powers = 4 * wide, 5 * wide
     s, lost = -1.0, 0.0
     for start in range(0, k, _STRIP):
-        part, highest = 0.0, 0.0
-        for j in range(start, min(start + _STRIP, k)):
-            z = table[4 * k + j]
-            top = z == m
-            x = centred_exp(z, m)
-            part = add_fast(part, select(top, 0.0, x))
-            highest = add_fast(highest, select(top, 1.0, 0.0))
-            table[5 * k + j] = select(top, 1.0, x)
+        end = min(start + _STRIP, k)
+        part, highest, least = 0.0, 0.0, 0.0
+        for j in range(start, min(start + _STRIP, wide)):
+            z = table[scores + j]
+            x = near_exp(z, m)
+            least = minimum(least, z - m)
+            part = add_fast(part, x)
+            table[powers + j] = x
+        near = least >= NEAR  # not where one is nan
+        if not near:
+            for j in range(start, end):
+                z = table[scores + j]
+                table[powers + j] = select(z == m, 1.0, centred_exp(z, m))
+        if not (near & (part < 1.0) & (part > FILLED)):
+            part = 0.0  # beside the highest the rest may be small: they are counted apart
+            for j in range(start, end):
+                x = table[powers + j]
+                part = add_fast(part, select(x == 1.0, 0.0, x))
+                highest = add_fast(highest, select(x == 1.0, 1.0, 0.0))
         s += highest
         lost += part
-    return m, s + lost
+    return s + lost
