@@ -388,7 +388,7 @@ def _load(f: Any, row: int, table: Any, k: int, wide: int, rate: float, label: i
 
 @scalar
 def _centred(table: Any, m: float, k: int, wide: int) -> float:
-    """The exponentials of a row's scores less their maximum `m`, left behind them; the sum of all but one of its own."""
+    """The exponentials of a row's scores less their maximum `m`, left behind them; the sum of all but one of them."""
     scores, powers = 4 * wide, 5 * wide
     s, lost = -1.0, 0.0
     for start in range(0, k, _STRIP):
