@@ -1,4 +1,4 @@
-"""`losskit bench kernels`: P1 (kernels), P5 (call latency) and P6 (import, first call) of the plan for speed.
+"""`losskit bench kernels`: P1 (kernels), P4 (classes), P5 (latency), P6 (import, first call) of the plan for speed.
 
 `run_pinned` measures in a fresh process with one thread on every side; `measure` is what runs there.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from losskit.bench.classes import class_rows
 from losskit.bench.peers import ACTS, CASES, Case, data, numpy_peer, sklearn_peer
 from losskit.bench.timing import Timing, alternate, machine, paired_ratio, versions
 from losskit.errors import LosskitError
@@ -83,6 +84,9 @@ def measure(
     for case in chosen:
         tell(f"P5 {case.name}")
         found += _latency_rows(case, repeats)
+    if not losses or "SoftmaxCrossEntropy" in losses:
+        tell("P4 SoftmaxCrossEntropy")
+        found += class_rows(repeats)
     if startup:
         tell("P6 import and first call")
         found += _startup_rows()
@@ -90,7 +94,7 @@ def measure(
         "schema": SCHEMA,
         "suite": "kernels",
         "machine": machine(),
-        "versions": versions("losskit", "numpy", "scipy", "numba", "llvmlite", "scikit-learn"),
+        "versions": versions("losskit", "numpy", "scipy", "numba", "llvmlite", "scikit-learn", "torch"),
         "settings": {"rows": rows, "repeats": repeats, "dtype": "float64", "threads": 1, "tolerance": TOLERANCE},
         "rows": found,
     }
@@ -269,10 +273,11 @@ _SHORT = {"value+gradient": "v+g", "gradient+Hessian": "g+h", "value_and_gradien
 
 
 def render(result: dict[str, Any]) -> list[Any]:
-    """The result as rich tables, one for each of P1, P5 and P6, and a line on the machine."""
+    """The result as rich tables, one for each of P1, P4, P5 and P6, and a line on the machine."""
     on, count = result["machine"], result["settings"]["rows"]
     titles = {
         "P1": f"P1  kernels: ns a row, median ± half the interquartile range; {count:,} rows, float64, one thread",
+        "P4": "P4  classes: ns a row, a million scores, value and gradient of the mean, one thread",
         "P5": "P5  call latency: us a call",
         "P6": "P6  start: ms",
     }
@@ -292,7 +297,7 @@ def _table(title: str, rows: list[Row]) -> Any:
     table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
     columns = ["loss", "what", "n", "peer", "peer's", "ours", "best", "ratio", "target", ""]
     hidden = set() if with_peers else {"n", "peer", "peer's", "ratio"}
-    hidden |= {"n", "best"} if rows[0]["id"] == "P1" else set()
+    hidden |= {"n", "best"} if rows[0]["id"] in ("P1", "P4") else set()
     for name in columns:
         if name not in hidden:
             number = name in ("n", "peer's", "ours", "best", "ratio")
