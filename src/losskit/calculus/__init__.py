@@ -12,6 +12,8 @@ from losskit.calculus.densities import (
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
+    normal_cdf,
+    normal_pdf,
     poisson_nll,
     shape_bend,
     shape_normaliser,

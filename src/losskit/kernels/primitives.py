@@ -82,6 +82,7 @@ from losskit.kernels.margins import (
     tangent_gap,
     tangent_slope,
 )
+from losskit.kernels.normal import normal_cdf, normal_pdf
 from losskit.kernels.pieces import log_pair, lower_sigmoid, mul_exp, unit_log1p
 from losskit.kernels.robust import (
     abs_power,
@@ -162,6 +163,8 @@ __all__ = [
     "mul_gauss",
     "mul_log1p",
     "negative_binomial_deviance",
+    "normal_cdf",
+    "normal_pdf",
     "poisson_deviance",
     "poisson_deviance_of_mean",
     "poisson_nll",
