@@ -27,6 +27,14 @@ from losskit.calculus.densities import (
     student_share,
     student_spread,
 )
+from losskit.calculus.durations import (
+    aft_exp,
+    aft_gap,
+    aft_softplus,
+    aft_z,
+    normal_mass,
+    weibull_mass,
+)
 from losskit.calculus.graph import Node, constant, symbol, where
 from losskit.calculus.table import (
     abs_,

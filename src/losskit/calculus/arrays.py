@@ -27,6 +27,20 @@ from losskit.calculus.array_densities import (
     student_share,
     student_spread,
 )
+from losskit.calculus.array_durations import (
+    aft_exp,
+    aft_gap,
+    aft_sigmoid,
+    aft_sigmoid_slope,
+    aft_softplus,
+    aft_z,
+    normal_bend,
+    normal_mass,
+    normal_mean,
+    weibull_bend,
+    weibull_mass,
+    weibull_pull,
+)
 
 Array = Any
 

@@ -1,4 +1,4 @@
-"""A Chebyshev fit of the normal hazard, for the scalar and the array bodies alike."""
+"""A Chebyshev fit of the normal hazard, and nodes to integrate a density with, for the scalar and the array bodies alike."""
 
 # (h(x) - x)(x + sqrt(pi/2)) in (x - 4)/(x + 4) for x >= 0, error 2^-56: h = density/upper tail is the hazard,
 # which exceeds x by less and less; with it come the tail density/h, and all without cancellation
@@ -35,3 +35,25 @@ HAZARD_EXCESS = (
 )
 ROOT_HALF_PI = 1.2533141373155003
 OVER_ROOT_TWO_PI = 0.3989422804014327
+
+# Gauss and Legendre's nodes on [0, 1] and their weights: exact for polynomials up to degree 15
+NODES = (
+    0.019855071751231884,
+    0.10166676129318664,
+    0.2372337950418355,
+    0.4082826787521751,
+    0.591717321247825,
+    0.7627662049581645,
+    0.8983332387068134,
+    0.9801449282487681,
+)
+NODE_WEIGHTS = (
+    0.05061426814518813,
+    0.11119051722668724,
+    0.15685332293894363,
+    0.181341891689181,
+    0.181341891689181,
+    0.15685332293894363,
+    0.11119051722668724,
+    0.05061426814518813,
+)
