@@ -29,9 +29,10 @@ aft_sigmoid = row(
 aft_sigmoid_slope = row(
     "aft_sigmoid_slope", rf"\sigma'\left({_Z}\right)", partials=(None, None, None),
     exact=lambda mp, t, f, s: mp.sech(_z(mp, t, f, s) / 2) ** 2 / 4)
-aft_gap = row("aft_gap", r"-\log\left(1 - e^{{\frac{{\log\left({0:-1}\right) - \log\left({1:-1}\right)}}{{{2:-1}}}}}\right)",
-              binds=0, partials=(None, None, None),
-              exact=lambda mp, a, b, s: -mp.log1p(-mp.exp((_log(mp, a) - _log(mp, b)) / s)))
+aft_gap = row(
+    "aft_gap", r"-\log\left(1 - e^{{\frac{{\log\left({0:-1}\right) - \log\left({1:-1}\right)}}{{{2:-1}}}}}\right)",
+    binds=0, partials=(None, None, None),
+    exact=lambda mp, a, b, s: -mp.log1p(-mp.exp((_log(mp, a) - _log(mp, b)) / s)))
 
 # d, the rise of e^z from a to b; q = d/(e^d - 1)
 _RISE = rf"\left(e^{{{{{_B}}}}} - e^{{{{{_A}}}}}\right)"

@@ -30,7 +30,10 @@ class Kernel:
         self, y: Any, f: Any, w: Any, state: Any, v: Any, g: Any, h: Any, scale: float, rows: int, first: int,
         last: int, total: bool, parameters: tuple[float, ...],
     ) -> None:  # fmt: skip
-        """Do blocks `first` to `last` of `rows` rows; see `kernel_source`. Arrays are flat and contiguous; w, v, g, h may be None."""
+        """Do blocks `first` to `last` of `rows` rows; see `kernel_source`.
+
+        Arrays are flat and contiguous; w, v, g, h may be None.
+        """
         shape = (y.itemsize == 4, w is not None, total, v is not None, g is not None, h is not None)
         function = self._functions.get(shape) or self._made(Shape(*shape))
         function(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)

@@ -6,9 +6,17 @@ The hazard h = density/upper tail carries all: x < h, and h - x has a fit of its
 # mypy: disable-error-code="call-arg,var-annotated"
 # (an @intrinsic is declared with a typing context that its callers do not pass)
 
-from losskit.calculus.normal_fit import HAZARD_EXCESS, NODE_WEIGHTS, NODES, OVER_ROOT_TWO_PI, ROOT_HALF_PI
+from losskit.calculus.normal_fit import (
+    HAZARD_EXCESS,
+    NODE_WEIGHTS,
+    NODES,
+    OVER_ROOT_TWO_PI,
+    OVER_ROOT_TWO_PI_TAIL,
+    ROOT_HALF_PI,
+)
 from losskit.kernels.elementary import (
     NO_TAIL,
+    Pair,
     clamp,
     exp,
     exp_parts_tailed,
@@ -28,16 +36,24 @@ from losskit.kernels.select import select
 @scalar
 def hazard_excess(x: float) -> float:
     """h(x) - x for finite x >= 0 (2 ulp)."""
-    return polynomial((x - 4.0) / (x + 4.0), HAZARD_EXCESS) / (x + ROOT_HALF_PI)
+    t = fma(2.0, x / (x + 4.0), -1.0)  # (x - 4)/(x + 4), to the last bit near x = 0
+    return fma(t, polynomial(t, HAZARD_EXCESS[1:]), HAZARD_EXCESS[0]) / (x + ROOT_HALF_PI)
+
+
+@scalar
+def bell_parts(x: float, tail: float) -> Pair:
+    """(n, p) with 2^n p the normal density at x + tail (0.6 ulp)."""
+    p, p_tail = two_prod(x, x)
+    head = -0.5 * p
+    n, e, e_tail = exp_parts_tailed(clamp(head, -1400.0, 0.0), finite_tail(head, fma(-0.5, p_tail, -x * tail)))
+    return n, fma(OVER_ROOT_TWO_PI, e, fma(OVER_ROOT_TWO_PI_TAIL, e, OVER_ROOT_TWO_PI * e_tail))
 
 
 @scalar
 def bell(c: float, x: float, tail: float) -> float:
-    """c times the normal density at x + tail; only the range of the result counts (2 ulp)."""
-    p, p_tail = two_prod(x, x)
-    head = -0.5 * p
-    n, q, _ = exp_parts_tailed(clamp(head, -1400.0, 0.0), finite_tail(head, fma(-0.5, p_tail, -x * tail)))
-    return scale(c * OVER_ROOT_TWO_PI * q, n)
+    """c times the normal density at x + tail; only the range of the result counts (1.1 ulp)."""
+    n, p = bell_parts(x, tail)
+    return scale(c * p, n)
 
 
 @scalar
@@ -50,7 +66,8 @@ def normal_pdf(x: float) -> float:
 def upper_tail(x: float, tail: float) -> float:
     """The normal mass above x + tail, for x >= 0 (4 ulp)."""
     x = clamp(x, 0.0, 60.0)
-    return bell(1.0 / (x + hazard_excess(x)), x, tail)
+    n, p = bell_parts(x, tail)
+    return scale(p / (x + hazard_excess(x)), n)
 
 
 @scalar

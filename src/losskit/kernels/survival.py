@@ -113,7 +113,9 @@ def weibull_rise(a: float, b: float, f: float, s: float) -> tuple[float, float, 
     y, y_tail = z_pair(b, f, s)
     low = exp2part(z, tail)
     n, p, p_tail = exp_parts_tailed(clamp(y, -746.0, 710.0), finite_tail(y, y_tail))
-    d, d_tail = two_sum(scale_exp(p, n), -low)
+    high = scale_exp(p, n)
+    d, d_tail = two_sum(high, -low)
+    d = select(high == INF, INF, d)
     d_tail += scale_exp(p_tail, n)
     near = width < 1.0
     narrow = expm1(select(near, width, 1.0))

@@ -78,7 +78,7 @@ class CensoredLogLogisticNLL(Pointwise):
     """Durations of a log-logistic distribution, seen, censored or in intervals; f = log median."""
 
     source, domain, link, targets = _SOURCE, INTERVALS, LOG, ("lower", "upper")
-    use = "Times to an event with tails so heavy that no single one rules the fit; effects multiply the odds of survival."
+    use = "Times to an event with tails so heavy that no single one rules the fit; effects multiply the odds."
     avoid = "The hazard never falls (CensoredWeibullNLL with sigma < 1), or sigma is not known."
     sigma: Positive = 1.0
 
