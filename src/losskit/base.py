@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
-from losskit.border import as_arrays, is_plain, same_shape, weights_like
+from losskit.border import as_arrays, is_plain, rows_of, same_shape, weights_like
 from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
-from losskit.domains import REAL, SIGNS, Domain
+from losskit.domains import REAL, SIGNS, Domain, Intervals
 from losskit.errors import CapabilityError, ParameterError, ShapeError
 from losskit.evaluate import evaluate
 from losskit.links import IDENTITY, Link
@@ -34,7 +34,7 @@ class Loss:
     A subclass annotates its parameters with domains and writes `formula`; it becomes a frozen dataclass by itself.
     """
 
-    domain: ClassVar[Domain] = REAL  # of y
+    domain: ClassVar[Domain | Intervals] = REAL  # of y
     prediction_domain: ClassVar[Domain] = REAL  # of f; checked only where bounded
     link: ClassVar[Link] = IDENTITY  # of f
     source: ClassVar[str] = ""
@@ -83,7 +83,8 @@ class Evaluated(Loss):
         Parameters
         ----------
         y, f : array_like of one shape, each element a row
-            Targets, in `domain`, and raw predictions. With several outputs `f` has one more axis.
+            Targets, in `domain`, and raw predictions. With several outputs `f` has one more axis, with several
+            targets `y` has.
         sample_weight : array_like, optional
             Nonnegative, of y's shape or 1-D along its first axis. A row of weight 0 counts for nothing.
         reduction : {"mean", "sum", "none", "mean_over_rows"}
@@ -175,10 +176,13 @@ class Pointwise(Evaluated):
     name `prediction_domains` and `links` by output. A subclass may state `derivative(self, y, f)` and
     `second_derivative(self, y, f)` where a spelling is better conditioned than the derived one, for several outputs
     the tuples of the gradient and of the Hessian's upper triangle, row by row; the tests prove them equal.
+    A row may have several targets too: then `targets` names them, y is (..., t), `domain` is one of such rows, and the
+    formula takes them in y's place, as `formula(self, lower, upper, f)`.
     """
 
+    targets: ClassVar[tuple[str, ...]] = ("y",)
     outputs: ClassVar[tuple[str, ...]] = ("f",)
-    variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; y and the outputs if empty
+    variables: ClassVar[tuple[str, ...]] = ()  # symbols the formula is written in; targets and outputs if empty
 
     @property
     def prediction_domains(self) -> tuple[Domain, ...]:
@@ -237,7 +241,7 @@ class Pointwise(Evaluated):
         y, f, w = self._border(y, f, sample_weight)
         f = f.astype(np.promote_types(f.dtype, np.float64), copy=False)  # rows of float32 would be rounded
         rows = self._evaluate(y, f, w, "none", ("value",), None, "nan")[0]
-        return Partial.of(rows, y.size if w is None else w)
+        return Partial.of(rows, rows.size if w is None else w)
 
     def constant(self, y: Array, sample_weight: Array | None = None) -> Any:
         """The best constant raw score for `y`: the f that minimises the weighted mean loss; k of them for k outputs.
@@ -364,35 +368,36 @@ class Pointwise(Evaluated):
                 yield value
 
     def trace(self) -> Trace:
-        """The graphs of this loss: value, gradient and Hessian in the symbols y, the outputs and the parameters."""
+        """The graphs of this loss: value, gradient and Hessian in the symbols of targets, outputs and parameters."""
         return trace_of(self._structure())
 
     def written(self) -> Node:
-        """The formula as written, in its own variables (`r`, `m`, or y and the outputs)."""
+        """The formula as written, in its own variables (`r`, `m`, or targets and outputs)."""
         twin = twin_of(self._structure())
-        return as_node(twin.formula(*map(symbol, self.variables or ("y", *self.outputs))))
+        return as_node(twin.formula(*map(symbol, self.variables or (*self.targets, *self.outputs))))
 
     def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
         """Value, gradient and Hessian in the formula's variables, by `predictions` among them."""
         return graphs_of(self, variables, predictions)
 
-    def graphs(self, y: Node, f: tuple[Node, ...]) -> Trace:
-        """Value, gradient and Hessian in y and f."""
+    def graphs(self, y: tuple[Node, ...], f: tuple[Node, ...]) -> Trace:
+        """Value, gradient and Hessian in the targets y and the outputs f."""
         if not self.variables:
-            return self.derived((y, *f), f)
+            return self.derived((*y, *f), f)
         own = symbol(self.variables[0])
         trace = self.derived((own,), (own,))
         if self.variables == ("r",):
-            return in_place_of(trace, own, f[0] - y)
-        trace = in_place_of(trace, own, y * f[0])
-        return Trace(trace.value, (y * trace.gradient[0],), trace.hessian)  # y * y is 1
+            return in_place_of(trace, own, f[0] - y[0])
+        trace = in_place_of(trace, own, y[0] * f[0])
+        return Trace(trace.value, (y[0] * trace.gradient[0],), trace.hessian)  # y * y is 1
 
     def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
         if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):
             y, f, sample_weight = as_arrays(y=y, f=f, sample_weight=sample_weight)
-        if y.shape != f.shape or len(self.outputs) != 1:
-            same_shape(y, f, len(self.outputs))
-        return y, f, None if sample_weight is None else weights_like(sample_weight, y)
+        targets = len(self.targets)
+        if y.shape != f.shape or len(self.outputs) != 1 or targets != 1:
+            same_shape(y, f, len(self.outputs), targets)
+        return y, f, None if sample_weight is None else weights_like(sample_weight, rows_of(y, targets))
 
     def _evaluate(
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,

@@ -91,8 +91,19 @@ def name_of(item: Any) -> str:
     return f"{text if len(text) <= 40 else text[:37] + '...'} of type {type(item).__name__}"
 
 
-def same_shape(y: Array, f: Array, outputs: int) -> None:
-    """Raise ShapeError unless `f` has the shape of `y`, with one more axis of length `outputs` if that is not 1."""
+def same_shape(y: Array, f: Array, outputs: int, targets: int = 1) -> None:
+    """Raise ShapeError unless `y` and `f` have one shape, but for a last axis of the targets or outputs of a row.
+
+    Either has that axis where a row holds several.
+    """
+    if targets != 1:
+        rows = f.shape if outputs == 1 else f.shape[:-1]
+        if y.shape != (*rows, targets):
+            raise ShapeError(
+                f"y has shape {y.shape} and f has shape {f.shape}; this loss takes {targets} targets a row, so y must "
+                f"have shape {(*rows, targets)}"
+            )
+        y = y[..., 0]
     if outputs == 1:
         if y.shape == f.shape:
             return
@@ -105,6 +116,11 @@ def same_shape(y: Array, f: Array, outputs: int) -> None:
             f"y has shape {y.shape} and f has shape {f.shape}; this loss predicts {outputs} numbers a row, so f must "
             f"have shape {(*y.shape, outputs)}"
         )
+
+
+def rows_of(y: Array, targets: int) -> Array:
+    """One element a row: `y` itself, or the first of its several targets."""
+    return y if targets == 1 else y[..., 0]
 
 
 def weights_like(w: Array, y: Array) -> Array:

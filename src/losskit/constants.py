@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.border import as_arrays, weights_like
-from losskit.errors import DomainError, ParameterError
+from losskit.border import as_arrays, rows_of, weights_like
+from losskit.errors import DomainError, ParameterError, ShapeError
 from losskit.evaluate import raise_outside, weight_sum
 from losskit.links import IDENTITY
 
@@ -56,21 +56,24 @@ def robust_scale(residuals: Any, sample_weight: Any = None) -> float:
     return mad / 0.6745
 
 
-def _flat_rows(y: Any, w: Any) -> tuple[Array, Array | None]:
-    """Rows of positive weight, flat, as float64."""
-    flat = np.asarray(y, dtype=np.float64).ravel()
+def _flat_rows(y: Any, w: Any, targets: int = 1) -> tuple[Array, Array | None]:
+    """Rows of positive weight, flat, as float64; several targets stay beside each other."""
+    flat = np.asarray(y, dtype=np.float64).reshape((-1,) if targets == 1 else (-1, targets))
     if w is None:
         return flat, None
     weight_sum(w)
-    weights = np.asarray(weights_like(w, y), dtype=np.float64).ravel()
+    weights = np.asarray(weights_like(w, rows_of(y, targets)), dtype=np.float64).ravel()
     return flat[weights > 0], weights[weights > 0]
 
 
 def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> Any:
     """See `Pointwise.constant`."""
     y, w = as_arrays(y=y, sample_weight=sample_weight)
-    raise_outside(loss, y, None, None if w is None else weights_like(w, y))
-    y, w = _flat_rows(y, w)
+    targets = len(loss.targets)
+    if targets > 1 and y.shape[-1:] != (targets,):
+        raise ShapeError(f"y has shape {y.shape}; this loss takes {targets} targets a row, along y's last axis")
+    raise_outside(loss, y, None, None if w is None else weights_like(w, rows_of(y, targets)))
+    y, w = _flat_rows(y, w, targets)
     if y.size == 0:
         raise DomainError(f"{type(loss).__name__}: no rows have no best constant; pass a row of weight above 0")
     loss._kernel()  # an open parameter is refused here
@@ -89,10 +92,10 @@ def best_constant(loss: Pointwise, y: Any, sample_weight: Any = None) -> Any:
 
 def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
     def value(c: float) -> float:
-        return float(loss(y, np.full_like(y, c), w))
+        return float(loss(y, np.full(len(y), c), w))
 
     def slope(c: float) -> float:
-        return float(np.sum(loss.gradient(y, np.full_like(y, c), w)))
+        return float(np.sum(loss.gradient(y, np.full(len(y), c), w)))
 
     # a prediction in the units of y is best among the targets
     same_units = loss.link is IDENTITY and not math.isfinite(loss.prediction_domain.high)

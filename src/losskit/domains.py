@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -176,6 +176,36 @@ SHARES_OFF = 1e-5  # how far from 1 the sum of a row's shares may be
 
 
 @dataclass(frozen=True)
+class Intervals:
+    """Two targets a row, the bounds of a positive number: 0 <= lower <= upper, of which `upper` may be infinite."""
+
+    whole: ClassVar[bool] = False
+
+    def condition(self, lower: Node, upper: Node) -> Node:
+        """The boolean node "these are such bounds"; false for nan."""
+        return (lower >= 0.0) & (lower <= upper) & (lower < math.inf) & (upper > 0.0)
+
+    def contains(self, x: Any) -> Any:
+        """Row by row "these are such bounds", for arrays of pairs; what is no pair is none."""
+        x = np.asarray(x, dtype=float)
+        if x.shape[-1:] != (2,):
+            return np.zeros(x.shape, bool)
+        lower, upper = x[..., 0], x[..., 1]
+        return (lower >= 0) & (lower <= upper) & (lower < math.inf) & (upper > 0)
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Points seen, open and half-open intervals, log-uniform; for tests and searches."""
+        lower, width = 10.0 ** rng.uniform(-6, 3, size), 10.0 ** rng.uniform(-9, 3, size)
+        kind = rng.integers(0, 4, size)
+        upper = np.where(kind == 0, lower, np.where(kind == 1, math.inf, lower * (1 + width)))
+        return np.stack([np.where(kind == 2, 0.0, lower), upper], axis=-1)
+
+    def describe(self, name: str) -> str:
+        """The bounds in words."""
+        return f"{name} two bounds, 0 <= lower <= upper, with lower finite and upper > 0"
+
+
+@dataclass(frozen=True)
 class Categories:
     """Targets of several classes: labels 0, 1 ..., or a share for each class."""
 
@@ -205,6 +235,7 @@ FROM_MINUS_ONE = Domain(low=-1.0)
 SIGNS = Domain(math.inf, -math.inf, only=(-1.0, 1.0))
 NONZERO = Domain(without=(0.0,))
 AT_LEAST_ONE = Domain(low=1.0)
+INTERVALS = Intervals()
 ABOVE_ONE = Domain(low=1.0, closed_low=False)
 ABOVE_MINUS_ONE = Domain(low=-1.0, closed_low=False)
 REAL_OR_MINUS_INFINITY = Domain(only=(-math.inf,))

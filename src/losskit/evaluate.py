@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.domains import Domain
+from losskit.border import rows_of
+from losskit.domains import Domain, Intervals
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def evaluate(
     if reduction not in REDUCTIONS or empty not in EMPTY:
         refuse_options(reduction, empty)
     kernel, numbers = loss._kernel(curvature)
-    rows = y.size
+    targets = len(loss.targets)
+    shape = y.shape if targets == 1 else y.shape[:-1]
+    rows = y.size // targets
     divisor = 1.0
     if w is not None:
         weight = weight_sum(w)
@@ -49,9 +52,9 @@ def evaluate(
     summed = reduction != "none" and want[0] == "value"
     parts = want[1:] if summed else want
     given = {} if out is None else given_arrays(out, parts)
-    results = _targets(loss, y, f, w, parts, given)
+    results = _targets(loss, shape, y, f, w, parts, given)
     scale = 1.0 / divisor if divisor else 1.0
-    outside, total = _runner()(kernel, y, f, w, scale, results, numbers, summed)
+    outside, total = _runner()(kernel, rows, y, f, w, scale, results, numbers, summed)
     if outside:
         raise_outside(loss, y, f, w)
     if summed:
@@ -108,7 +111,8 @@ def refuse_empty(loss: Any) -> None:
 
 
 def _targets(
-    loss: Pointwise, y: Array, f: Array, w: Array | None, rows: tuple[str, ...], given: dict[str, Any]
+    loss: Pointwise, of_rows: tuple[int, ...], y: Array, f: Array, w: Array | None, rows: tuple[str, ...],
+    given: dict[str, Any],
 ) -> dict[str, Any]:
     """Where the parts of `rows` go: fresh arrays, or the caller's where a kernel can write to them."""
     k = len(loss.outputs)
@@ -117,7 +121,7 @@ def _targets(
         dtype = dtype.newbyteorder("=") if dtype.kind == "f" else _FLOAT64
     targets: dict[str, Any] = {}
     for name in rows:
-        shape = y.shape if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)
+        shape = of_rows if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)
         target = given.get(name)
         if target is not None:
             check_out(name, target, shape, dtype)
@@ -157,9 +161,9 @@ def _may_fill(loss: Pointwise, target: Array, y: Array, f: Array, w: Array | Non
 
 def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -> None:
     """Raise DomainError naming the first row outside the loss's domain and how many there are, if there is one."""
-    counts = np.ones(y.shape, bool) if w is None else w != 0
+    counts = np.ones(rows_of(y, len(loss.targets)).shape, bool) if w is None else w != 0
     several = len(loss.outputs) > 1
-    checks: list[tuple[str, Any, Domain, tuple[int, ...]]] = [("y", y, loss.domain, ())]
+    checks: list[tuple[str, Any, Domain | Intervals, tuple[int, ...]]] = [("y", y, loss.domain, ())]
     for j, (name, domain) in enumerate(zip(loss.outputs, loss.prediction_domains, strict=True)):
         if f is not None and domain.bounded:
             checks.append((name, f[..., j] if several else f, domain, (j,) if several else ()))
@@ -175,7 +179,9 @@ def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -
             )
 
 
-def _advice(domain: Domain, name: str, first: float) -> str:
+def _advice(domain: Domain | Intervals, name: str, first: Any) -> str:
+    if isinstance(domain, Intervals):
+        return "What happened at t is (t, t), after t (t, inf), before t (0, t), between a and b (a, b)"
     if not math.isfinite(first):
         return "Remove such rows, or give them weight 0"
     if name not in ("y", "f"):
@@ -195,12 +201,12 @@ def _advice(domain: Domain, name: str, first: float) -> str:
     return "If these are counts or amounts, look for a sentinel such as -1; for signed data use SquaredError or Huber"
 
 
-def first_bad(values: Array, bad: Array, column: tuple[int, ...] = ()) -> tuple[str, float, int]:
-    """The first place where `bad` holds, as "[i, j]" with its column; the value there; and how many there are."""
+def first_bad(values: Array, bad: Array, column: tuple[int, ...] = ()) -> tuple[str, Any, int]:
+    """The first place where `bad` holds, as "[i, j]" with its column; what is there; and how many there are."""
     at = np.unravel_index(int(np.argmax(bad)), bad.shape) if bad.ndim else ()
     place = [str(int(i)) for i in at] + [str(j) for j in column]
     index = f"[{', '.join(place)}]" if place else ""
-    return index, float(values[at]), int(np.count_nonzero(bad))
+    return index, np.asarray(values[at], float).tolist(), int(np.count_nonzero(bad))
 
 
 def _are(count: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from losskit.calculus.derive import derivative
 from losskit.calculus.graph import Node, as_node, substitute, symbol
-from losskit.domains import COUNTS, NONNEGATIVE, Domain
+from losskit.domains import COUNTS, NONNEGATIVE, Domain, Intervals
 from losskit.errors import CapabilityError
 
 
@@ -114,7 +114,7 @@ def twin_of(structure: Structure) -> Any:
 @cache
 def trace_of(structure: Structure) -> Trace:
     twin = twin_of(structure)
-    return twin.graphs(symbol("y"), tuple(map(symbol, twin.outputs)))
+    return twin.graphs(tuple(map(symbol, twin.targets)), tuple(map(symbol, twin.outputs)))
 
 
 def _curvature(twin: Any, kind: str) -> tuple[Node, ...]:
@@ -131,28 +131,28 @@ def _curvature(twin: Any, kind: str) -> tuple[Node, ...]:
 
 
 def program_of(
-    structure: Structure, domain: Domain, of_f: tuple[Domain, ...], curvature: str | None = None
+    structure: Structure, domain: Domain | Intervals, of_f: tuple[Domain, ...], curvature: str | None = None
 ) -> Any:
     """What the kernel of a loss computes; a named curvature takes the Hessian's place."""
     from losskit.kernels.source import Program
 
-    outputs = twin_of(structure).outputs
+    targets, outputs = twin_of(structure).targets, twin_of(structure).outputs
     if curvature is None:
         trace = trace_of(structure)
     else:
         nodes = _curvature(twin_of(structure), curvature)
         trace = Trace(nodes[0], (), nodes)
-    inside = domain.condition(symbol("y"))
+    inside = domain.condition(*map(symbol, targets))
     for f, own in zip(map(symbol, outputs), of_f, strict=True):
         if own.bounded:
             inside = inside & (own.condition(f) | (f != f))  # nan is a prediction's own affair: it passes through
     counts = domain in (NONNEGATIVE, COUNTS)
-    return Program(trace.value, trace.gradient, trace.hessian, outputs, structure.parameters, inside, counts)
+    return Program(trace.value, trace.gradient, trace.hessian, targets, outputs, structure.parameters, inside, counts)
 
 
 @cache
 def compiled_of(
-    structure: Structure, domain: Domain, of_f: tuple[Domain, ...], curvature: str | None = None
+    structure: Structure, domain: Domain | Intervals, of_f: tuple[Domain, ...], curvature: str | None = None
 ) -> Any:
     """The compiled kernel of `program_of`."""
     from losskit.kernels.compile import compiled

@@ -38,6 +38,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     r"\min": min,
     r"\operatorname{sech}": mpmath.sech,
     r"\operatorname{tempered}": _tempered,
+    r"\Phi": mpmath.ncdf,
+    r"\varphi": mpmath.npdf,
     r"\psi": mpmath.digamma,
     r"\psi'": lambda x: mpmath.psi(1, x),
     r"\sigma": lambda x: 1 / (1 + mpmath.exp(-x)),

@@ -110,7 +110,14 @@ def spread(r, s, n):
     return r**2 / n + mp.exp(2 * s)
 
 
+def tail_points(rng):
+    return join((SIGNED[np.abs(SIGNED) < 1e160],), (signed(rng, log_uniform(rng, 1e-10, 39, MANY)),),
+                (rng.uniform(-5, 5, MANY),))  # fmt: skip
+
+
 LAWS = [
+    ("normal_cdf", lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, tail_points, 4.0, None),
+    ("normal_pdf", lambda x: mp.exp(-(x**2) / 2) / mp.sqrt(2 * mp.pi), tail_points, 2.0, None),
     ("binet", true_binet, positive, 2.0, None),
     ("stirling", true_stirling, with_zero, 2.0, None),
     ("student_constant", true_student, normal, 3.0, None),
@@ -164,6 +171,9 @@ def test_nan_in_any_argument_stays(name):
 
 
 LIMITS = [
+    ("normal_cdf", (INF,), 1.0),
+    ("normal_cdf", (-INF,), 0.0),
+    ("normal_pdf", (-INF,), 0.0),
     ("binet", (0.0,), INF),
     ("binet", (INF,), 0.0),
     ("stirling", (INF,), INF),

@@ -251,6 +251,33 @@ def _student_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
     return [(n + 1) * x / (square + scale) ** 2 for x in (square, scale)]
 
 
+def _normal_interval(x: Any, y: Any) -> Any:
+    """What the mean between x and y is the difference of: the near end and what is beyond, or densities of the ends."""
+    mass = mpmath.ncdf(y) - mpmath.ncdf(x) if x < 0 else mpmath.ncdf(-x) - mpmath.ncdf(-y)
+    ends = [mpmath.npdf(z) / mass for z in (x, y)]
+    near = x if abs(x) < abs(y) else y
+    return min(max(abs(near), abs(ends[0] - ends[1] - near)), max(ends))
+
+
+def _censored(loss: Pointwise, y: Any, f: float, part: str) -> list[Any]:
+    """The summands of the value of a duration seen, and of every gradient."""
+    name, s = type(loss).__name__, mpmath.mpf(loss.parameters["sigma"])
+    with mpmath.workprec(4000):
+        a, b = ((mpmath.log(t) - mpmath.mpf(f)) / s if t else -mpmath.inf for t in y)
+        seen = y[0] == y[1]
+        if part == "value":
+            own = {"CensoredWeibullNLL": [mpmath.exp(b), b], "CensoredLogNormalNLL": [b**2 / 2, 1],
+                   "CensoredLogLogisticNLL": [mpmath.log1p(mpmath.exp(abs(b)))]}[name]  # fmt: skip
+            return [*own, mpmath.log(s), mpmath.log(y[1])] if seen else [0]
+        if name == "CensoredLogLogisticNLL":
+            return [_sigmoid(-b) / s, _sigmoid(a) / s]
+        if name == "CensoredLogNormalNLL":
+            return [mpmath.log(y[1]) / s**2, f / s**2] if seen else [_normal_interval(a, b) / s]
+        rise = mpmath.exp(b) - mpmath.exp(a) if b < 20 else mpmath.mpf(1e9)
+        pull = 1 if seen else 0 if rise > 1e5 else rise / mpmath.expm1(rise)
+        return [mpmath.exp(a) / s, pull / s]
+
+
 ROOT: dict[tuple[str, str], Any] = {
     **{
         (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)
@@ -262,6 +289,11 @@ ROOT: dict[tuple[str, str], Any] = {
             ("StudentTNLL", _student_density, ("value", "gradient 1", "hessian 0 0")),
         )
         for part in parts
+    },
+    **{
+        (f"Censored{name}NLL", part): lambda loss, y, f, part=part: _censored(loss, y, f, part)
+        for name in ("Weibull", "LogNormal", "LogLogistic")
+        for part in ("value", "gradient")
     },
     ("PoissonNLL", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("InverseGaussian", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
@@ -312,7 +344,7 @@ DEVIANCE = {
 }
 
 
-def excess(loss: Pointwise, y: float, f: Any, output: str, got: float, true: Any, by: tuple[int, ...] = ()) -> float:
+def excess(loss: Pointwise, y: Any, f: Any, output: str, got: float, true: Any, by: tuple[int, ...] = ()) -> float:
     """The error of `got` in units of ulp, after the allowance of this pair; to be at most the promise.
 
     Of several outputs each element that has a root is a pair of its own: "gradient 1", "hessian 0 1".

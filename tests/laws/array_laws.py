@@ -17,6 +17,9 @@ from tests.laws import several
 from tests.laws.textbook import textbook
 
 INF = float("inf")
+# durations seen, right- and left-censored, and in intervals: narrow, wide and very wide
+BOUNDS = np.array([[0.7, 0.7], [3.5, 3.5], [0.7, INF], [3.5, INF], [0.0, 0.7], [0.0, 3.5], [0.7, 0.9], [0.7, 3.5],
+                   [1e-3, 40.0]])  # fmt: skip
 Evaluate = Any  # (loss, y, f) -> value, gradient, hessian
 
 
@@ -25,13 +28,16 @@ def by_arrays(trace: Trace, loss: Pointwise) -> Evaluate:
     names = loss._structure().parameters
     if len(loss.outputs) > 1:
         return _by_arrays_of_several(trace, loss, names)
-    function = array_function("f", ["y", *loss.outputs, *names], [trace.value, trace.gradient[0], trace.hessian[0]])
+    inputs = [*loss.targets, *loss.outputs, *names]
+    function = array_function("f", inputs, [trace.value, trace.gradient[0], trace.hessian[0]])
 
     def evaluate(at: Pointwise, y: Any, f: Any) -> tuple[np.ndarray, ...]:
         numbers = [np.float64(v) for v in at._numbers()]  # a mutant may divide by 0
-        y, f = np.broadcast_arrays(np.asarray(y, float), np.asarray(f, float))
+        y = np.asarray(y, float)
+        targets = np.moveaxis(y, -1, 0) if len(loss.targets) > 1 else [y]
+        columns = np.broadcast_arrays(*targets, np.asarray(f, float))
         with np.errstate(all="ignore"):
-            return tuple(np.broadcast_to(x, y.shape) for x in function(np, y, f, *numbers))
+            return tuple(np.broadcast_to(x, columns[0].shape) for x in function(np, *columns, *numbers))
 
     return evaluate
 
@@ -67,6 +73,9 @@ def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """A few dozen rows away from kinks."""
     if len(loss.outputs) > 1:
         return several.examples(loss)
+    if len(loss.targets) > 1:
+        f = np.array([-30.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7, 6.0, 30.0])
+        return np.repeat(BOUNDS, f.size, axis=0), np.tile(f, len(BOUNDS))
     if loss.variables == ("r",):
         r = np.array([-9.0, -4.5, -2.2, -0.9, -0.3, -1e-3, 1e-3, 0.3, 0.9, 2.2, 4.5, 9.0])
         return np.where(r > 0, 0.5, -0.25), np.where(r > 0, 0.5, -0.25) + r
@@ -90,7 +99,8 @@ def truth(loss: Pointwise) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     name, k = type(loss).__name__, len(loss.outputs)
 
     def column(by: tuple[int, ...]) -> np.ndarray:
-        return np.array([float(textbook(name, loss.parameters, a, b, by)) for a, b in zip(y, f.tolist(), strict=True)])
+        places = zip(y.tolist(), f.tolist(), strict=True)
+        return np.array([float(textbook(name, loss.parameters, a, b, by)) for a, b in places])
 
     if k == 1:
         return y, f, [column((0,) * order) for order in range(3)]
@@ -133,6 +143,8 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
         if loss.prediction_domain is not UNIT:
             f = np.concatenate([-np.logspace(6, 1.5, 200), f, np.logspace(1.5, 6, 200)])
         return np.array([[0.0], [0.4], [1.0]]), (1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f)[None, :]
+    if len(loss.targets) > 1:
+        return BOUNDS[:, None, :], np.linspace(-20, 20, 8001)[None, :]
     y = np.array([[-1.0], [-0.3], [0.0], [1e-4], [0.2], [1.0], [5.0], [40.0]])
     f = np.linspace(-20, 20, 8001)
     if loss.link is IDENTITY:
@@ -175,7 +187,7 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list
     found = {
         "convex": convex,
         "strictly_convex": convex and bool(bent),
-        "symmetric": bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
+        "symmetric": len(loss.targets) == 1 and bool(np.allclose(v, evaluate(loss, y, 2 * y - f)[0], rtol=1e-9)),
         "differentiable": not (kink.any() or step.any()),
         "bounded": bool(np.isfinite(every_v).all() and v.max() <= 1.001 * v[:, half].max()),
     }
@@ -212,7 +224,9 @@ def _far(loss: Pointwise, evaluate: Evaluate) -> tuple[np.ndarray, ...]:
     """Value, gradient and Hessian of residuals, or of targets and logarithms of means, beyond all scales."""
     if loss.link is LOG:
         size = np.concatenate([np.linspace(0, 10, 40), np.logspace(1, 4, 60)])
-        return evaluate(loss, np.array([[1e-7], [1e7]]), np.concatenate([-size, size])[None, :])
+        y = np.array([[1e-7], [1e7]])
+        y = np.stack([y, y], axis=-1) if len(loss.targets) > 1 else y
+        return evaluate(loss, y, np.concatenate([-size, size])[None, :])
     if loss.variables != ("r",):
         return (np.empty(0),) * 3
     size = np.logspace(8, 100, 93)
@@ -331,6 +345,8 @@ def _statistical(loss: Pointwise, claimed: Traits, evaluate: Evaluate) -> list[s
         return wrong
     if claimed.proper is not None and claimed.proper != several.normalised(loss, evaluate):
         wrong.append("proper")
+    if len(loss.targets) > 1:
+        return wrong
     level = getattr(loss, "level", 0.5)
     for _ in range(3):
         y = np.round(np.minimum(rng.gamma(2.0, 0.6, 31) + 0.05, 3.5), 3)

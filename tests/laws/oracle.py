@@ -17,6 +17,13 @@ from losskit.calculus.graph import Node, symbol
 from losskit.tracing import Structure, twin_of
 
 OUTPUTS = ("value", "gradient", "hessian")
+
+
+def named(names: tuple[str, ...], numbers: Any) -> dict[str, Any]:
+    """The numbers of a row by their names; one number stands alone."""
+    return dict(zip(names, numbers if len(names) > 1 else [numbers], strict=True))
+
+
 By = tuple[int, ...]  # the outputs, by number, that a derivative is taken by; none for the value
 
 
@@ -25,7 +32,7 @@ def elements(loss: Pointwise, output: str) -> list[By]:
     return list(combinations_with_replacement(range(len(loss.outputs)), OUTPUTS.index(output)))
 
 
-def exact(loss: Pointwise, y: float, f: Any, output: str, by: By | None = None) -> Any:
+def exact(loss: Pointwise, y: Any, f: Any, output: str, by: By | None = None) -> Any:
     """The true value, gradient or Hessian of one row: derived from the formula, never from a stated spelling.
 
     Residual losses are taken at r = fl(f - y), margin losses at m. Of several outputs `f` has one number each, and
@@ -39,7 +46,7 @@ def exact(loss: Pointwise, y: float, f: Any, output: str, by: By | None = None) 
         values["m"] = y * f
         sign = y if output == "gradient" else 1.0
     else:
-        values |= {"y": y} | dict(zip(loss.outputs, f if len(loss.outputs) > 1 else [f], strict=True))
+        values |= named(loss.targets, y) | named(loss.outputs, f)
     by = (0,) * OUTPUTS.index(output) if by is None else by
     return evaluate(_graph(loss._structure(), by), values) * sign
 

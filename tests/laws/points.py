@@ -131,6 +131,8 @@ def parameter_sets(cls: type[Pointwise], rng: np.random.Generator, draws: int) -
 def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
     """Targets and predictions for `loss`: finite, inside the domains; of several outputs one column each."""
     thresholds = [abs(v) for v in loss.parameters.values() if isinstance(v, float) and 0 < abs(v) < np.inf]
+    if len(loss.targets) > 1:
+        return _rows_of_bounds(loss, rng, draws)
     if len(loss.outputs) > 1:
         return _rows_of_several(loss, rng, draws)
     if isinstance(loss, Residual):
@@ -161,6 +163,25 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     ]
     f = np.concatenate([np.tile(f, targets.size), *near])
     inside = np.isfinite(f) & (loss.prediction_domain.contains(f) | (not loss.prediction_domain.bounded))
+    return y[inside], f[inside]
+
+
+def _rows_of_bounds(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Durations seen, right- and left-censored, and intervals of every width; scores near, far off and hard."""
+    n = 60 * draws
+    spread = loss.parameters["sigma"]
+    far = rng.choice([5e-324, 1e-300, 1e-30, 1e30, 1e300], n)
+    t = np.where(rng.random(n) < 0.8, 10.0 ** rng.uniform(-4, 4, n), far)
+    with np.errstate(over="ignore"):
+        wider = np.maximum(t * np.exp(spread * 10.0 ** rng.uniform(-17, 2, n)), np.nextafter(t, np.inf))
+    kind = rng.random(n)
+    lower = np.where((kind > 0.4) & (kind < 0.6), 0.0, t)
+    upper = np.where(kind < 0.2, t, np.where(kind < 0.4, np.inf, wider))
+    near = np.log(t) + spread * rng.normal(size=n) * 10.0 ** rng.uniform(-3, 1.7, n)
+    hard = rng.choice([-1.0, 1.0], n) * rng.choice(HARD[np.abs(HARD) < 1e4], n)
+    f = np.where(rng.random(n) < 0.75, near, hard)
+    y = np.stack([lower, upper], axis=-1)
+    inside = loss.domain.contains(y)
     return y[inside], f[inside]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from losskit.base import Pointwise
-from losskit.domains import REAL, UNIT
+from losskit.domains import INTERVALS, REAL, UNIT
 from losskit.links import IDENTITY
 from losskit.traits import Traits
 
@@ -102,6 +102,8 @@ def everywhere(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     """All targets of the domain, or a fine grid of it, and what each stands for: a sum or an integral over it."""
     t = np.linspace(-36, 36, 72_001)
     step = t[1] - t[0]
+    if loss.domain is INTERVALS:  # each seen as it happens
+        return np.exp(np.stack([t, t], axis=-1)), np.exp(t) * step
     if loss.domain.whole:
         return np.arange(20_000.0), np.ones(20_000)
     if loss.domain is REAL:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from losskit.base import Pointwise, Residual
-from losskit.calculus import array_densities, arrays
+from losskit.calculus import array_densities, array_durations, arrays
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
 from losskit.calculus.exact import evaluate as exact
@@ -27,6 +27,7 @@ from losskit.tracing import Structure, twin_of
 from tests.calculus.test_derive import PLACES, SMOOTH, body_points
 from tests.laws.anchors import collected
 from tests.laws.array_laws import by_arrays, departures, examples, truth
+from tests.laws.oracle import named
 
 _OPPOSITE = {"add": "sub", "mul": "div", "div": "mul", "maximum": "minimum", "minimum": "maximum"}
 
@@ -58,7 +59,7 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
     for method in ("formula", "derivative", "second_derivative"):
         if not hasattr(twin, method):
             continue
-        written = getattr(twin, method)(*map(symbol, cls.variables or ("y", *twin.outputs)))
+        written = getattr(twin, method)(*map(symbol, cls.variables or (*cls.targets, *twin.outputs)))
         nodes = tuple(map(as_node, written if isinstance(written, tuple) else (written,)))
         for i, node in enumerate(nodes):
             for name, flip in flipped(node):
@@ -86,14 +87,14 @@ def _in_units_of_y(loss: Pointwise) -> bool:
 def _is_another_spelling(mutant: Node, original: Node, loss: Pointwise) -> bool:
     """Whether the flip changed no number: branches that state one quantity were swapped, or a sign is squared."""
     y, f = examples(loss)
-    points = list(zip(y.tolist(), f.tolist(), strict=True))[:: max(1, y.size // 12)]
+    points = list(zip(y.tolist(), f.tolist(), strict=True))[:: max(1, len(y) // 12)]
     if _in_units_of_y(loss):  # beyond what the examples reach: no branch is left out
         wide = [sign * 10.0**k for sign in (-1, 1) for k in (-200, -12, -9, -6, -2, 2, 6, 12, 200)]
         targets = (0.0,) if isinstance(loss, Residual) else (-1.5, -1e-9, 0.4, 1e9)
         points += [(a, b) for a in targets for b in wide if _inside(loss, a, b)]
     for yi, fi in points:
-        names = {k: v for k, v in loss.parameters.items() if v is not None} | {"y": yi}
-        names |= dict(zip(loss.outputs, fi if isinstance(fi, list) else [fi], strict=True))
+        names = {k: v for k, v in loss.parameters.items() if v is not None}
+        names |= named(loss.targets, yi) | named(loss.outputs, fi)
         if abs(exact(mutant, names) - exact(original, names)) > abs(exact(original, names)) * 1e-40:
             return False
     return True
@@ -106,7 +107,7 @@ def test_a_flip_in_a_formula_departs_from_the_textbook(cls):
     assert all(departures(at, by_arrays(at.trace(), at), true[at]) == [] for at in true)
     alive = []
     for name, mutant in _mutants(cls):
-        trace = mutant.graphs(symbol("y"), tuple(map(symbol, mutant.outputs)))
+        trace = mutant.graphs(tuple(map(symbol, mutant.targets)), tuple(map(symbol, mutant.outputs)))
         if any(departures(at, by_arrays(trace, at), true[at]) for at in true):
             continue
         graphs, originals = ((t.value, *t.gradient, *t.hessian) for t in (trace, loss.trace()))
@@ -147,7 +148,7 @@ def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
 
 
 def _body_mutants() -> Iterator[tuple[str, str, SimpleNamespace]]:
-    for module in (arrays, array_densities):
+    for module in (arrays, array_densities, array_durations):
         yield from _mutants_of_module(module)
 
 

@@ -58,7 +58,7 @@ def test_the_exponential_of_a_full_negative_log_density_has_mass_1(cls: type[Poi
     rng = np.random.default_rng(3)
     for loss in parameter_sets(cls, rng, 2):
         if not max([1.0, *loss._numbers()]) > 1e3:
-            assert normalised(loss, lambda at, y, f: [at(y, f if np.ndim(f) else np.full(y.shape, f), None, "none")])
+            assert normalised(loss, lambda at, y, f: [at(y, f if np.ndim(f) else np.full(len(y), f), None, "none")])
 
 
 @pytest.mark.parametrize("cls", [c for c in losses().values() if c.__name__.endswith("NLL")], ids=lambda c: c.__name__)
@@ -66,7 +66,7 @@ def test_the_fisher_information_of_a_density_is_the_expected_square_of_its_gradi
     loss, k = cls(), len(cls().outputs)
     y, weight = everywhere(loss)
     for row in ([0.3, 0.7, -0.4][:k], [-1.2, 0.4, 0.2][:k]):
-        f = np.broadcast_to(row, (y.size, k)) if k > 1 else np.full(y.size, row[0])
+        f = np.broadcast_to(row, (y.size, k)) if k > 1 else np.full(len(y), row[0])
         value, gradient = loss.value_and_gradient(y, f, reduction="none")
         slopes = gradient.reshape(y.size, k)
         seen = np.exp(-value) * weight

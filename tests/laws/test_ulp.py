@@ -34,8 +34,8 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
     most = max(40, most // len(settings))
     for loss in settings:
         y, f = rows(loss, rng, draws)
-        if y.size > most:
-            pick = rng.permutation(y.size)[:most]
+        if len(y) > most:
+            pick = rng.permutation(len(y))[:most]
             y, f = y[pick], f[pick]
         got = loss.value_gradient_and_hessian(y, f, reduction="none")
         for output, computed in zip(OUTPUTS, got, strict=True):
@@ -70,7 +70,7 @@ def test_float32_is_the_double_rounded_once(name):
     with np.errstate(over="ignore"):
         y, f = (x.astype(np.float32) for x in rows(loss, np.random.default_rng(3), 40))
     keep = loss.domain.contains(y)
-    for domain, column in zip(loss.prediction_domains, f.reshape(y.size, -1).T, strict=True):
+    for domain, column in zip(loss.prediction_domains, f.reshape(len(y), -1).T, strict=True):
         keep &= np.isfinite(column) & (domain.contains(column) | (not domain.bounded))
     y, f = y[keep], f[keep]
     wide = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")

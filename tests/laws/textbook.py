@@ -9,14 +9,14 @@ import mpmath
 from tests.laws.anchors import collected
 
 
-def textbook(name: str, parameters: dict[str, Any], y: float, f: Any, by: tuple[int, ...]) -> Any:
+def textbook(name: str, parameters: dict[str, Any], y: Any, f: Any, by: tuple[int, ...]) -> Any:
     """The derivative by the outputs numbered in `by` at a point away from kinks, to 25 digits or more."""
     with mpmath.workdps(80):
-        y_exact = mpmath.mpf(y)
+        targets = list(map(mpmath.mpf, y if isinstance(y, list) else [y]))
         place = tuple(map(mpmath.mpf, f if isinstance(f, list) else [f]))
         orders = tuple(by.count(j) for j in range(len(place)))
         return mpmath.diff(
-            lambda *x: collected("TEXTBOOK")[name](y_exact, *x, *parameters.values()),
+            lambda *x: collected("TEXTBOOK")[name](*targets, *x, *parameters.values()),
             place,
             orders,
             h=mpmath.mpf(10) ** -25,

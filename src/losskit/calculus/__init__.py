@@ -12,6 +12,8 @@ from losskit.calculus.densities import (
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
+    normal_cdf,
+    normal_pdf,
     poisson_nll,
     shape_bend,
     shape_normaliser,
@@ -24,6 +26,14 @@ from losskit.calculus.densities import (
     student_pull,
     student_share,
     student_spread,
+)
+from losskit.calculus.durations import (
+    aft_exp,
+    aft_gap,
+    aft_softplus,
+    aft_z,
+    normal_mass,
+    weibull_mass,
 )
 from losskit.calculus.graph import Node, constant, symbol, where
 from losskit.calculus.table import (

@@ -14,6 +14,7 @@ from losskit.calculus.gamma_fits import (
     BINET_SLOPE_NEAR,
     LOG_FACTORIAL,
 )
+from losskit.calculus.normal_fit import HAZARD_EXCESS, OVER_ROOT_TWO_PI, ROOT_HALF_PI
 
 Array = Any
 _HALF_LOG_2PI = 0.9189385332046728
@@ -38,6 +39,21 @@ def gaussian_variance_nll(xp: Any, r: Array, v: Array) -> Array:
 
 def laplace_nll(xp: Any, a: Array, s: Array) -> Array:
     return (a + s) + 0.6931471805599453
+
+
+def normal_pdf(xp: Any, x: Array) -> Array:
+    return OVER_ROOT_TWO_PI * xp.exp(-x * x / 2.0)
+
+
+def hazard_excess(xp: Any, x: Array) -> Array:
+    """density/upper tail - x of the normal distribution, for x >= 0."""
+    return _series((x - 4.0) / (x + 4.0), HAZARD_EXCESS) / (x + ROOT_HALF_PI)
+
+
+def normal_cdf(xp: Any, x: Array) -> Array:
+    size = xp.where(xp.abs(x) > 60.0, 60.0, xp.abs(x))
+    q = normal_pdf(xp, size) / (size + hazard_excess(xp, size))
+    return xp.where(x < 0.0, q, 1.0 - q)
 
 
 def _student(xp: Any, r: Array, s: Array, df: Array) -> tuple[Array, Array]:

@@ -12,6 +12,8 @@ from losskit.calculus.array_densities import (
     gaussian_nll,
     gaussian_variance_nll,
     laplace_nll,
+    normal_cdf,
+    normal_pdf,
     poisson_nll,
     shape_bend,
     shape_normaliser,
@@ -24,6 +26,20 @@ from losskit.calculus.array_densities import (
     student_pull,
     student_share,
     student_spread,
+)
+from losskit.calculus.array_durations import (
+    aft_exp,
+    aft_gap,
+    aft_sigmoid,
+    aft_sigmoid_slope,
+    aft_softplus,
+    aft_z,
+    normal_bend,
+    normal_mass,
+    normal_mean,
+    weibull_bend,
+    weibull_mass,
+    weibull_pull,
 )
 
 Array = Any

@@ -18,6 +18,11 @@ gaussian_variance_nll = row(
 laplace_nll = row("laplace_nll", r"{0:0} + {1:0} + \log\left(2\right)", binds=0,
                   partials=(lambda a, s: 1.0, lambda a, s: 1.0), face=lambda a, s: a + s + log(2.0))
 
+normal_cdf = row("normal_cdf", r"\Phi\left({0:-1}\right)", partials=(lambda x: normal_pdf(x),),
+                 exact=lambda mp, x: mp.erfc(-x / mp.sqrt(2)) / 2)
+normal_pdf = row("normal_pdf", r"\varphi\left({0:-1}\right)", partials=(lambda x: -x * normal_pdf(x),),
+                 exact=lambda mp, x: mp.exp(-(x**2) / 2) / mp.sqrt(2 * mp.pi))
+
 # of Student's t: r is the residual, s the logarithm of the scale, n the degrees of freedom
 _SUM = r"{{{0:4}}}^{{2}} / {2:4} + e^{{2 \, {1:1}}}"
 student_log = row("student_log", r"\log\left(1 + \frac{{{{{0:4}}}^{{2}}}}{{{2:1} \, e^{{2 \, {1:1}}}}}\right)",

@@ -33,7 +33,9 @@ def recognise(rows: Rows, order: int, eps: float) -> Reference | None:
     shifts = _of_the_residual(rows, eps)  # a squared error is Brier's on [0, 1], and a margin's at -1 and 1
     signs = shifts or _of_signs(rows, eps)
     for place, cls in enumerate(losses().values()):
-        if len(cls.outputs) > 1 or (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
+        if (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
+            continue
+        if len(cls.targets) > 1 or len(cls.outputs) > 1:
             continue
         for tried, (kind, settings, wanted) in enumerate(_candidates(cls, order)):
             if kind not in seen:

@@ -49,7 +49,7 @@ class Sum(Combined):
     def __post_init__(self) -> None:
         super().__post_init__()
         a, b = self.first, self.second
-        alike = (a.links, a.outputs, a.prediction_domains) == (b.links, b.outputs, b.prediction_domains)
+        alike = all(getattr(a, x) == getattr(b, x) for x in ("links", "targets", "outputs", "prediction_domains"))
         if not alike:
             raise CapabilityError(
                 f"{a!r} reads its score through the {a.link.name} link and {b!r} through the {b.link.name} link; "
@@ -77,7 +77,8 @@ class Sum(Combined):
         if self.variables:
             traces = [part.derived(variables, predictions) for part in self.parts]
         else:
-            traces = [part.graphs(variables[0], variables[1:]) for part in self.parts]
+            t = len(self.targets)
+            traces = [part.graphs(variables[:t], variables[t:]) for part in self.parts]
         return mixed(traces[0], traces[1], lambda a, b: a + b)
 
     def traits(self) -> Traits:
@@ -102,9 +103,11 @@ class Sum(Combined):
 
 def _narrower(a: Domain, b: Domain) -> Domain | None:
     """The one of two domains that lies in the other."""
+    if a == b:
+        return a
     for inner, outer in ((a, b), (b, a)):
         inside = outer.low <= inner.low and inner.high <= outer.high
-        if inner == outer or (inner.only and outer.contains(inner.only).all() and inner.low > inner.high):
+        if (inner.only and outer.contains(inner.only).all() and inner.low > inner.high):
             return inner
         ends = (inner.low > outer.low or outer.closed_low or not inner.closed_low) and (
             inner.high < outer.high or outer.closed_high or not inner.closed_high

@@ -9,7 +9,7 @@ from typing import Any
 
 from losskit.base import Pointwise
 from losskit.calculus.graph import Node, as_node
-from losskit.domains import Domain
+from losskit.domains import Domain, Intervals
 from losskit.errors import CapabilityError, ParameterError
 from losskit.links import Link
 from losskit.tracing import Trace
@@ -33,7 +33,7 @@ class Combined(Pointwise):
         return [value for value in self.parameters.values() if isinstance(value, Pointwise)]
 
     @property
-    def domain(self) -> Domain:  # type: ignore[override]
+    def domain(self) -> Domain | Intervals:  # type: ignore[override]
         return self.parts[0].domain
 
     @property
@@ -59,6 +59,10 @@ class Combined(Pointwise):
         return self.parts[0]._best(y, w) or self.parts[0]._start(y, w)
 
     @property
+    def targets(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.parts[0].targets
+
+    @property
     def outputs(self) -> tuple[str, ...]:  # type: ignore[override]
         return self.parts[0].outputs
 
@@ -72,7 +76,7 @@ class Combined(Pointwise):
 
     def formula(self, *variables: Node) -> Node:
         """The value, as the parts' formulas give it."""
-        predictions = variables if self.variables else variables[1:]
+        predictions = variables if self.variables else variables[len(self.targets) :]
         return self.derived(tuple(map(as_node, variables)), tuple(map(as_node, predictions))).value
 
     def _need(self, fits: bool, wanted: str, instead: str) -> None:

@@ -38,7 +38,7 @@ class Weighted(Combined):
         y, f = variables
         share = y if self.loss.domain == UNIT else where(y > 0, 1.0, 0.0)
         weight = share * self.positive + (1.0 - share) * self.negative
-        return times(weight, self.loss.graphs(y, (f,)))
+        return times(weight, self.loss.graphs((y,), (f,)))
 
     def traits(self) -> Traits:
         most, least = maximum(self.positive, self.negative), minimum(self.positive, self.negative)
@@ -63,7 +63,7 @@ class Focal(Combined):
 
     def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
         y, f = variables
-        one, zero = (self.loss.graphs(constant(label), (f,)).value for label in (1.0, 0.0))
+        one, zero = (self.loss.graphs((constant(label),), (f,)).value for label in (1.0, 0.0))
         value = y * (sigmoid_power(-f, self.gamma) * one) + (1 - y) * (sigmoid_power(f, self.gamma) * zero)
         gradient = derivative(value, f)
         return Trace(value, (gradient,), (derivative(gradient, f),))
@@ -93,7 +93,7 @@ class PriorAdjusted(Combined):
     def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
         y, f = variables
         own = symbol("_shifted")
-        return in_place_of(self.loss.graphs(y, (own,)), own, f + (log(self.prior) - log1p(-self.prior)))
+        return in_place_of(self.loss.graphs((y,), (own,)), own, f + (log(self.prior) - log1p(-self.prior)))
 
     def traits(self) -> Traits:
         return dataclasses.replace(self.loss.traits(), elicits=None, proper=None, calibrated=None, kinks=None)
@@ -134,7 +134,7 @@ class NoiseCorrected(Combined):
         mine = 1 - (share * self.flip_negative + (1 - share) * self.flip_positive)
         other = share * self.flip_positive + (1 - share) * self.flip_negative
         rest = 1 - self.flip_positive - self.flip_negative
-        a, b = self.loss.graphs(y, (f,)), self.loss.graphs(1 - y if unit else -y, (f,))
+        a, b = self.loss.graphs((y,), (f,)), self.loss.graphs((1 - y if unit else -y,), (f,))
         return mixed(a, b, lambda x, z: (mine * x - other * z) / rest)
 
     def traits(self) -> Traits:

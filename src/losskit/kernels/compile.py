@@ -27,13 +27,16 @@ class Kernel:
         self._functions: dict[tuple[bool, ...], Function] = {}
 
     def __call__(
-        self, y: Any, f: Any, w: Any, state: Any, v: Any, g: Any, h: Any, scale: float, first: int, last: int,
-        total: bool, parameters: tuple[float, ...],
+        self, y: Any, f: Any, w: Any, state: Any, v: Any, g: Any, h: Any, scale: float, rows: int, first: int,
+        last: int, total: bool, parameters: tuple[float, ...],
     ) -> None:  # fmt: skip
-        """Do blocks `first` to `last`; see `kernel_source`. Arrays are flat and contiguous; w, v, g, h may be None."""
+        """Do blocks `first` to `last` of `rows` rows; see `kernel_source`.
+
+        Arrays are flat and contiguous; w, v, g, h may be None.
+        """
         shape = (y.itemsize == 4, w is not None, total, v is not None, g is not None, h is not None)
         function = self._functions.get(shape) or self._made(Shape(*shape))
-        function(y, f, w, state, v, g, h, scale, y.size, first, last, *parameters)
+        function(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
 
     def _made(self, shape: Shape) -> Function:
         with lock:

@@ -82,6 +82,7 @@ from losskit.kernels.margins import (
     tangent_gap,
     tangent_slope,
 )
+from losskit.kernels.normal import normal_cdf, normal_pdf
 from losskit.kernels.pieces import log_pair, lower_sigmoid, mul_exp, unit_log1p
 from losskit.kernels.robust import (
     abs_power,
@@ -108,6 +109,20 @@ from losskit.kernels.robust import (
 )
 from losskit.kernels.select import select
 from losskit.kernels.shifted import above_cost, above_power, above_rate
+from losskit.kernels.survival import (
+    aft_exp,
+    aft_gap,
+    aft_sigmoid,
+    aft_sigmoid_slope,
+    aft_softplus,
+    aft_z,
+    normal_bend,
+    normal_mass,
+    normal_mean,
+    weibull_bend,
+    weibull_mass,
+    weibull_pull,
+)
 from losskit.kernels.tempered import bitempered, bitempered_bend, bitempered_slope
 
 __all__ = [
@@ -116,6 +131,12 @@ __all__ = [
     "above_rate",
     "abs_power",
     "add_fast",
+    "aft_exp",
+    "aft_gap",
+    "aft_sigmoid",
+    "aft_sigmoid_slope",
+    "aft_softplus",
+    "aft_z",
     "barron",
     "barron_bend",
     "barron_slope",
@@ -162,6 +183,11 @@ __all__ = [
     "mul_gauss",
     "mul_log1p",
     "negative_binomial_deviance",
+    "normal_bend",
+    "normal_cdf",
+    "normal_mass",
+    "normal_mean",
+    "normal_pdf",
     "poisson_deviance",
     "poisson_deviance_of_mean",
     "poisson_nll",
@@ -206,7 +232,10 @@ __all__ = [
     "tweedie_bend",
     "tweedie_deviance",
     "tweedie_slope",
+    "weibull_bend",
     "weibull_deviance",
+    "weibull_mass",
+    "weibull_pull",
     "welsch",
     "xdivy",
     "xlog1py",

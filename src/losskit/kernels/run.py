@@ -81,6 +81,7 @@ def is_ready(x: Array, dtype: np.dtype | None = None) -> bool:
 
 def run(
     kernel: Any,
+    rows: int,
     y: Array,
     f: Array,
     w: Array | None,
@@ -93,7 +94,8 @@ def run(
 
     Parameters
     ----------
-    y, f, w : y and w of one shape, f of that shape, or with one further axis for several predictions a row
+    rows : how many there are
+    y, f, w : of one shape, y and f with one further axis for several targets or predictions a row
     outputs : "value", "gradient" and "hessian" of the rows, as far as wanted: contiguous arrays to be filled
     total : whether the sum of the weighted values is wanted
 
@@ -102,22 +104,21 @@ def run(
     outside, sum : whether a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
     """
     v, g, h = outputs.get("value"), outputs.get("gradient"), outputs.get("hessian")
-    rows = y.size
     if rows == 0:
         return False, 0.0
     blocks = -(-rows // BLOCK)
     state = np.empty(2 * blocks)  # of each block its sum, and 1.0 if a row lies outside the domain
     if not (is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype))):
-        _run_chunks(kernel, (y, f, w), scale, (v, g, h), parameters, state, total)
+        _run_chunks(kernel, rows, (y, f, w), scale, (v, g, h), parameters, state, total)
     else:
         if y.ndim != 1 or f.ndim != 1 or (h is not None and h.ndim != 1):
             y, f, w, v, g, h = (None if x is None else x.reshape(-1) for x in (y, f, w, v, g, h))  # type: ignore[assignment]
         if rows < _THREADED or (threads := thread_count()) == 1:
-            kernel(y, f, w, state, v, g, h, scale, 0, blocks, total, parameters)
+            kernel(y, f, w, state, v, g, h, scale, rows, 0, blocks, total, parameters)
         else:
             bounds = _split(blocks, 4 * threads)
             map_tasks(
-                lambda first, last: kernel(y, f, w, state, v, g, h, scale, first, last, total, parameters),
+                lambda first, last: kernel(y, f, w, state, v, g, h, scale, rows, first, last, total, parameters),
                 bounds, threads,
             )  # fmt: skip
     if blocks == 1:
@@ -133,6 +134,7 @@ def _split(blocks: int, parts: int) -> list[tuple[int, int]]:
 
 def _run_chunks(
     kernel: Any,
+    rows: int,
     arrays: tuple[Array, Array, Array | None],
     scale: float,
     outputs: tuple[Array | None, Array | None, Array | None],
@@ -142,14 +144,13 @@ def _run_chunks(
 ) -> None:
     """As `run`, converting a chunk of rows at a time: never a copy of the whole, whatever the layout."""
     y, f, w = arrays
-    rows = y.size
-    width = f.size // rows
+    tall, width = y.size // rows, f.size // rows
     flat_outputs = tuple(None if o is None else o.reshape(rows, -1) for o in outputs)
     narrow = y.dtype == f.dtype == np.float32 and (w is None or w.dtype == np.float32)
     common = np.dtype(np.float32 if narrow else np.float64)
 
     def task(first: int, last: int) -> None:
-        ya, fa = _piece(y, first, last, common), _piece(f, first * width, last * width, common)
+        ya, fa = _piece(y, first * tall, last * tall, common), _piece(f, first * width, last * width, common)
         wa = None if w is None else _piece(w, first, last, common)
         targets = [None if o is None else o[first:last] for o in flat_outputs]
         direct = [t is None or t.dtype == common for t in targets]
@@ -159,7 +160,7 @@ def _run_chunks(
         ]
         part = state[2 * (first // BLOCK) : 2 * -(-last // BLOCK)]
         flat = [None if b is None else b.reshape(-1) for b in buffers]
-        kernel(ya, fa, wa, part, *flat, scale, 0, -(-(last - first) // BLOCK), total, parameters)
+        kernel(ya, fa, wa, part, *flat, scale, last - first, 0, -(-(last - first) // BLOCK), total, parameters)
         for target, buffer, ok in zip(targets, buffers, direct, strict=True):
             if not ok and target is not None:
                 with np.errstate(over="ignore"):  # beyond a narrow dtype is infinite, as in the kernels
@@ -170,7 +171,7 @@ def _run_chunks(
 
 
 def _piece(x: Array, first: int, last: int, dtype: np.dtype) -> Array:
-    """Rows `first` to `last` of `x` in C order, as a kernel wants them."""
+    """Elements `first` to `last` of `x` in C order, as a kernel wants them."""
     if x.ndim == 1:
         part = x[first:last]
     elif x.flags.c_contiguous:

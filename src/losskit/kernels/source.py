@@ -27,7 +27,7 @@ class Program:
     Attributes
     ----------
     value, gradient, hessian : nodes, one, k and k * k of them; the later two may be empty
-    predictions, parameters : names of the symbols for f and for the parameters, in call order
+    targets, predictions, parameters : names of the symbols for y, for f and for the parameters, in call order
     inside : the condition under which a row may count
     counts : whether y is often a small count: what depends on y alone is then looked up
     """
@@ -35,6 +35,7 @@ class Program:
     value: Node
     gradient: tuple[Node, ...]
     hessian: tuple[Node, ...]
+    targets: tuple[str, ...]
     predictions: tuple[str, ...]
     parameters: tuple[str, ...]
     inside: Node
@@ -89,7 +90,7 @@ def kernel_source(program: Program, shape: Shape) -> tuple[str, list[str]]:
     blocks `first` to `last`. Each leaves in `state` its weighted sum, and 1.0 if a row of positive weight lies outside
     the domain. Values are weighted and unscaled; gradients and Hessians are multiplied by weight and `scale`.
     """
-    given = ["y", *program.predictions, *program.parameters]
+    given = [*program.targets, *program.predictions, *program.parameters]
     outputs = [carry_nan(node, program.predictions) for node in program.asked(shape).values()]
     labelled = [n for n in nodes_of(outputs) if n.op in TABLE and TABLE[n.op].label and n.args[0] is symbol("y")]
     labels = {node: f"{TABLE[node.op].label}_y" for node in labelled} if program.counts else {}
@@ -168,11 +169,12 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
 
 def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[str]:
     """The loop over the rows of a strip."""
-    k = len(program.predictions)
+    t, k = len(program.targets), len(program.predictions)
+    targets = ["y_i"] if t == 1 else [f"y_{j}" for j in range(t)]
     yield "for i_ in range(start_, end_):"
-    yield "    y_i = float64(ya_[i_])"
+    yield from (f"    {name} = float64(ya_[{_at(j, t)}])" for j, name in enumerate(targets))
     yield from (f"    f_{j} = float64(fa_[{_at(j, k)}])" for j in range(k))
-    row = ", ".join(["y_i", *(f"f_{j}" for j in range(k)), *program.parameters])
+    row = ", ".join([*targets, *(f"f_{j}" for j in range(k)), *program.parameters])
     yield f"    {', '.join(program.asked(shape))} = point({', '.join([row, *labels.values()])})"
     yield f"    ok_ = inside({row})"
     if shape.weights:

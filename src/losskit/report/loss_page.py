@@ -206,7 +206,7 @@ def generated_code(loss: Pointwise) -> str:
     trace = loss.trace()
     numbers = [each for each, value in loss.parameters.items() if value is not None]
     outputs = (trace.value, *trace.gradient, *trace.hessian)
-    return function_source("point", ["y", *loss.outputs, *numbers], outputs, "scalar")
+    return function_source("point", [*loss.targets, *loss.outputs, *numbers], outputs, "scalar")
 
 
 def snippet(loss: Pointwise) -> str:

@@ -117,6 +117,8 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
             )
     elif len(loss.outputs) != 1:
         raise CapabilityError(f"{name} predicts {len(loss.outputs)} numbers a row; a linear model here predicts one")
+    elif len(loss.targets) != 1:
+        raise CapabilityError(f"{name} takes {len(loss.targets)} targets a row; a linear model here takes one")
     if loss.prediction_domain.bounded:
         raise CapabilityError(
             f"{name} needs {loss.prediction_domain.describe('f')}, which a linear model's raw score does not keep to; "
