@@ -213,7 +213,9 @@ class Rowwise(Evaluated):
     def _best(self, shares: Array) -> Array:
         """The best constant row where the classes have these shares of the weight."""
         if self.traits().elicits != "mean":
-            raise CapabilityError(f"{self!r}: the best constant row is not known; fit it, as intercepts without columns")
+            raise CapabilityError(
+                f"{self!r}: its best constant row is not known; fit scores that are intercepts alone"
+            )
         return self.link.to_score(shares)
 
     def _open(self) -> list[str]:

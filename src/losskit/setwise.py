@@ -65,7 +65,9 @@ class Setwise(Evaluated):
         return self._set(y, f, sample_weight, reduction, groups, True, out, empty)
 
     def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
-        raise CapabilityError(f"{self!r} couples rows, so parts of a set do not add up to the whole; call it on all rows")
+        raise CapabilityError(
+            f"{self!r} couples rows, so parts of a set do not add up to the whole; call it on all rows"
+        )
 
     def _evaluate(self, y: Any, f: Any, sample_weight: Any, reduction: str, want: tuple[str, ...], out: Any, empty: str,
                   curvature: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Losses of a set of rows: what the call returns, its derivative, weights as repetitions, limits, and what is refused."""
+"""Losses of a set of rows: what the call returns, its derivative, weights as repetitions, limits, refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 import losskit as lk
 
-INNER = (lk.Huber(), lk.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.5)), lk.SoftmaxCrossEntropy(axis=0), lk.GaussianNLL())
+WEIGHTED = lk.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.5))
+INNER = (lk.Huber(), WEIGHTED, lk.SoftmaxCrossEntropy(axis=0), lk.GaussianNLL())
 RISKS = (
     lambda loss: lk.TailRisk(loss, 0.73), lambda loss: lk.TailRisk(loss, 0.0), lambda loss: lk.TopK(loss, 5),
     lambda loss: lk.Tilted(loss, 1.5), lambda loss: lk.Tilted(loss, -2.0), lambda loss: lk.Tilted(loss, 1e-9),

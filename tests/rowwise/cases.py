@@ -32,6 +32,7 @@ SETTINGS: tuple[Any, ...] = (
     lk.CrammerSinger(),
     lk.WestonWatkins(),
     lk.Sparsemax(),
+    lk.PolySoftmax(epsilon=2.0),
     lk.FenchelYoung(),
     lk.FenchelYoung(alpha=1.0),
     lk.OneVsRest(),

@@ -72,8 +72,9 @@ class Risk(Setwise):
         shares = np.zeros(losses.shape)
         if at.any():
             with np.errstate(all="ignore"):  # infinities are meant
-                value, shares[at] = self.pooled(losses[at] / counts[at], weights[at], None if codes is None else codes[at])
-                shares[at] /= counts[at]
+                some_codes = None if codes is None else codes[at]
+                value, found = self.pooled(losses[at] / counts[at], weights[at], some_codes)
+                shares[at] = found / counts[at]
         return value, self._spread(y, f, shares, at, out) if graded else None
 
     def _spread(self, y: Any, f: Any, shares: Array, at: Array, out: Any) -> Array:
@@ -81,8 +82,9 @@ class Risk(Setwise):
         unknown = np.isnan(shares)
         gradient = self.loss.gradient(y, f, np.where(unknown, 1.0, shares), "sum", out=out)
         if unknown.any():
-            wide = unknown if unknown.shape == gradient.shape else np.expand_dims(unknown, getattr(self.loss, "axis", -1))
-            np.copyto(gradient, np.nan, where=wide)
+            if unknown.shape != gradient.shape:  # one for all predictions of a row
+                unknown = np.expand_dims(unknown, getattr(self.loss, "axis", -1))
+            np.copyto(gradient, np.nan, where=unknown)
         return gradient
 
     def traits(self) -> Traits:
@@ -144,7 +146,7 @@ class GroupDRO(Risk):
     grouped = True
 
     def pooled(self, losses: Array, weights: Array, groups: Array | None) -> tuple[float, Array]:
-        _, code = np.unique(groups, return_inverse=True)
+        _, code = np.unique(np.asarray(groups), return_inverse=True)
         sizes = np.bincount(code, weights)
         means = np.bincount(code, weights * losses) / sizes
         each = np.full(len(means), 1.0 / len(means))

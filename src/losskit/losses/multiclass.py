@@ -200,6 +200,25 @@ class FocalSoftmax(Softmax):
                       calibrated=True)
 
 
+class PolySoftmax(Softmax):
+    """Softmax cross-entropy plus epsilon (1 - p), p the probability of the row's class: its leading term reweighed."""
+
+    source = "Leng et al. (2022), PolyLoss, arXiv:2204.12511"
+    use = "A network trained by cross-entropy is to be tuned by one number more, epsilon."
+    avoid = "Probabilities are wanted: with epsilon above 0 they come out too extreme."
+    epsilon: Nonnegative = 1.0
+    axis: Axis = -1
+
+    def formula(self, s: Any) -> Any:
+        return s - self.epsilon * expm1(-s)
+
+    def traits(self) -> Traits:
+        e = self.epsilon
+        steep = 1.0 if e <= 1 else (1 + e) ** 2 / (4 * e)  # (1 + e p)(1 - p) at its highest
+        return Traits(convex=True if e == 0 else None, differentiable=True, bounded=False, lipschitz=steep * 2**0.5,
+                      proper=e == 0, calibrated=True)
+
+
 class CategoricalCrossEntropy(Rowwise):
     """Cross-entropy on probabilities: minus the logarithm of that of the row's class. Nothing is clipped."""
 
@@ -334,7 +353,7 @@ class FenchelYoung(Rowwise):
     the Tsallis entropy, sum_j (p_j^alpha - p_j) / (alpha (alpha - 1)).
     """
 
-    source = "Blondel, Martins and Niculae (2020), Journal of Machine Learning Research 21(35); Peters et al. (2019), " \
+    source = "Blondel et al. (2020), Learning with Fenchel-Young losses, JMLR 21(35); Peters et al. (2019), " \
              "doi:10.18653/v1/P19-1146"
     use = "Classes that are out of the question should get probability 0, with a smoother edge than the sparsemax has."
     avoid = "Logarithmic scores are used: a probability of 0 costs infinity there."
@@ -348,7 +367,7 @@ class FenchelYoung(Rowwise):
     axis: Axis = -1
 
     @property
-    def link(self) -> Link:  # type: ignore[override]
+    def link(self) -> Link:
         return entmax_link(self.alpha)
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
@@ -381,6 +400,7 @@ def _tsallis_gap(t: Array, p: Array, rest: Array, v: Array, power: Array, alpha:
     some = (t * (logs + inside) - power * (t - p)) / alpha + t * beyond
     x, weights = np.polynomial.legendre.leggauss(12)
     x, weights = (x + 1.0) / 2.0, weights / 2.0
-    small = rest**2 * sum(c * u * (1.0 - np.minimum(rest, 0.5) * u) ** (a - 1.0) for u, c in zip(x, weights, strict=True))
+    near = np.minimum(rest, 0.5)
+    small = near**2 * sum(c * u * (1.0 - near * u) ** (a - 1.0) for u, c in zip(x, weights, strict=True))
     whole = np.where(rest <= 0.5, small, (inside - power * rest) / alpha + beyond)
     return np.where(t == 0, p * power / alpha, np.where(t == 1, whole, some))

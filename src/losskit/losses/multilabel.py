@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 import numpy as np
 
@@ -25,10 +24,14 @@ class OneVsRest(Rowwise):
     their sum is not 1.
     """
 
-    source = "Rifkin and Klautau (2004), In defense of one-vs-all classification, Journal of Machine Learning Research 5"
+    source = "Rifkin and Klautau (2004), In defense of one-vs-all classification, JMLR 5:101-141"
     use = "Rows may have several labels; or a margin loss of two classes is wanted for many."
     avoid = "Classes exclude each other and probabilities are wanted: those of SoftmaxCrossEntropy sum to 1."
-    written = (r"\sum_{j} L\left(t_{j}, f_{j}\right)", r"L'\left(t_{j}, f_{j}\right)", r"L''\left(t_{j}, f_{j}\right)")
+    written = (
+        r"\sum_{j} L\left(t_{j}, f_{j}\right)",
+        r"L'\left(t_{j}, f_{j}\right)",
+        r"L''\left(t_{j}, f_{j}\right)",
+    )
     loss: Pointwise = Logistic()
     axis: Axis = -1
 
@@ -38,15 +41,15 @@ class OneVsRest(Rowwise):
             raise ParameterError(f"OneVsRest needs a loss of two classes, such as Logistic(); got {self.loss!r}")
 
     @property
-    def domain(self) -> Categories:  # type: ignore[override]
+    def domain(self) -> Categories:
         return Categories(shares=self.loss.domain == UNIT, several=True)
 
     @property
-    def prediction_domain(self) -> Domain:  # type: ignore[override]
+    def prediction_domain(self) -> Domain:
         return self.loss.prediction_domain
 
     @property
-    def link(self) -> Link:  # type: ignore[override]
+    def link(self) -> Link:
         return self.loss.link
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
