@@ -19,7 +19,14 @@ from losskit.combine.classes import (
     Focal as Focal,
     NoiseCorrected as NoiseCorrected,
     PriorAdjusted as PriorAdjusted,
+    SmoothedLabels as SmoothedLabels,
     Weighted as Weighted,
+)
+from losskit.combine.risks import (
+    GroupDRO as GroupDRO,
+    TailRisk as TailRisk,
+    Tilted as Tilted,
+    TopK as TopK,
 )
 from losskit.combine.shapes import (
     Asymmetric as Asymmetric,
@@ -102,12 +109,17 @@ from losskit.losses.multiclass import (
     CategoricalCrossEntropy as CategoricalCrossEntropy,
     ClassBalanced as ClassBalanced,
     CrammerSinger as CrammerSinger,
+    FenchelYoung as FenchelYoung,
     FocalSoftmax as FocalSoftmax,
     LDAM as LDAM,
     LogitAdjustedSoftmax as LogitAdjustedSoftmax,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,
     Sparsemax as Sparsemax,
     WestonWatkins as WestonWatkins,
+)
+from losskit.losses.multilabel import (
+    MultilabelSoftMargin as MultilabelSoftMargin,
+    OneVsRest as OneVsRest,
 )
 from losskit.losses.noisy import (
     BackwardCorrection as BackwardCorrection,
@@ -117,6 +129,10 @@ from losskit.losses.noisy import (
     HardBootstrap as HardBootstrap,
     SoftBootstrap as SoftBootstrap,
     SymmetricCrossEntropy as SymmetricCrossEntropy,
+)
+from losskit.losses.ordinal import (
+    Coral as Coral,
+    Ordinal as Ordinal,
 )
 from losskit.losses.regression import (
     AbsoluteError as AbsoluteError,
@@ -183,6 +199,9 @@ from losskit.selection.outcome import (
 )
 from losskit.selection.run import (
     select as select,
+)
+from losskit.setwise import (
+    Setwise as Setwise,
 )
 from losskit.softmax import (
     Softmax as Softmax,

@@ -155,11 +155,26 @@ class Evaluated(Loss):
         """
         return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "fisher")[0]
 
+    def partial(
+        self, y: Array, f: Array, sample_weight: Array | None = None, *, axis: int | None = None
+    ) -> Partial:
+        """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch.
+
+        With an `axis` of the rows, of y's shape, they are arrays: one sum and weight, and so one mean, for each place
+        along the other axes.
+        """
+        rows, weights = self._counted(y, f, sample_weight)
+        return Partial.of(rows, weights, axis)
+
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
         from losskit.report.plots import plot_loss
 
         return plot_loss(self, y=y, path=path)
+
+    def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
+        """Each row's weighted loss in float64, and what it counts in a mean: None if every row counts 1."""
+        raise CapabilityError(f"{type(self).__name__} has no loss a row: derive it from Pointwise or Rowwise")
 
     def _evaluate(
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
@@ -235,13 +250,6 @@ class Pointwise(Evaluated):
                 "there is one"
             )
         return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "majorizer")[0]
-
-    def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
-        """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
-        y, f, w = self._border(y, f, sample_weight)
-        f = f.astype(np.promote_types(f.dtype, np.float64), copy=False)  # rows of float32 would be rounded
-        rows = self._evaluate(y, f, w, "none", ("value",), None, "nan")[0]
-        return Partial.of(rows, rows.size if w is None else w)
 
     def constant(self, y: Array, sample_weight: Array | None = None) -> Any:
         """The best constant raw score for `y`: the f that minimises the weighted mean loss; k of them for k outputs.
@@ -390,6 +398,11 @@ class Pointwise(Evaluated):
             return in_place_of(trace, own, f[0] - y[0])
         trace = in_place_of(trace, own, y[0] * f[0])
         return Trace(trace.value, (y[0] * trace.gradient[0],), trace.hessian)  # y * y is 1
+
+    def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
+        y, f, w = self._border(y, f, sample_weight)
+        f = f.astype(np.promote_types(f.dtype, np.float64), copy=False)  # rows of float32 would be rounded
+        return self._evaluate(y, f, w, "none", ("value",), None, "nan")[0], w
 
     def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
         if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):

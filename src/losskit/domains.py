@@ -52,15 +52,18 @@ class Words:
 
 @dataclass(frozen=True)
 class Whole:
-    """A parameter that is a whole number."""
+    """A parameter that is a whole number, from `low` on if given."""
+
+    low: int | None = None
 
     def checked(self, value: Any) -> int | None:
         """`value` as an int, or None if it is none."""
-        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        return int(value) if whole and (self.low is None or value >= self.low) else None
 
     def describe(self, name: str) -> str:
         """The domain in words."""
-        return f"{name} a whole number"
+        return f"{name} a whole number" + ("" if self.low is None else f" >= {self.low}")
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,7 @@ class Categories:
     """Targets of several classes: labels 0, 1 ..., or a share for each class."""
 
     shares: bool = True
+    several: bool = False  # a row may be of several classes, or of none: shares are free from 0 to 1
 
     def contains(self, x: Any) -> Any:
         """Elementwise "x is a label of some number of classes"."""
@@ -218,7 +222,8 @@ class Categories:
 
     def describe(self, name: str) -> str:
         """The targets in words."""
-        return f"{name} a label 0 ... k - 1" + (", or k shares that sum to 1" if self.shares else "")
+        shares = f", or k shares {'from 0 to 1' if self.several else 'that sum to 1'}"
+        return f"{name} a label 0 ... k - 1" + (shares if self.shares else "")
 
 
 REAL = Domain()
@@ -259,7 +264,11 @@ Negative = Annotated[float, NEGATIVE]
 Nonpositive = Annotated[float, NONPOSITIVE]
 FromMinusOne = Annotated[float, FROM_MINUS_ONE]
 Scale = Annotated[float | Literal["auto"], POSITIVE]
+Finite = Annotated[float, REAL]
+OptionalFinite = Annotated[float | None, REAL]
+OneToTwo = Annotated[float, Domain(1.0, 2.0)]
 Axis = Annotated[int, Whole()]
+FromOne = Annotated[int, Whole(1)]
 OptionalLabel = Annotated[int | None, Whole()]
 OptionalPositives = Annotated[tuple[float, ...] | None, Each(POSITIVE)]
 Positives = Annotated[tuple[float, ...], Each(POSITIVE)]

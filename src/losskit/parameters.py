@@ -16,7 +16,7 @@ def parameter_domains(cls: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     found = {}
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
-        if hasattr(hint, "formula"):
+        if hasattr(hint, "traits"):
             continue  # a loss inside a loss: its own parameters are checked where it is made
         domains = [m for m in getattr(hint, "__metadata__", ()) if hasattr(m, "checked")]
         if get_origin(hint) is not Annotated or not domains:

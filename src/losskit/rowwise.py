@@ -22,7 +22,6 @@ from losskit.evaluate import (
     weight_sum,
 )
 from losskit.links import SOFTMAX, Link
-from losskit.partial import Partial
 
 Array = Any
 _CHUNK = 1 << 16  # scores of which temporaries are made at a time
@@ -63,6 +62,7 @@ class Rowwise(Evaluated):
     domain: ClassVar[Any] = Categories()  # of y
     outputs: ClassVar[tuple[str, ...]] = ("f_1 ... f_k",)
     variables: ClassVar[tuple[str, ...]] = ()
+    beyond: ClassVar[int] = 0  # classes that have no score
     written: ClassVar[tuple[str, str, str]] = ("", "", "")  # LaTeX of value, gradient and Hessian
     axis = -1  # a parameter of each loss, its last
 
@@ -163,14 +163,41 @@ class Rowwise(Evaluated):
         rows = np.where(w == 0, 0.0, w * (bound / (self._divisor(given, reduction, "nan") or 1.0)))
         return np.broadcast_to(np.expand_dims(rows.reshape(given.shape), self.axis), gradient.shape).copy()
 
-    def partial(self, y: Array, f: Array, sample_weight: Array | None = None) -> Partial:
-        """Sum and weight of these rows; partials of micro-batches or shards add up to the full batch."""
-        given = self._rows_of(y, f, sample_weight)
-        f = np.moveaxis(given.f.reshape(*given.shape, -1), -1, self.axis)
-        f = f.astype(np.float64, copy=False)  # rows of float32 would be rounded
-        rows = self._evaluate(y, f, sample_weight, "none", ("value",), None, "nan")[0]
-        w = self.row_weights(given)
-        return Partial.of(rows, len(given.f) if w is None else w)
+    def constant(self, y: Array, sample_weight: Array | None = None, *, classes: int | None = None) -> Any:
+        """The best constant row of raw scores for `y`: the one that minimises the weighted mean loss.
+
+        Parameters
+        ----------
+        y : array_like
+            Labels, of one axis; or shares, along the loss's axis of classes.
+        sample_weight : array_like, optional
+            A weight a row.
+        classes : int, optional
+            How many there are; without, labels are taken to reach the last one.
+
+        Returns
+        -------
+        ndarray
+            A score a class. It may be infinite: minus infinity for a class that has no rows, say.
+
+        Raises
+        ------
+        DomainError, ShapeError, ParameterError
+        """
+        y, w = as_arrays(y=y, sample_weight=sample_weight)
+        if y.ndim > 1:
+            k, f = y.shape[self.axis], np.zeros(y.shape)
+        else:
+            k = (classes or max(2 + self.beyond, int(np.max(y, initial=0)) + 1)) - self.beyond
+            f = np.moveaxis(np.zeros((y.size, k)), -1, self.axis)
+        given = self._rows_of(y, f, w)
+        w = np.ones(len(given.f)) if given.w is None else given.w.astype(np.float64)
+        self.check_rows(given.y, given.f, w, 0)
+        if not w.any():
+            raise DomainError(f"{type(self).__name__}: no rows have no best constant; pass a row of weight above 0")
+        kept = given.y[w > 0]
+        own = kept[:, None] == np.arange(k + self.beyond) if given.labelled else kept
+        return self._best(np.average(own, axis=0, weights=w[w > 0]))
 
     def predict(self, f: Array) -> Any:
         """The probability of each class, of f's shape."""
@@ -183,6 +210,14 @@ class Rowwise(Evaluated):
 
     # -- below: how the above is done
 
+    def _best(self, shares: Array) -> Array:
+        """The best constant row where the classes have these shares of the weight."""
+        if self.traits().elicits != "mean":
+            raise CapabilityError(
+                f"{self!r}: its best constant row is not known; fit scores that are intercepts alone"
+            )
+        return self.link.to_score(shares)
+
     def _open(self) -> list[str]:
         """The parameters that are still "auto": none."""
         return []
@@ -194,6 +229,14 @@ class Rowwise(Evaluated):
     def row_weights(self, given: Rows) -> np.ndarray | None:
         """What each row counts in a mean, its sample weight included; None if every row counts 1."""
         return given.w
+
+    def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
+        given = self._rows_of(y, f, sample_weight)
+        f = np.moveaxis(given.f.reshape(*given.shape, -1), -1, self.axis)
+        f = f.astype(np.float64, copy=False)  # rows of float32 would be rounded
+        rows = self._evaluate(y, f, sample_weight, "none", ("value",), None, "nan")[0]
+        w = self.row_weights(given)
+        return rows, None if w is None else w.reshape(given.shape)
 
     def _evaluate(
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
@@ -253,8 +296,12 @@ class Rowwise(Evaluated):
         """Raise DomainError naming the first row, counted from `first`, whose target is none."""
         counts = np.ones(len(f), bool) if w is None else w != 0
         if y.ndim == 1:
-            bad = counts & ~((y >= 0) & (y < f.shape[1]) & (np.floor(y) == y))
-            said = f"labels 0 ... {f.shape[1] - 1}, for f has {f.shape[1]} classes"
+            classes = f.shape[1] + self.beyond
+            bad = counts & ~((y >= 0) & (y < classes) & (np.floor(y) == y))
+            said = f"labels 0 ... {classes - 1}, for f has {f.shape[1]} classes{f' and {self.beyond}' * self.beyond}"
+        elif self.domain.several:
+            bad = counts & ~((y >= 0) & (y <= 1)).all(axis=1)
+            said = "rows of shares from 0 to 1"
         else:
             off = np.abs(y.sum(axis=1) - 1.0) > SHARES_OFF
             bad = counts & (off | ~(y >= 0).all(axis=1))

@@ -98,6 +98,37 @@ class Softmax(Rowwise):
 
     # -- below: how the above is done
 
+    def _best(self, shares: Array) -> Array:
+        k = len(shares)
+        setting = self.setting(k)
+        shift, weight, smooth, margin = setting.table
+        pull = weight * (setting.kept * shares + smooth)
+        z = np.log(pull, out=np.full(k, -np.inf), where=pull > 0)
+        if self.formula(symbol("s")) is not symbol("s") or margin.any():
+            z = self._solved(pull, z)
+        z -= np.logaddexp.reduce(z)
+        return np.where(shift == -np.inf, -np.inf, z / setting.rate - np.where(shift == -np.inf, 0.0, shift))
+
+    def _solved(self, shares: Array, start: Array) -> Array:
+        """The best scores of the classes that have a share, from those of cross-entropy; shifts are undone."""
+        from scipy.optimize import minimize
+
+        seen = np.flatnonzero(shares)
+        setting = self.setting(len(shares))
+        costs, margin = self._costs(), setting.table[3] * setting.rate
+
+        def at(part: Array) -> tuple[float, Array]:
+            z = np.full((len(seen), len(shares)), -np.inf)
+            z[:, seen] = part
+            z[np.arange(len(seen)), seen] -= margin[seen]
+            own = np.eye(len(shares))[seen]
+            value, gradient = _rows(z, own, Setting(setting.table), costs, 1)
+            return float(shares[seen] @ value), (shares[seen] @ gradient)[seen]
+
+        z = start.copy()
+        z[seen] = minimize(at, start[seen], jac=True, method="BFGS", options={"gtol": 1e-11}).x
+        return z
+
     def _structure(self) -> Structure:
         plain = {n for n, v in self.parameters.items() if not isinstance(v, float)}
         return Structure(type(self), tuple(plain))

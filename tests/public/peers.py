@@ -37,6 +37,11 @@ def measure(same: Any, y: Any, f: Any) -> Seen:
     return globals()[f"_{same.library}"](same, y, f)
 
 
+def one_hot(y: Any) -> Any:
+    """Labels of three classes as shares."""
+    return np.eye(3)[y]
+
+
 def _run(code: str, **names: Any) -> Any:
     root = code.partition(".")[0]
     return eval(code, {root: importlib.import_module(root), "exp": np.exp, **names})
@@ -45,21 +50,26 @@ def _run(code: str, **names: Any) -> Any:
 def _torch(same: Any, y: Any, f: Any) -> Seen:
     import torch
 
-    module = _run(same.code, torch=torch)
+    module = _run(same.code, torch=torch).double()
     module.reduction = "none"
-    values = eval(f"module{same.call}", {"module": module, "y": torch.tensor(y), "f": torch.tensor(f)})
-    return Seen("value", values.numpy(), 1e-6 if "log_input=False" in same.code else 1e-10)  # it adds 1e-8 to the mean
+    names = {"y": torch.tensor(y), "f": torch.tensor(f), "one_hot": lambda y: torch.tensor(one_hot(y))}
+    values = eval(f"module{same.call}", {"module": module, **names})
+    rough = "log_input=False" in same.code or "(weight=" in same.code  # it adds 1e-8 to the mean; weights are float32
+    return Seen("value", values.numpy(), 1e-6 if rough else 1e-10)
 
 
 def _keras(same: Any, y: Any, f: Any) -> Seen:
     thing = _run(same.code)
     thing.reduction = None
-    columns = {"y": y[:, None].astype("float32"), "f": f[:, None].astype("float32")}
-    return Seen("value", np.asarray(eval(f"thing{same.call}", {"thing": thing, "exp": np.exp, **columns})), 3e-5)
+    many = f.ndim > 1
+    columns = {"y": y if many else y[:, None].astype("float32"), "f": (f if many else f[:, None]).astype("float32")}
+    names = {"thing": thing, "exp": np.exp, "one_hot": one_hot, **columns}
+    return Seen("value", np.asarray(eval(f"thing{same.call}", names)), 3e-5)
 
 
 def _optax(same: Any, y: Any, f: Any) -> Seen:
-    return Seen("value", np.asarray(_run(same.code, y=y.astype("float32"), f=f.astype("float32"))), 3e-5)
+    y = y if f.ndim > 1 else y.astype("float32")
+    return Seen("value", np.asarray(_run(same.code, y=y, f=f.astype("float32"), one_hot=one_hot)), 3e-5)
 
 
 def _statsmodels(same: Any, y: Any, f: Any) -> Seen:
@@ -81,9 +91,9 @@ def _sklearn(same: Any, y: Any, f: Any) -> Seen:
         values = np.empty_like(y)
         theirs.loss(y, f, None, values, 1)
         return Seen("value", values, 1e-10)
-    model.n_trees_per_iteration_ = 1  # a classifier of two classes
+    model.n_trees_per_iteration_ = 1 if f.ndim == 1 else f.shape[1]  # a classifier of two classes, or of many
     theirs = model._get_loss(sample_weight=None) if hasattr(model, "loss") else model._get_loss()
-    values = theirs.loss(y, f)
+    values = theirs.loss(y.astype(float), f)
     if same.offset == "a constant of y":
         values = values - theirs.loss(y, np.zeros_like(f))
     return Seen("value", values, 1e-10)
@@ -106,15 +116,17 @@ def _xgboost(same: Any, y: Any, f: Any) -> Seen:
     if options["objective"] in ("reg:absoluteerror", "reg:quantileerror"):  # their leaves are not from gradients
         metric = {"reg:absoluteerror": "mae", "reg:quantileerror": "quantile"}[options["objective"]]
         return Seen("mean", [_xgboost_metric(options | {"eval_metric": metric}, y[p], f[p]) for p in PARTS], 1e-5)
+    if f.ndim > 1:
+        options["num_class"] = f.shape[1]
     labels = (y + 1) / 2 if options["objective"] == "binary:hinge" else y
     found = []
     for target, start in zip(labels, f, strict=True):
-        row = xgboost.DMatrix(np.zeros((1, 1)), label=[target], base_margin=[start])
+        row = xgboost.DMatrix(np.zeros((1, 1)), label=[target], base_margin=np.array([start]))
         tree = {"reg_lambda": 0, "eta": 1, "max_depth": 1, "min_child_weight": 0, "max_delta_step": 0, "nthread": 1}
         booster = xgboost.train({**options, **tree}, row, 1)
-        leaf = booster.trees_to_dataframe().iloc[0]
-        found.append(-leaf["Gain"] * leaf["Cover"])  # minus gradient / Hessian, and the Hessian
-    return Seen("gradient", found, 1e-4)
+        leaves = booster.trees_to_dataframe()  # a leaf a class
+        found.append(-(leaves["Gain"] * leaves["Cover"]).to_numpy())  # minus gradient / Hessian, and the Hessian
+    return Seen("gradient", np.reshape(found, f.shape), 1e-4)
 
 
 def _xgboost_metric(options: dict[str, Any], y: Any, f: Any) -> float:
@@ -128,6 +140,9 @@ def _xgboost_metric(options: dict[str, Any], y: Any, f: Any) -> float:
 def _lightgbm(same: Any, y: Any, f: Any) -> Seen:
     options = {n: v for n, v in _run(same.code).get_params().items() if v is not None and n in (
         "objective", "alpha", "tweedie_variance_power", "fair_c", "scale_pos_weight")}
+    if f.ndim > 1:
+        options |= {"metric": "multi_logloss", "num_class": f.shape[1]}
+        return Seen("mean", [_lightgbm_metric(options, y[p], f[p].T.ravel()) for p in PARTS], 1e-5)
     if options["objective"] in ("regression_l1", "quantile"):
         metric = {"regression_l1": "l1"}.get(options["objective"], "quantile")
         return Seen("mean", [_lightgbm_metric(options | {"metric": metric}, y[p], f[p]) for p in PARTS], 1e-5)
@@ -162,9 +177,12 @@ def _lightgbm_metric(options: dict[str, Any], y: Any, f: Any) -> float:
 
 
 def _catboost(same: Any, y: Any, f: Any) -> Seen:
-    from catboost import CatBoost, Pool
+    from catboost import CatBoost, Pool, utils
 
     options = _run(same.code).get_params()
+    if f.ndim > 1:
+        kind = options["loss_function"]
+        return Seen("mean", [utils.eval_metric(y[p], f[p], kind)[0] for p in PARTS], 1e-5)
     step = {
         "iterations": 1, "depth": 1, "learning_rate": 1.0, "l2_leaf_reg": 0.0, "leaf_estimation_method": "Gradient",
         "leaf_estimation_iterations": 1, "boost_from_average": False, "logging_level": "Silent", "thread_count": 1,

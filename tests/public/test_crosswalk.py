@@ -12,28 +12,34 @@ import pytest
 from scipy.special import xlogy
 
 import losskit as lk
+from losskit.base import Evaluated
 from losskit.crosswalk import equivalents
 from losskit.crosswalk.rows import LIBRARIES
-from losskit.domains import Domain
+from losskit.domains import Domain, Each
 from losskit.parameters import parameter_domains
 from losskit.registry import losses
 from tests.public import peers
 
-ROWS = [(name, row) for name, home in LIBRARIES.items() for row in home.rows if row.ours in losses()]
+ROWS = [(name, row) for name, home in LIBRARIES.items() for row in home.rows if row.ours in losses(Evaluated)]
 CASES = [pytest.param(name, row, id=f"{name}-{row.ours}-{row.names[0]}-{i}") for i, (name, row) in enumerate(ROWS)]
 
 
 def losses_of(row):
     """The loss of a row at its default and at two other parameters that the row allows."""
     rng = np.random.default_rng(7)
-    cls = losses()[row.ours]
+    cls = losses(Evaluated)[row.ours]
     for attempt in range(3):
         chosen = {}
         for name, (domain, _) in parameter_domains(cls).items():
             wanted = row.only.get(name, domain)
-            if not isinstance(wanted, Domain):
+            if isinstance(wanted, Each):
+                chosen[name] = tuple(rng.uniform(0.5, 2.0, 3).round(3).tolist())
+            elif not isinstance(wanted, Domain):
                 chosen[name] = wanted
             elif attempt or cls().parameters[name] is None or not wanted.contains(cls().parameters[name]):
+                if wanted.whole:
+                    chosen[name] = attempt
+                    continue
                 low, high = max(wanted.low, 0.2), min(wanted.high, 3.0)
                 chosen[name] = round(float(rng.uniform(low + 0.1 * (high - low), high - 0.1 * (high - low))), 3)
         yield cls(**chosen)
@@ -45,6 +51,8 @@ def data(loss, rows=60):
     """Targets and predictions that both take: labels 0 and 1 or signs, amounts, or any number."""
     rng = np.random.default_rng(3)
     bounded = loss.prediction_domain.bounded
+    if isinstance(loss, lk.Rowwise):
+        return rng.integers(0, 3, rows), rng.dirichlet(np.ones(3), rows) if bounded else rng.normal(size=(rows, 3))
     f = rng.uniform(0.05, 0.95, rows) if bounded else rng.normal(scale=1.5, size=rows)
     if isinstance(loss, lk.Margin):
         return rng.permutation(2 * (np.arange(rows) % 2.0) - 1), f
@@ -67,10 +75,11 @@ def test_a_row_is_what_the_library_computes(library, row):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             seen = peers.measure(same, y, f)
+        factor = same.factor / 3 if same.per_class else same.factor
         if seen.kind == "gradient":
-            ours = same.factor * loss.gradient(y, f, reduction="none")
+            ours = factor * loss.gradient(y, f, reduction="none")
         else:
-            ours = same.factor * loss(y, f, reduction="none")
+            ours = factor * loss(y, f, reduction="none")
             if seen.kind == "value" and same.offset == "a constant of y":  # compared at two predictions
                 ours = ours - same.factor * loss(y, np.zeros_like(f), reduction="none")
             elif same.offset:
@@ -107,7 +116,7 @@ def _read(text):
 
 def test_the_rows_name_losses_and_options_that_exist():
     for name, row in ROWS:
-        fields = {field.name for field in dataclasses.fields(losses()[row.ours])}
+        fields = {field.name for field in dataclasses.fields(losses(Evaluated)[row.ours])}
         assert set(row.holes.values()) | set(row.only) <= fields, (name, row.code)
         assert fields <= set(row.holes.values()) | set(row.only), (name, row.code)
         assert set(row.holes) <= set(row.options), (name, row.code)

@@ -24,7 +24,7 @@ LAYERS = [
     ("parameters", "partial", "traits", "tracing"),
     ("base",),
     ("rowwise",),
-    ("softmax",),
+    ("softmax", "setwise"),
     ("constants",),
     ("losses", "penalties", "combine"),
     ("registry",),

@@ -32,13 +32,28 @@ SETTINGS: tuple[Any, ...] = (
     lk.CrammerSinger(),
     lk.WestonWatkins(),
     lk.Sparsemax(),
+    lk.PolySoftmax(epsilon=2.0),
+    lk.FenchelYoung(),
+    lk.FenchelYoung(alpha=1.0),
+    lk.OneVsRest(),
+    lk.OneVsRest(lk.SquaredHinge()),
+    lk.MultilabelSoftMargin(),
+    lk.Ordinal(),
+    lk.Coral(),
 )
 assert {type(loss) for loss in SETTINGS} == set(ROWWISE.values())  # a new loss joins here
 
 
 def predictions(loss: Evaluated, rng: np.random.Generator, n: int = 60, k: int = 4) -> np.ndarray:
     """Ordinary predictions of four classes."""
-    return rng.normal(size=(n, k)) * 2 if not loss.prediction_domain.bounded else rng.dirichlet(np.ones(k), n)
+    if loss.prediction_domain.bounded:
+        return rng.dirichlet(np.ones(k), n)
+    return in_order(loss, rng.normal(size=(n, k)) * 2)
+
+
+def in_order(loss: Evaluated, f: np.ndarray) -> np.ndarray:
+    """`f`, and for a loss of ordered scores so that they fall."""
+    return -np.sort(-f, axis=1) - 0.2 * np.arange(f.shape[1]) if isinstance(loss, lk.Ordinal) else f
 
 
 def labels(rng: np.random.Generator, n: int = 60, k: int = 4) -> np.ndarray:

@@ -99,6 +99,39 @@ class PriorAdjusted(Combined):
         return dataclasses.replace(self.loss.traits(), elicits=None, proper=None, calibrated=None, kinks=None)
 
 
+class SmoothedLabels(Combined):
+    """A loss of two classes whose labels keep 1 - rate of their weight: the rest is spread over both classes alike.
+
+    For many classes see `SoftmaxCrossEntropy(label_smoothing=...)`.
+    """
+
+    loss: Pointwise
+    rate: Rate = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._need(_classes(self.loss), "a loss of two classes", "SoftmaxCrossEntropy has label_smoothing for many")
+
+    @property
+    def source(self) -> str:  # type: ignore[override]
+        return f"Szegedy et al. (2016), doi:10.1109/CVPR.2016.308; {self.loss.source}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ()
+
+    def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
+        y, f = variables
+        half = self.rate / 2
+        a, b = self.loss.graphs(y, (f,)), self.loss.graphs(1 - y if self.loss.domain == UNIT else -y, (f,))
+        return mixed(a, b, lambda one, other: (1 - half) * one + half * other)
+
+    def traits(self) -> Traits:
+        known = self.loss.traits()
+        return Traits(convex=known.convex or None, differentiable=known.differentiable, bounded=known.bounded,
+                      lipschitz=known.lipschitz, curvature=known.curvature, strong=known.strong)
+
+
 class NoiseCorrected(Combined):
     """A loss of two classes for labels that flip: on average over the flips it is the loss of the true label.
 

@@ -9,12 +9,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from losskit.base import Pointwise
+from losskit.base import Evaluated, Pointwise
 from losskit.crosswalk.row import OBJECTIVE, Row
 from losskit.crosswalk.rows import LIBRARIES
-from losskit.domains import UNIT, Domain
+from losskit.domains import UNIT, Domain, Each
 from losskit.errors import CapabilityError, ParameterError
 from losskit.registry import get, losses, nearest
+from losskit.rowwise import Rowwise
 
 _ALIASES = {"scikitlearn": "sklearn", "pytorch": "torch", "lgbm": "lightgbm", "xgb": "xgboost"}
 
@@ -34,10 +35,11 @@ class Equivalent:
     takes : what their prediction is: a prediction, a logit, a probability, the mean or its logarithm
     reduction : what they do with the rows by default
     note : what else differs, at the extremes above all
+    per_class : whether theirs is divided by the number of classes on top
     """
 
     library: str
-    loss: Pointwise
+    loss: Pointwise | Rowwise
     code: str
     call: str
     factor: float
@@ -45,21 +47,22 @@ class Equivalent:
     takes: str
     reduction: str
     note: str
+    per_class: bool = False
 
     def __str__(self) -> str:
-        times = "" if self.factor == 1 else f"{self.factor:.6g} * "
+        times = "" if self.factor == 1 and not self.per_class else f"{self.factor:.6g}{' / k' * self.per_class} * "
         added = f" + {self.offset}" if self.offset else ""
         return f"{self.code}{self.call} = {times}{self.loss!r}{added}"
 
 
-def equivalent(library: str, loss: Pointwise) -> Equivalent:
+def equivalent(library: str, loss: Pointwise | Rowwise) -> Equivalent:
     """What to type in `library` for `loss`, and how the numbers compare.
 
     Parameters
     ----------
     library : {"sklearn", "torch", "keras", "optax", "statsmodels", "xgboost", "lightgbm", "catboost"}
         Where to look.
-    loss : Pointwise
+    loss : Pointwise or Rowwise
         Every parameter closed.
 
     Returns
@@ -74,7 +77,7 @@ def equivalent(library: str, loss: Pointwise) -> Equivalent:
         If that library has no such loss, or not with these parameters.
     """
     name = library_name(library)
-    if not isinstance(loss, Pointwise):
+    if not isinstance(loss, (Pointwise, Rowwise)):
         raise ParameterError(f"equivalent takes a loss such as Huber(delta=1.5); got {loss!r}")
     if unset := loss._open():
         raise ParameterError(f'{loss!r} is open: {unset[0]} is still "auto"; give a number, or use loss.resolve(...)')
@@ -125,7 +128,7 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
     given, strict = {**given, **parameters}, strict | set(parameters)
     rows = _named(where, name)
     if not rows:
-        known = [each for row in LIBRARIES[where].rows for each in row.names if row.ours in losses()]
+        known = [each for row in LIBRARIES[where].rows for each in row.names if row.ours in losses(Evaluated)]
         hint = nearest(name, dict.fromkeys(known))
         raise ParameterError(f"{LIBRARIES[where].title} has no loss {name!r} that the crosswalk knows; {hint}")
     errors: list[ParameterError | CapabilityError] = []
@@ -138,14 +141,14 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
     raise next((each for each in errors if isinstance(each, CapabilityError)), errors[0])
 
 
-def equivalents(loss: Pointwise) -> list[Equivalent]:
+def equivalents(loss: Pointwise | Rowwise) -> list[Equivalent]:
     """Every spelling of `loss` that holds for its parameters, in all libraries; an "auto" counts as its tuning."""
     closed = loss._at_scale(1.0)
     return [_made(name, row, closed) for name in LIBRARIES for row in _rows_of(name, closed)
             if _refusal(row, closed) is None]
 
 
-def names_of(loss: type[Pointwise]) -> set[str]:
+def names_of(loss: type[Evaluated]) -> set[str]:
     """What the other libraries call a loss."""
     return {each for library in LIBRARIES.values() for row in library.rows if row.ours == loss.__name__
             for each in row.names}
@@ -153,7 +156,7 @@ def names_of(loss: type[Pointwise]) -> set[str]:
 
 def _named(library: str, name: str) -> list[Row]:
     """The rows that a dotted name ends, else those of that name."""
-    rows = [row for row in LIBRARIES[library].rows if row.ours in losses()]
+    rows = [row for row in LIBRARIES[library].rows if row.ours in losses(Evaluated)]
     dotted = [row for row in rows if "." in name and f".{row.callee}".endswith(f".{name}")]
     return dotted or [row for row in rows if _plain(name.rpartition(".")[2]) in map(_plain, row.names)]
 
@@ -177,23 +180,23 @@ def library_name(name: str) -> str:
     return plain
 
 
-def _rows_of(library: str, loss: Pointwise) -> Iterator[Row]:
+def _rows_of(library: str, loss: Pointwise | Rowwise) -> Iterator[Row]:
     return (row for row in LIBRARIES[library].rows if row.ours == type(loss).__name__)
 
 
-def _refusal(row: Row, loss: Pointwise) -> str | None:
+def _refusal(row: Row, loss: Pointwise | Rowwise) -> str | None:
     """What the row wants of the parameters of `loss` and does not get; None if it holds."""
     for name, wanted in row.only.items():
         value = loss.parameters[name]
-        if isinstance(wanted, Domain):
-            if value is None or not wanted.contains(value):
+        if isinstance(wanted, (Domain, Each)):
+            if value is None or wanted.checked(value) is None:
                 return wanted.describe(name)
         elif value != wanted:
             return f"{name} = {wanted!r}"
     return None
 
 
-def _made(library: str, row: Row, loss: Pointwise, reduction: str | None = None) -> Equivalent:
+def _made(library: str, row: Row, loss: Pointwise | Rowwise, reduction: str | None = None) -> Equivalent:
     numbers = {name: repr(value) for name, value in loss.parameters.items()}
     home = LIBRARIES[library]
     call = home.call if row.call is None else row.call
@@ -201,15 +204,17 @@ def _made(library: str, row: Row, loss: Pointwise, reduction: str | None = None)
         library, loss, row.code.format(**numbers), call.format(**numbers),
         float(row.factor(loss) if callable(row.factor) else row.factor), row.offset, _takes(row.code + call, loss),
         reduction or row.reduction or home.reduction, row.note,
+        row.per_class,
     )  # fmt: skip
 
 
-def _takes(code: str, loss: Pointwise) -> str:
+def _takes(code: str, loss: Pointwise | Rowwise) -> str:
     if "exp(f)" in code:
         return "mean"
     if "exp(-f)" in code or loss.prediction_domain == UNIT:
         return "probability"
-    return {"logit": "logit", "log": "log of the mean", "sign": "raw score"}.get(loss.link.name, "prediction")
+    said = {"logit": "logit", "log": "log of the mean", "sign": "raw score", "softmax": "score of each class"}
+    return said.get(loss.link.name, "prediction")
 
 
 def _read(library: str, config: str | Mapping[str, Any]) -> tuple[str, dict[str, Any], set[str]]:
@@ -258,7 +263,7 @@ def _back(library: str, row: Row, name: str, given: Mapping[str, Any], strict: s
                 "losskit has no loss for"
             )
     ours = {hole: _number(have.get(option, row.options.get(option))) for option, hole in holes.items()}
-    loss = get(row.ours, **{n: v for n, v in row.only.items() if not isinstance(v, Domain)} | ours)
+    loss = get(row.ours, **{n: v for n, v in row.only.items() if not isinstance(v, (Domain, Each))} | ours)
     if refusal := _refusal(row, loss):
         raise CapabilityError(f"{home.title}'s {name} is {row.ours} only for {refusal}; got {loss!r}")
     return _made(library, row, loss, given.get("reduction") if "reduction" in home.ignored else None)
@@ -271,8 +276,8 @@ def _same(value: Any, wanted: Any) -> bool:
 
 
 def _number(value: Any) -> Any:
-    """A number from text that spells one, as CatBoost's options do, or from a tensor of one element."""
+    """A number from text that spells one, as CatBoost's options do, or the numbers of a tensor."""
     try:
-        return float(value) if isinstance(value, str) else value.item() if hasattr(value, "item") else value
+        return float(value) if isinstance(value, str) else value.tolist() if hasattr(value, "tolist") else value
     except ValueError:
         return value

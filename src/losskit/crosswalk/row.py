@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from losskit.domains import Domain
-
 OBJECTIVE = ("objective", "loss_function", "loss")  # options whose value is a loss's name
 _OPTION = re.compile(r"""(\w+)=("[^"]*"|(?:[^,()"]|\([^()]*\))+)""")
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -29,17 +27,19 @@ class Row:
     also : other names that the library gives it
     must : options without which their configuration says too little, and why
     note : what else differs, at the extremes above all
+    per_class : whether theirs is divided by the number of classes on top
     **options : their options, with their defaults; `...` for one that may have any value
     """
 
     def __init__(
         self, ours: str, code: str, factor: float | Callable[[Any], float] = 1.0, *, offset: str = "",
-        call: str | None = None, reduction: str | None = None, only: Mapping[str, float | Domain | None] | None = None,
-        also: tuple[str, ...] = (), must: Mapping[str, str] | None = None, note: str = "", **options: Any,
+        call: str | None = None, reduction: str | None = None, only: Mapping[str, Any] | None = None,
+        also: tuple[str, ...] = (), must: Mapping[str, str] | None = None, note: str = "", per_class: bool = False,
+        **options: Any,
     ) -> None:
         self.ours, self.code, self.factor, self.offset, self.call = ours, code, factor, offset, call
         self.reduction, self.only, self.also, self.must, self.note = reduction, only or {}, also, must or {}, note
-        self.options = options
+        self.per_class, self.options = per_class, options
 
     @property
     def callee(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from losskit.crosswalk import class_rows as many
 from losskit.crosswalk.row import Library, Row
 from losskit.domains import POSITIVE, Domain
 
@@ -229,12 +230,13 @@ _CATBOOST = (
 
 _SUM = "sum of gradients in a leaf"
 LIBRARIES = {
-    "sklearn": Library("scikit-learn", "", "mean", (*_sklearn(), *_sklearn_binary()), training=True),
-    "torch": Library("PyTorch", "(f, y)", "mean", _TORCH, ("reduction", "reduce", "size_average")),
-    "keras": Library("Keras", "(y, f)", "sum_over_batch_size", _KERAS, ("reduction", "name", "dtype")),
-    "optax": Library("optax", "", "none", _OPTAX),
+    "sklearn": Library("scikit-learn", "", "mean", (*_sklearn(), *_sklearn_binary(), *many.SKLEARN), training=True),
+    "torch": Library("PyTorch", "(f, y)", "mean", (*_TORCH, *many.TORCH), ("reduction", "reduce", "size_average")),
+    "keras": Library("Keras", "(y, f)", "sum_over_batch_size", (*_KERAS, *many.KERAS),
+                     ("reduction", "name", "dtype")),
+    "optax": Library("optax", "", "none", (*_OPTAX, *many.OPTAX)),
     "statsmodels": Library("statsmodels", "", "none", _STATSMODELS),
-    "xgboost": Library("XGBoost", "", _SUM, _XGBOOST, training=True),
-    "lightgbm": Library("LightGBM", "", _SUM, _LIGHTGBM, training=True),
-    "catboost": Library("CatBoost", "", _SUM, _CATBOOST, training=True),
+    "xgboost": Library("XGBoost", "", _SUM, (*_XGBOOST, *many.XGBOOST), training=True),
+    "lightgbm": Library("LightGBM", "", _SUM, (*_LIGHTGBM, *many.LIGHTGBM), training=True),
+    "catboost": Library("CatBoost", "", _SUM, (*_CATBOOST, *many.CATBOOST), training=True),
 }

@@ -220,7 +220,7 @@ loss.value_and_gradient(y, f)  # and its gradient, in one pass"""
 
 def relation(each: Equivalent) -> str:
     """How theirs compares with ours, in a few signs: "= ours", "= 0.5 ours + ..."."""
-    times = "" if each.factor == 1 else f"{each.factor:.4g} "
+    times = "" if each.factor == 1 and not each.per_class else f"{each.factor:.4g}{' / k' * each.per_class} "
     return f"= {times}ours" + (f" + {each.offset}" if each.offset else "")
 
 
