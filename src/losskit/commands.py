@@ -32,6 +32,7 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    costs: str | None = None,
     time_limit: float | None = None,
     seed: int = 0,
     quiet: Flag = False,
@@ -44,23 +45,28 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for two classes
-    problem : real, count, amount or binary; found from the target by default
+    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for classes
+    problem : real, count, amount, binary or multiclass; found from the target by default
+    costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
+        for each actual and a column for each predicted class; the threshold follows from them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
     quiet : print no progress and no leaderboard
     force : write into a folder that exists
     """
-    from losskit.selection.files import check_folder
+    from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
     from losskit.selection.run import select as choose
     from losskit.tables import read_table
 
     asked = None if question is None else parse_question(question)
+    given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet) as progress:
-        found = choose(table, target, asked, problem, seed=seed, time_limit=time_limit, progress=progress)
+        found = choose(
+            table, target, asked, problem, costs=given, seed=seed, time_limit=time_limit, progress=progress
+        )
     written = found.save(out, force=force)
     if not quiet:
         _show(found)
@@ -76,7 +82,7 @@ def profile(data: str, /, *, target: str, problem: str | None = None) -> None:
     ----------
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
-    problem : real, count, amount or binary; found from the target by default
+    problem : real, count, amount, binary or multiclass; found from the target by default
     """
     from losskit.selection.findings import profile as look
     from losskit.tables import read_table

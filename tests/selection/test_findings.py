@@ -24,6 +24,7 @@ def codes(findings, column=None):
         (["no", "yes"] * 50, "binary"),
         ([True, False] * 50, "binary"),
         ([1.5, 7.0] * 50, "binary"),
+        (["b", "a", "c", "a"] * 25, "multiclass"),
         (np.arange(100) % 7, "count"),
         (1 + np.arange(100) % 7, "real"),
         (np.exp(np.linspace(0, 6, 100)), "amount"),
@@ -80,7 +81,7 @@ def test_clean_gaussian_data_raises_no_warning():
     ("y", "problem", "words"),
     [
         (np.ones(50), None, "one value only"),
-        (["a", "b", "c", "a", "b"] * 10, None, "multiclass is not there yet"),
+        ([f"row {i}" for i in range(50)], None, "50 different labels in 50 rows, as an identifier has"),
         (np.arange(50.0), "binary", "50 different values"),
         (np.arange(50.0) - 3, "count", "3 values are negative"),
         (["a", "b"] * 25, "real", "holds text"),

@@ -53,9 +53,10 @@ def _leaderboard(found: Selection) -> list[dict[str, Any]]:
 
 def _importance(found: Selection) -> list[dict[str, Any]]:
     listed = found.model.importance()[:10]
+    several = found.model.coef.ndim > 1
     largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
     return [
-        {"name": name, "value": f"{value:+.3g}", "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0}
+        {"name": name, "value": f"{value:.3g}" if several else f"{value:+.3g}", "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0}
         for name, value in listed
     ]
 
@@ -94,7 +95,7 @@ def _snippet(found: Selection) -> str:
         'model = load_model("model.losskit")\n'
         "model.predict(table)          # a dataframe, or a dict of columns\n"
         + (
-            "model.predict_proba(table)    # probabilities of the two classes\n"
+            "model.predict_proba(table)    # probabilities of the classes\n"
             if found.model.has_probabilities
             else ""
         )

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from losskit.base import Pointwise
 from losskit.constants import robust_scale
 from losskit.errors import DataError, LosskitError, ParameterError
 from losskit.objective import one_thread_each
@@ -24,6 +23,7 @@ from losskit.selection.questions import Contender
 from losskit.selection.training import (
     STEPS,
     Line,
+    Loss,
     Rows,
     central,
     fit_path,
@@ -47,15 +47,20 @@ class Task:
     table: Table
     y: Array
     w: Array | None
-    two_classes: bool
+    classes: int
     metric: Metric
     level: float
     contenders: tuple[Contender, ...]
 
+    @property
+    def width(self) -> tuple[int, ...]:
+        """How many scores a row has, if it has more than one."""
+        return (self.classes,) if self.classes > 2 else ()
+
     def rows(self, preprocessor: Preprocessor, at: Array) -> Rows:
         """The rows `at` as a fitted preprocessor makes them."""
         X = preprocessor.transform(self.table.take(at))
-        return Rows(X, self.y[at], None if self.w is None else self.w[at])
+        return Rows(X, self.y[at], None if self.w is None else self.w[at], self.classes)
 
     def learn(self, at: Array) -> Preprocessor:
         """A preprocessor that has seen the rows `at` only."""
@@ -68,7 +73,7 @@ class Task:
 
     def folds(self, at: Array, count: int, rng: np.random.Generator) -> list[tuple[Array, Array]]:
         """Training and test rows of `count` folds of the rows `at`."""
-        fold = deal(self.y[at] if self.two_classes else None, len(at), count, rng)
+        fold = deal(self.y[at] if self.classes else None, len(at), count, rng)
         return [(at[fold != k], at[fold == k]) for k in range(count)]
 
 
@@ -77,7 +82,7 @@ class Fitted:
     """A contender trained on some rows."""
 
     contender: Contender
-    loss: Pointwise
+    loss: Loss
     alpha: float
     step: float
     line: Line
@@ -96,7 +101,8 @@ class Results:
     ----------
     costs : (contenders + 1, folds): the metric of each test fold; whole rounds only
     outside : (contenders + 1,): test rows whose prediction cost infinity
-    first : (contenders + 1, rows): the metric's scores of the first round, each row predicted from the others
+    first : (contenders + 1, rows), and classes if they are more than two: the metric's scores of the first round, each
+        row predicted from the others
     failed : contender -> why it could not be trained
     test_share : n_test / n_train
     """
@@ -125,33 +131,47 @@ class Trainer:
 
     def train(self, contender: Contender) -> Fitted:
         """Choose the penalty by the inner folds, then fit all rows."""
-        task, rows = self.task, self.rows
-        loss = self._resolved(contender.loss)
-        constant = central(loss, rows.code(loss), rows.w)
+        task, rows = self.task, self._weighed(self.rows, contender)
+        loss = self._resolved(contender)
+        constant = central(loss, rows.code(loss), rows.w, rows.classes)
         unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
         alphas = [c * unit for c in STEPS]
         outer, inner = self._lines.get(contender.start or "", (None, [None] * INNER))
         paths = [
-            fit_path(loss, train, alphas, constant, start) for (train, _), start in zip(self.inner, inner, strict=True)
+            fit_path(loss, self._weighed(train, contender), alphas, constant, start)
+            for (train, _), start in zip(self.inner, inner, strict=True)
         ]
         best = self._best(contender, loss, paths)
         line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best], self.keep)[0]
         name = type(contender.loss).__name__
-        self._lines[name] = (line, [path[best] for path in paths])
-        if self._residuals is None:
+        self._lines.setdefault(name, (line, [path[best] for path in paths]))
+        if self._residuals is None and not task.classes:
             self._residuals = rows.y - score(line, rows.X)
         shift = residual_quantile(rows, line, task.level) if contender.turn == "quantile" else 0.0
         return Fitted(contender, loss, alphas[best], STEPS[best], line, shift)
 
-    def _resolved(self, loss: Pointwise) -> Pointwise:
-        """The loss with its open parameters set from the default's residuals."""
+    def _weighed(self, rows: Rows, contender: Contender) -> Rows:
+        """The rows with the costs of an error in their weights, where the contender wants that."""
+        if contender.turn != "weighted":
+            return rows
+        assert self.task.metric.costs is not None
+        (right, false_alarm), (miss, hit) = self.task.metric.costs
+        weights = np.where(rows.y > 0.5, miss - hit, false_alarm - right)
+        return replace(rows, w=weights if rows.w is None else rows.w * weights)
+
+    def _resolved(self, contender: Contender) -> Loss:
+        """The loss with its open parameters set from the default's residuals, or the training rows of each class."""
+        loss, rows = contender.loss, self.rows
+        if contender.counted:
+            counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
+            return replace(loss, counts=tuple(float(max(c, 1)) for c in counts))
         if self._residuals is None or not loss._open():
             return loss
-        if robust_scale(self._residuals, self.rows.w) <= _NO_SPREAD * float(np.std(self.rows.y)):
+        if robust_scale(self._residuals, rows.w) <= _NO_SPREAD * float(np.std(rows.y)):
             raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
-        return loss.resolve(self._residuals, self.rows.w)
+        return loss.resolve(self._residuals, rows.w)
 
-    def _best(self, contender: Contender, loss: Pointwise, paths: list[list[Line]]) -> int:
+    def _best(self, contender: Contender, loss: Loss, paths: list[list[Line]]) -> int:
         """The penalty of the lowest metric over the inner folds; the stronger where two are equal."""
         task, totals, weight = self.task, np.zeros(len(STEPS)), 0.0
         for (train, test), path in zip(self.inner, paths, strict=True):
@@ -173,7 +193,7 @@ def cross_validate(
     """
     n, lines = task.table.n_rows, len(task.contenders) + 1
     results = Results(
-        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n), np.nan), test_share=1 / (folds - 1)
+        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n, *task.width), np.nan), test_share=1 / (folds - 1)
     )
     total = folds * rounds
     with one_thread_each():
@@ -200,7 +220,7 @@ def cross_validate(
 def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
     """The metric's scores of the test rows, one line a contender, the baseline last; nan where one failed."""
     task = trainer.task
-    scores = np.full((len(task.contenders) + 1, len(test)), np.nan)
+    scores = np.full((len(task.contenders) + 1, len(test), *task.width), np.nan)
     X = trainer.preprocessor.transform(task.table.take(test))
     for i, contender in enumerate(task.contenders):
         if i in failed:
@@ -211,7 +231,7 @@ def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
             if i == 0:
                 raise
             failed[i] = str(error)
-    scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w)
+    scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w, task.classes)
     return scores
 
 

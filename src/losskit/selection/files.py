@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from losskit.errors import DataError
 from losskit.modelfile import atomic_write, to_json
+from losskit.tables import read_table
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
@@ -55,3 +56,14 @@ def save_selection(selection: Selection, folder: str | os.PathLike[str], force: 
     atomic_write(path / NAMES["result"], result, force=force)
     atomic_write(path / NAMES["report"], page, force=force)
     return {kind: str(path / name) for kind, name in NAMES.items()}
+
+
+def read_costs(path: str) -> dict[str, dict[str, float]]:
+    """A matrix of costs from a file whose first column names the actual and whose others the predicted classes."""
+    table = read_table(path)
+    first, *others = table.names
+    actual = [str(name) for name in table.column(first).values]
+    numbers = [table.column(name) for name in others]
+    if any(column.kind != "numeric" or column.nulls().any() for column in numbers):
+        raise DataError(f"{path}: costs are numbers, with the name of the actual class in the first column of each row")
+    return {label: {c.name: float(c.values[i]) for c in numbers} for i, label in enumerate(actual)}

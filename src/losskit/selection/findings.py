@@ -73,7 +73,7 @@ def profile(X: Any, y: Any, problem: str | None = None) -> Findings:
     ----------
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like, or the name of a column of X
-    problem : {"real", "count", "amount", "binary"}, optional
+    problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         Found if None.
 
     Returns
@@ -83,7 +83,7 @@ def profile(X: Any, y: Any, problem: str | None = None) -> Findings:
     Raises
     ------
     DataError
-        If the target cannot be predicted at all: one value, nulls, more than two classes of text.
+        If the target cannot be predicted at all: one value, nulls, as many labels as an identifier has.
     """
     table, column = split_target(X, y)
     return profile_table(table, read_target(column, problem))
@@ -110,7 +110,8 @@ def robust_z(y: Array) -> Array | None:
 def _facts(target: Target) -> dict[str, float]:
     y = target.y
     if target.classes:
-        return {"share": float(y.mean()), "smaller": float(min(y.sum(), y.size - y.sum()))}
+        counts = np.bincount(y.astype(np.intp), minlength=len(target.classes))
+        return {"share": float(counts[1] / y.size), "smallest": float(counts.min()), "rare": float(counts.min() / y.size)}
     z = robust_z(np.sqrt(y) if target.problem in ("count", "amount") else y)
     quantiles = np.quantile(y, [0.25, 0.5, 0.75])
     return {
@@ -134,9 +135,9 @@ def _of_size(table: Table) -> Iterator[Finding]:
 def _of_target(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
     name, y = target.name, target.y
     if target.classes:
-        share = min(facts["share"], 1 - facts["share"])
-        rare = target.classes[1 if facts["share"] < 0.5 else 0]
-        if share < 0.1:
+        share = facts["rare"]
+        rare = target.classes[int(np.bincount(y.astype(np.intp), minlength=len(target.classes)).argmin())]
+        if share < 0.2 / len(target.classes):
             yield Finding(
                 "imbalance",
                 "warning",
@@ -186,7 +187,7 @@ def _of_target(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
             "few-values",
             "note",
             f"The target has {np.unique(y).size} different values only.",
-            "If they are classes without an order, they are no numbers; multiclass is not there yet.",
+            "If they are classes without an order, they are no numbers: say --problem multiclass.",
             name,
         )
 

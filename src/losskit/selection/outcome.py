@@ -11,6 +11,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.model import LinearModel
+from losskit.rowwise import Rowwise
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
@@ -28,7 +29,7 @@ class Candidate:
     ----------
     name, link : the loss as typed (and what is added to it), and its link
     role : "default", "challenger" or "baseline", the best constant
-    loss : Pointwise, parameters set on all rows; None for the baseline and for what failed
+    loss : Pointwise or Rowwise, parameters set on all rows; None for the baseline and for what failed
     alpha : the L2 penalty chosen on all rows
     mean, standard_error : of the metric over the test folds, the error corrected for overlapping folds
     difference, difference_error : of the metric from the default's, negative where it is better
@@ -43,7 +44,7 @@ class Candidate:
     name: str
     link: str
     role: Literal["default", "challenger", "baseline"]
-    loss: Pointwise | None = None
+    loss: Pointwise | Rowwise | None = None
     alpha: float = math.nan
     mean: float = math.inf
     standard_error: float = math.nan
@@ -67,6 +68,8 @@ class Candidate:
     def label(self) -> str:
         """The name with parameters as set on all rows, in few digits."""
         if self.loss is None:
+            return self.name
+        if isinstance(self.loss, Rowwise):
             return self.name
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
         shift = " + residual quantile" if "residual quantile" in self.name else ""
@@ -150,7 +153,7 @@ class Selection:
         return next(c for c in self.candidates if c.name == self.verdict.loss and c.role != "baseline")
 
     @property
-    def loss(self) -> Pointwise:
+    def loss(self) -> Pointwise | Rowwise:
         """The loss of the verdict, its parameters set on all rows."""
         return self.model.loss
 

@@ -20,15 +20,25 @@ from losskit.selection.explain import explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import round_rng
 from losskit.selection.outcome import Candidate, Selection
-from losskit.selection.questions import Contender, Question, Row, contract, infer_question, parse_question
+from losskit.selection.questions import (
+    Contender,
+    Question,
+    Row,
+    contract,
+    infer_question,
+    parse_costs,
+    parse_question,
+)
 from losskit.selection.statistic import corrected_t, holm
 from losskit.selection.target import Target, read_target, split_target
-from losskit.tables import Table
+from losskit.tables import Column, Table
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
 LEVEL, WORTH = 0.05, 0.005  # a challenger wins below this p-value and above this share of the default's metric
+_NOTHING = 1e-4  # of the best constant's metric: what is saved below that is the rounding of a perfect fit
 _LEAST = 10
+_FEW_LABELS = 30
 
 
 def select(
@@ -38,6 +48,7 @@ def select(
     problem: str | None = None,
     sample_weight: Any = None,
     *,
+    costs: Any = None,
     seed: int = 0,
     folds: int = FOLDS,
     rounds: int = ROUNDS,
@@ -51,11 +62,14 @@ def select(
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
     question : {"mean", "median", "quantile:LEVEL", "probability", "label"}, optional
-        What of y is wanted. By default the mean of numbers and the probability of two classes.
-    problem : {"real", "count", "amount", "binary"}, optional
+        What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
+    problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         What y is; found if None.
     sample_weight : array_like, optional
         A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    costs : str, dict or matrix, optional
+        What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
+        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold.
     seed : int
         Decides the folds. The same seed gives the same result unless the time limit is hit.
     folds, rounds : int
@@ -84,13 +98,16 @@ def select(
     began = time.monotonic()
     _check_options(seed, folds, rounds, time_limit)
     table, column = split_target(X, y)
+    asked = _asked(question, costs)
+    problem = _of_classes(column, problem, asked)
     target = read_target(column, problem)
+    if costs is not None:
+        asked = Question("label", costs=parse_costs(costs, target.classes))
     w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
     if w is not None and not w.all():
         kept = w > 0
         table, w = table.take(kept), w[kept]
         target = read_target(type(column)(column.name, column.kind, column.values[kept], column.integers), problem)
-    asked = None if question is None else parse_question(question)
     findings = profile_table(table, target)
     if (
         asked is not None
@@ -112,6 +129,21 @@ def select(
         found.also = _answer(*shared, Question("median"), deadline, _part(progress, 1, 2))
     found.seconds = time.monotonic() - began
     return found
+
+
+def _asked(question: Any, costs: Any) -> Question | None:
+    asked = None if question is None else parse_question(question)
+    if costs is None or asked is None or asked.kind == "label":
+        return asked if costs is None else Question("label")
+    raise ParameterError(f"costs are of labels, and question={str(asked)!r} was asked; ask for label, or give no costs")
+
+
+def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
+    """The problem told; that of classes for a column of few whole numbers whose labels or probabilities are asked."""
+    if problem is not None or asked is None or asked.kind not in ("probability", "label") or column.kind != "numeric":
+        return problem
+    values = np.unique(column.values)
+    return "multiclass" if len(values) <= _FEW_LABELS and (values == np.floor(values)).all() else None
 
 
 def _answer(
@@ -138,7 +170,7 @@ def _answer(
     explain(candidates, question, findings, task.metric)
     made = LinearModel(
         fitted[0], fitted[1][winner].loss, *fitted[1][winner].line, fitted[1][winner].alpha, fitted[1][winner].shift,
-        target.classes, target.name, str(question),
+        target.classes, target.name, str(question), None if question.costs is None else np.array(question.costs),
     )  # fmt: skip
     said = verdict(candidates, candidates[winner], question, findings, task.metric)
     ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
@@ -152,7 +184,7 @@ def _task(table: Table, target: Target, w: Array | None, row: Row, level: float)
     positive = bool(target.y.min() > 0)
     challengers = [c for c in row.challengers if positive or not c.positive]
     contenders = (Contender(row.default(level)), *challengers)
-    return Task(table, target.y, w, bool(target.classes), row.metric(level), level, contenders)
+    return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders)
 
 
 def _folds(target: Target, folds: int) -> int:
@@ -162,11 +194,14 @@ def _folds(target: Target, folds: int) -> int:
         raise DataError(f"there are {n} rows; at least {_LEAST} are needed to compare losses (losskit fit takes fewer)")
     if not target.classes:
         return min(folds, n // 2)
-    few = int(min(target.y.sum(), n - target.y.sum()))
+    counts = np.bincount(target.y.astype(np.intp), minlength=len(target.classes))
+    few = int(counts.min())
     if few < INNER + 1:
-        label = target.classes[1 if target.y.mean() < 0.5 else 0]
+        rare = [target.classes[i] for i in np.flatnonzero(counts <= INNER)]
+        also = f" (and {len(rare) - 1} other classes are as rare)" if len(rare) > 1 else ""
         raise DataError(
-            f"only {few} rows are {label!r}; at least {INNER + 1} of each class are needed to compare losses"
+            f"only {few} row{'s are' if few > 1 else ' is'} {target.classes[int(counts.argmin())]!r}{also}; at least "
+            f"{INNER + 1} of each class are needed to compare losses: merge rare classes, or leave their rows out"
         )
     return min(folds, few)
 
@@ -206,11 +241,11 @@ def _name(contender: Contender) -> str:
 
 def pick(candidates: list[Candidate]) -> int:
     """The place of the winner: the best challenger that passes both tests, else the default."""
-    default = candidates[0]
+    default, least = candidates[0], _NOTHING * candidates[-1].mean if candidates[-1].role == "baseline" else 0.0
     won = [
         i for i, c in enumerate(candidates)
         if c.role == "challenger" and c.valid and (
-            not default.valid or (c.difference < 0 and c.p_holm < LEVEL and c.gain(default) > WORTH))
+            not default.valid or (c.difference < -least and c.p_holm < LEVEL and c.gain(default) > WORTH))
     ]  # fmt: skip
     return min(won, key=lambda i: candidates[i].mean, default=0)
 
