@@ -75,7 +75,7 @@ def select(
     print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
 
 
-def profile(data: str, /, *, target: str, problem: str | None = None) -> None:
+def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag = False) -> None:
     """What in a table bears on the choice of a loss: outliers, missing values, copies of the target ...
 
     Parameters
@@ -83,11 +83,15 @@ def profile(data: str, /, *, target: str, problem: str | None = None) -> None:
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     problem : real, count, amount, binary or multiclass; found from the target by default
+    json : print JSON
     """
+    from losskit.modelfile import to_json
+    from losskit.report.profiled import render
     from losskit.selection.findings import profile as look
     from losskit.tables import read_table
 
-    print(look(read_table(data), target, problem))
+    found = look(read_table(data), target, problem)
+    print(to_json(found.to_dict(), indent=2) if json else render(found, _width()))
 
 
 def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None = None, force: Flag = False) -> None:
@@ -181,7 +185,7 @@ def check(
     if json:
         print(found.to_json())
     else:
-        print(render(found, None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))))
+        print(render(found, _width()))
     return 0 if found.ok else FOUND
 
 
@@ -240,5 +244,9 @@ def _show(found: Selection) -> None:
     """The verdict, the leaderboard and the warnings."""
     from losskit.report.terminal import render
 
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))
-    print(render(found, width))
+    print(render(found, _width()))
+
+
+def _width() -> int | None:
+    """How wide a text may be: the terminal's own width, or 80 columns in a pipe."""
+    return None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))
