@@ -65,8 +65,8 @@ def _write(app: Any) -> None:
 def findings_page() -> str:
     """What `profile` finds, a section a code."""
     parts = [
-        "# What `losskit profile` finds\n\nEach finding has a code, the figures that show it, and what it means for the "
-        "loss. On clean simulated tables of 100 to 1000 rows fewer than two in a hundred raise a suspicion; a test "
+        "# What `losskit profile` finds\n\nEach finding has a code, the figures that show it, and what it means for "
+        "the loss. On clean simulated tables of 100 to 1000 rows fewer than two in a hundred raise a suspicion; a test "
         "counts them.\n"
     ]
     for each in CODES.values():

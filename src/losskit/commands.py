@@ -33,12 +33,17 @@ def select(
     question: str | None = None,
     problem: str | None = None,
     costs: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    holdout: float = 0.0,
     time_limit: float | None = None,
     seed: int = 0,
     quiet: Flag = False,
     force: Flag = False,
 ) -> None:
     """Say which loss fits a table, show it by cross-validation, and leave a model and a report.
+
+    Stopped half-way, the same command goes on where it was: finished folds are kept in the folder.
 
     Parameters
     ----------
@@ -49,6 +54,9 @@ def select(
     problem : real, count, amount, binary or multiclass; found from the target by default
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them
+    groups : a column: rows of one group are never in training and test rows at once; it is then no feature
+    time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
+    holdout : a share of the rows, looked at once at the end; the model is trained without them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
     quiet : print no progress and no leaderboard
@@ -56,6 +64,7 @@ def select(
     """
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
+    from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
     from losskit.tables import read_table
 
@@ -65,8 +74,9 @@ def select(
     table = read_table(data)
     with _progress(quiet) as progress:
         found = choose(
-            table, target, asked, problem, costs=given, seed=seed, time_limit=time_limit, progress=progress
-        )
+            table, target, asked, problem, costs=given, groups=groups, time=time, holdout=holdout, seed=seed,
+            time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
+        )  # fmt: skip
     written = found.save(out, force=force)
     if not quiet:
         _show(found)

@@ -42,7 +42,7 @@ def test_probabilities_are_taken_and_the_default_kept_on_a_softmax_truth(found):
 
 
 def test_the_model_writes_a_probability_a_class_and_is_read_back(found, tmp_path):
-    X, y = three()
+    X, _ = three()
     columns = found.model.table(X)
     assert list(columns) == ["probability_ant", "probability_bee", "probability_cat", "prediction"]
     p = found.model.predict_proba(X)
@@ -145,7 +145,8 @@ def test_the_command_line_takes_classes_and_a_file_of_costs(tmp_path, monkeypatc
     with open("t.csv", "w", newline="") as file:
         csv.writer(file).writerows([["a", "b", "kind"], *([*row, label] for row, label in zip(X, y, strict=True))])
     with open("c.csv", "w", newline="") as file:
-        csv.writer(file).writerows([["actual", "cat", "ant", "bee"], ["ant", 1, 0, 1], ["bee", 1, 1, 0], ["cat", 0, 30, 30]])
+        rows = [["actual", "cat", "ant", "bee"], ["ant", 1, 0, 1], ["bee", 1, 1, 0], ["cat", 0, 30, 30]]
+        csv.writer(file).writerows(rows)
     arguments = ["select", "t.csv", "--target", "kind", "--time-limit", "0.01", "--out", "o", "--costs", "c.csv"]
     assert main(arguments) == 0
     assert "under these costs" in capsys.readouterr().out

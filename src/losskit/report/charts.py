@@ -120,7 +120,7 @@ def agreement(found: Selection) -> tuple[str, str, Markup]:
     left_out = int((~inside).sum())
     kind = "Each point is a row predicted by a model that has not seen it; on the line a prediction is exact."
     if found.question.kind == "quantile":
-        share = float((y <= prediction).mean())
+        share = float((y <= prediction)[np.isfinite(prediction)].mean())
         kind = f"About {found.question.level:.0%} of the points should lie below the line: {share:.0%} do."
     caption = kind + (f" {_count(left_out, 'point')} beyond the picture." if left_out else "")
     return "Predicted and actual", caption, _svg(body, x, h, "predicted", "actual", caption)
@@ -131,9 +131,10 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
     scores = found.winner.scores
     assert scores is not None
     p, y = np.asarray(found.metric.link.to_prediction(scores)), found.target.y
-    several = p.ndim > 1
+    classes = len(found.target.classes)
+    several = classes > 2
     if several:
-        p, y = p.ravel(), (y[:, None] == np.arange(p.shape[1])).astype(np.float64).ravel()
+        p, y = p.ravel(), (y[:, None] == np.arange(classes)).astype(np.float64).ravel()
     known = np.isfinite(p)
     p, y = p[known], y[known]
     groups = np.array_split(np.argsort(p, kind="stable"), min(10, max(2, y.size // 20)))

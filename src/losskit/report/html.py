@@ -56,9 +56,12 @@ def _importance(found: Selection) -> list[dict[str, Any]]:
     several = found.model.coef.ndim > 1
     largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
     return [
-        {"name": name, "value": f"{value:.3g}" if several else f"{value:+.3g}", "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0}
+        {
+            "name": name, "value": f"{value:.3g}" if several else f"{value:+.3g}",
+            "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0,
+        }
         for name, value in listed
-    ]
+    ]  # fmt: skip
 
 
 def _facts(found: Selection) -> list[tuple[str, str]]:
@@ -74,7 +77,8 @@ def _facts(found: Selection) -> list[tuple[str, str]]:
         ),
         ("problem", found.target.problem + inferred),
         ("metric", f"{found.metric.name}: {found.metric.words}"),
-        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}; penalty chosen by 3 inner folds"),
+        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}{_heeded(found)}; penalty chosen by 3 "
+         "inner folds"),
         (
             "penalty",
             "L2 on standardised features, alpha = c h; c from 0, 0.001, 0.01, 0.1, 1; h the loss's mean curvature",
@@ -87,6 +91,13 @@ def _facts(found: Selection) -> list[tuple[str, str]]:
         ("time", f"{found.seconds:.1f} s"),
         ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),
     ]
+
+
+def _heeded(found: Selection) -> str:
+    """What the folds heed."""
+    kinds = {"groups": ", groups kept whole", "time": ", training rows earlier than test rows"}
+    apart = f"; {found.tested:,} rows set apart for the final test" if found.tested else ""
+    return kinds.get(found.plan, "") + apart
 
 
 def _snippet(found: Selection) -> str:

@@ -7,6 +7,7 @@ matrices, is made once.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,11 @@ from losskit.constants import robust_scale
 from losskit.errors import DataError, LosskitError, ParameterError
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
-from losskit.selection.folds import deal, round_rng
+from losskit.rowwise import Rowwise
+from losskit.selection.folds import Plan, round_rng
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
+from losskit.selection.resume import Shelf
 from losskit.selection.training import (
     STEPS,
     Line,
@@ -51,6 +54,7 @@ class Task:
     metric: Metric
     level: float
     contenders: tuple[Contender, ...]
+    plan: Plan
 
     @property
     def width(self) -> tuple[int, ...]:
@@ -73,8 +77,7 @@ class Task:
 
     def folds(self, at: Array, count: int, rng: np.random.Generator) -> list[tuple[Array, Array]]:
         """Training and test rows of `count` folds of the rows `at`."""
-        fold = deal(self.y[at] if self.classes else None, len(at), count, rng)
-        return [(at[fold != k], at[fold == k]) for k in range(count)]
+        return self.plan.split(at, count, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +167,8 @@ class Trainer:
         loss, rows = contender.loss, self.rows
         if contender.counted:
             counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
-            return replace(loss, counts=tuple(float(max(c, 1)) for c in counts))
-        if self._residuals is None or not loss._open():
+            return replace(loss, counts=tuple(float(max(c, 1)) for c in counts))  # type: ignore[call-arg]
+        if self._residuals is None or isinstance(loss, Rowwise) or not loss._open():
             return loss
         if robust_scale(self._residuals, rows.w) <= _NO_SPREAD * float(np.std(rows.y)):
             raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
@@ -185,15 +188,22 @@ class Trainer:
 
 
 def cross_validate(
-    task: Task, folds: int, rounds: int, seed: int, deadline: float | None, progress: Progress | None
+    task: Task,
+    folds: int,
+    rounds: int,
+    seed: int,
+    deadline: float | None,
+    progress: Progress | None,
+    state: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Compare the contenders over `rounds` rounds of `folds` folds; fewer rounds where the deadline comes first.
 
-    The first round is always finished.
+    The first round is always finished. Folds found in the folder `state` are not done again.
     """
+    shelf = Shelf(state, task, (seed, folds, rounds))
     n, lines = task.table.n_rows, len(task.contenders) + 1
     results = Results(
-        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n, *task.width), np.nan), test_share=1 / (folds - 1)
+        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n, *task.width), np.nan)
     )
     total = folds * rounds
     with one_thread_each():
@@ -201,16 +211,21 @@ def cross_validate(
             costs, outside = np.full((lines, folds), np.inf), np.zeros(lines, dtype=np.int64)
             splits = task.folds(np.arange(n), folds, round_rng(seed, number))
             for k, (train, test) in enumerate(splits):
-                if number and deadline is not None and time.monotonic() > deadline:
-                    return results
-                trainer = Trainer(task, train, round_rng(seed, number, k))
-                scores = _test(trainer, test, results.failed)
-                costs[:, k], bad = _judge(task, test, scores)
+                done = shelf.find(number, k, results.failed)
+                if done is None:
+                    if number and deadline is not None and time.monotonic() > deadline:
+                        return results
+                    trainer = Trainer(task, train, round_rng(seed, number, k))
+                    scores = _test(trainer, test, results.failed)
+                    done = (*_judge(task, test, scores), scores)
+                    shelf.keep(number, k, results.failed, *done)
+                costs[:, k], bad, scores = done
                 outside += bad
                 if number == 0:
                     results.first[:, test] = scores
                 if progress is not None:
                     progress(number * folds + k + 1, total, f"round {number + 1} of {rounds}")
+            results.test_share = float(np.mean([len(test) / len(train) for train, test in splits]))
             results.costs = np.hstack([results.costs, costs])
             results.outside += outside
             results.rounds = number + 1

@@ -201,6 +201,12 @@ def _why(
     if math.isfinite(least):
         yield f"Less than {percent(max(least, 0.005))} could not have been told from chance with these rows."
     yield from _over_constant(winner, baseline, metric)
+    if math.isfinite(winner.tested):
+        against = "" if winner is default else f", of {default.name} {number(default.tested)}"
+        yield (
+            f"On rows set apart for a last look its {metric.name} is {number(winner.tested)}{against}, of the best "
+            f"constant {number(baseline.tested)}."
+        )
 
 
 def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:

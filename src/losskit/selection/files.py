@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from losskit.errors import DataError
 from losskit.modelfile import atomic_write, to_json
+from losskit.selection.resume import clear, is_unfinished
 from losskit.tables import read_table
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
     Raises
     ------
     DataError
-        If it is a file, its parent is missing or not writable, or it exists and `force` is False.
+        If it is a file, its parent is missing or not writable, or it exists with more in it than the finished folds of
+        a run that was stopped, and `force` is False.
     """
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise DataError(f"{path} is a file; --out names a folder")
-    if path.exists() and not force:
+    if path.exists() and not force and not is_unfinished(path):
         raise DataError(f"{path} exists; choose another folder, or write into it with --force")
     nearest = path.absolute()
     while not nearest.exists():
@@ -55,6 +57,7 @@ def save_selection(selection: Selection, folder: str | os.PathLike[str], force: 
     selection.model.save(path / NAMES["model"], force=force)
     atomic_write(path / NAMES["result"], result, force=force)
     atomic_write(path / NAMES["report"], page, force=force)
+    clear(path)
     return {kind: str(path / name) for kind, name in NAMES.items()}
 
 

@@ -104,7 +104,8 @@ def _facts(target: Target) -> dict[str, float]:
     y = target.y
     if target.classes:
         counts = np.bincount(y.astype(np.intp), minlength=len(target.classes))
-        return {"share": float(counts[1] / y.size), "smallest": float(counts.min()), "rare": float(counts.min() / y.size)}
+        least = float(counts.min())
+        return {"share": float(counts[1] / y.size), "smallest": least, "rare": least / y.size}
     z = robust_z(np.sqrt(y) if target.problem in ("count", "amount") else y)
     quantiles = np.quantile(y, [0.25, 0.5, 0.75])
     return {
@@ -142,7 +143,8 @@ def _of_target(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
         what = f"The target has a long tail to the {'right' if skew > 0 else 'left'} (skewness {skew:.1f})."
         yield Finding("skewed", "note", what, name, skew, skew)
     if are_counts(target.y):
-        yield Finding("counts", "note", "The target holds whole numbers from 0 up: counts, as far as can be told.", name)
+        what = "The target holds whole numbers from 0 up: counts, as far as can be told."
+        yield Finding("counts", "note", what, name)
     if facts["zeros"] > 0.3:
         zeros = facts["zeros"]
         yield Finding("zeros", "note", f"{zeros:.0%} of the target values are 0.", name, zeros, zeros)

@@ -60,6 +60,7 @@ class Metric:
     def constant(self, y: Array, w: Array | None, classes: int = 0) -> Any:
         """The score of the best constant prediction; of `classes` > 2, one a class."""
         if self.loss is not None and classes <= 2:
+            assert isinstance(self.loss, Pointwise)
             return self.loss.constant(y, w)
         shares = np.bincount(y.astype(np.intp), w, max(classes, 2))
         if self.loss is not None:

@@ -37,6 +37,7 @@ class Candidate:
     gain : the share of the default's metric that it saves
     folds, lower : how many test folds were counted, and in how many of them it was below the default
     outside : test predictions for which the metric is infinite
+    tested : the metric on the rows set apart, trained on all others; nan if none are
     failed : why it could not be trained, or ""
     pros, cons : reasons in words
     """
@@ -57,6 +58,7 @@ class Candidate:
     failed: str = ""
     pros: list[str] = field(default_factory=list)
     cons: list[str] = field(default_factory=list)
+    tested: float = math.nan
     scores: Array | None = None  # the metric's scores in the first round, each row predicted from the others
 
     @property
@@ -118,6 +120,8 @@ class Selection:
     also : Selection or None
         The same with the median asked, where outliers were found and no question was given.
     seed, rounds, rounds_asked, folds, seconds : how it was run
+    tested : how many rows were set apart for the final test
+    plan : "groups" or "time" if the folds heed them
     """
 
     question: Question
@@ -136,6 +140,8 @@ class Selection:
     versions: dict[str, str]
     source: str = ""
     also: Selection | None = None
+    tested: int = 0
+    plan: str = ""
 
     @property
     def default(self) -> Candidate:

@@ -159,7 +159,8 @@ def contract(question: Question, problem: Problem) -> Row:
 
 def _under_costs(row: Row, costs: Costs) -> Row:
     """Losses that tell probabilities decide by them; the others need two classes, and weigh rows by their costs."""
-    told = [replace(c, turn="posterior") for c in row.challengers if c.loss.link.gives == "probability" and not c.counted]
+    able = [c for c in row.challengers if c.loss.link.gives == "probability" and not c.counted]
+    told = [replace(c, turn="posterior") for c in able]
     weighed = [replace(c, turn="weighted") for c in row.challengers if c.loss.link.gives == "label"]
     return replace(row, metric=lambda q: mean_cost(costs), challengers=(*told, *weighed))
 
@@ -199,7 +200,7 @@ def parse_costs(given: Any, classes: tuple[str, ...]) -> Costs:
     for i, row in enumerate(costs):
         if not all(0 <= c < float("inf") for c in row) or any(row[i] >= c for j, c in enumerate(row) if j != i):
             raise ParameterError(
-                f"costs of class {classes[i]!r} are {list(row)}; they are finite, at least 0, and the right label costs less"
-                " than any wrong one"
+                f"costs of class {classes[i]!r} are {list(row)}; they are finite, from 0 up, and the right label costs "
+                "less than any wrong one"
             )
     return costs

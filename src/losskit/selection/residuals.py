@@ -24,7 +24,7 @@ from losskit.selection.codes import Finding
 from losskit.selection.columns import correlation, robust_z
 from losskit.selection.folds import deal, round_rng
 from losskit.selection.target import Target
-from losskit.selection.training import Rows, central, fit_path, score, unit_of_penalty
+from losskit.selection.training import Loss, Rows, central, fit_path, score, unit_of_penalty
 from losskit.tables import Column, Table
 
 Array = np.ndarray
@@ -32,7 +32,9 @@ _MOST, _LEAST = 20_000, 50  # rows: beyond, a sample tells as much; below, nothi
 _SURE = 4.5  # standard errors
 _LISTED = 10
 _PENALTY, _RATIO = 1e-5, 15.0  # of likelihoods: a chi-square of one freedom passes it once in 10 000
-_GROUP = re.compile(r"(?:^|[_\W])(?:id|user|customer|patient|subject|group|person|household|store|site)(?:$|[_\W])", re.I)
+_GROUP = re.compile(
+    r"(?:^|[_\W])(?:id|user|customer|patient|subject|group|person|household|store|site)(?:$|[_\W])", re.IGNORECASE
+)
 _EXPOSURE = re.compile(r"exposure|duration|days|years|population|area|insured|length|miles|km", re.I)
 
 
@@ -88,9 +90,8 @@ def _codes(column: Column) -> Array:
 def _unseen(X: Array, target: Target, at: Array) -> Array:
     """Each row predicted by a model of four fifths of the others: a mean, or a probability a class."""
     y, k = target.y[at], len(target.classes)
-    loss = SoftmaxCrossEntropy() if k > 2 else Logistic() if k else SquaredError()
-    if not k and target.problem != "real":
-        loss = Poisson()
+    means: Loss = SquaredError() if target.problem == "real" else Poisson()
+    loss: Loss = SoftmaxCrossEntropy() if k > 2 else Logistic() if k else means
     predicted = np.zeros((len(at), k) if k else len(at))
     fold = deal(y if k else None, len(at), 5, round_rng(0, 5))
     for i in range(5):
@@ -120,9 +121,11 @@ def _noise(errors: Array, predicted: Array, at: Array) -> Iterator[Finding]:
     far = robust_z(errors)
     if far is not None and (far > 6).any():
         worst = np.argsort(-far)[: min(_LISTED, int((far > 6).sum()))]
-        what = f"{int((far > 6).sum())} rows lie more than 6 robust standard deviations from what the features say."
+        count = int((far > 6).sum())
+        lie = "One row lies" if count == 1 else f"{count} rows lie"
+        what = f"{lie} more than 6 robust standard deviations from what the features say."
         rows = tuple(int(at[i]) + 1 for i in worst)
-        yield Finding("hard-rows", "note", what.replace("1 rows lie", "1 row lies"), None, float(far.max()), len(rows), rows)
+        yield Finding("hard-rows", "note", what, None, float(far.max()), len(rows), rows)
 
 
 def _spread(errors: Array) -> float:
@@ -174,7 +177,8 @@ def _exposure(name: str, x: Array, y: Array) -> Iterator[Finding]:
     spread = float(((y - mu) ** 2 / mu).mean())
     error = (spread / float((mu * rows.X[:, 0] ** 2).sum())) ** 0.5
     slope = float(coef[0])
-    if slope / error > _SURE and abs(slope - 1) < (0.25 if _EXPOSURE.search(name) else min(0.1, 2 * error)) and error < 0.1:
+    near = 0.25 if _EXPOSURE.search(name) else min(0.1, 2 * error)
+    if slope / error > _SURE and abs(slope - 1) < near and error < 0.1:
         what = f"The target grows in proportion to column {name!r} (slope {slope:.2f} on logarithms)."
         yield Finding("exposure", "note", what, name, (slope - 1) / error, slope)
 
@@ -207,7 +211,7 @@ def _surprising(y: Array, p: Array, at: Array) -> Iterator[Finding]:
     z = (seen - expected) / (expected + 1) ** 0.5
     if z > _SURE and seen >= 5:
         worst = np.argsort(own)[: min(seen, _LISTED)]
-        what = f"{seen} labels have less than {limit:.0%} probability by a model of other rows, which expects {expected:.1f}."
+        what = f"A model of other rows gives {seen} labels less than {limit:.0%}, where it expects {expected:.1f}."
         yield Finding("label-noise", "note", what, None, z**2, seen / len(y), tuple(int(at[i]) + 1 for i in worst))
 
 
@@ -221,7 +225,7 @@ def _groups(table: Table, at: Array, errors: Array) -> Iterator[Finding]:
             continue
         _, codes, counts = np.unique(_codes(column)[at], return_inverse=True, return_counts=True)
         levels = len(counts)
-        if not (_GROUP.search(name) or column.kind == "text") or levels < 10 or not 2 <= len(at) / levels:
+        if not (_GROUP.search(name) or column.kind == "text") or levels < 10 or len(at) / levels < 2:
             continue
         means = np.bincount(codes, errors) / counts
         between = float(counts @ (means - errors.mean()) ** 2) / (levels - 1)

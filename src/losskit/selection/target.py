@@ -118,8 +118,8 @@ def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
         )
     if count > 2 and count > min(MOST_CLASSES, rows / 4):
         raise DataError(
-            f"the target {column.name!r} has {count} different labels in {rows} rows, as an identifier has; a target of "
-            f"classes repeats each, and has at most {MOST_CLASSES}: merge rare labels, or choose another column"
+            f"the target {column.name!r} has {count} different labels in {rows} rows, as an identifier has; a target "
+            f"of classes repeats each, and has at most {MOST_CLASSES}: merge rare labels, or choose another column"
         )
     codes = np.searchsorted(distinct, column.values.astype(str) if column.kind == "text" else column.values)
     labels = tuple(_label(column, value) for value in distinct)
