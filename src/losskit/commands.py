@@ -32,6 +32,10 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    costs: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
+    holdout: float = 0.0,
     time_limit: float | None = None,
     seed: int = 0,
     quiet: Flag = False,
@@ -39,28 +43,40 @@ def select(
 ) -> None:
     """Say which loss fits a table, show it by cross-validation, and leave a model and a report.
 
+    Stopped half-way, the same command goes on where it was: finished folds are kept in the folder.
+
     Parameters
     ----------
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for two classes
-    problem : real, count, amount or binary; found from the target by default
+    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for classes
+    problem : real, count, amount, binary or multiclass; found from the target by default
+    costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
+        for each actual and a column for each predicted class; the threshold follows from them
+    groups : a column: rows of one group are never in training and test rows at once; it is then no feature
+    time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
+    holdout : a share of the rows, looked at once at the end; the model is trained without them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
     quiet : print no progress and no leaderboard
     force : write into a folder that exists
     """
-    from losskit.selection.files import check_folder
+    from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
+    from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
     from losskit.tables import read_table
 
     asked = None if question is None else parse_question(question)
+    given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet) as progress:
-        found = choose(table, target, asked, problem, seed=seed, time_limit=time_limit, progress=progress)
+        found = choose(
+            table, target, asked, problem, costs=given, groups=groups, time=time, holdout=holdout, seed=seed,
+            time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
+        )  # fmt: skip
     written = found.save(out, force=force)
     if not quiet:
         _show(found)
@@ -69,19 +85,23 @@ def select(
     print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
 
 
-def profile(data: str, /, *, target: str, problem: str | None = None) -> None:
+def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag = False) -> None:
     """What in a table bears on the choice of a loss: outliers, missing values, copies of the target ...
 
     Parameters
     ----------
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
-    problem : real, count, amount or binary; found from the target by default
+    problem : real, count, amount, binary or multiclass; found from the target by default
+    json : print JSON
     """
+    from losskit.modelfile import to_json
+    from losskit.report.profiled import render
     from losskit.selection.findings import profile as look
     from losskit.tables import read_table
 
-    print(look(read_table(data), target, problem))
+    found = look(read_table(data), target, problem)
+    print(to_json(found.to_dict(), indent=2) if json else render(found, _width()))
 
 
 def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None = None, force: Flag = False) -> None:
@@ -175,7 +195,7 @@ def check(
     if json:
         print(found.to_json())
     else:
-        print(render(found, None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))))
+        print(render(found, _width()))
     return 0 if found.ok else FOUND
 
 
@@ -234,5 +254,9 @@ def _show(found: Selection) -> None:
     """The verdict, the leaderboard and the warnings."""
     from losskit.report.terminal import render
 
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))
-    print(render(found, width))
+    print(render(found, _width()))
+
+
+def _width() -> int | None:
+    """How wide a text may be: the terminal's own width, or 80 columns in a pipe."""
+    return None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))

@@ -7,11 +7,12 @@ import math
 from typing import Any
 
 from losskit import combine, domains, links, registry
-from losskit.base import Pointwise
+from losskit.base import Evaluated, Pointwise
 from losskit.domains import Domain
 from losskit.errors import ParameterError
 from losskit.links import Link
 from losskit.own import from_formula
+from losskit.rowwise import Rowwise
 
 _LONGEST = 5000
 _NAMED = {
@@ -25,14 +26,14 @@ def combinators() -> dict[str, type[Pointwise]]:
     return {cls.__name__: cls for cls in ours}
 
 
-def is_known(loss: Pointwise) -> bool:
+def is_known(loss: Pointwise | Rowwise) -> bool:
     """Whether `read_loss` can make this loss from what it prints: it is ours, a combination, or from a formula."""
-    makers = {**registry.losses(), **combinators()}
+    makers = {**registry.losses(Evaluated), **combinators()}
     parts = [value for value in loss.parameters.values() if isinstance(value, Pointwise)]
     return (makers.get(type(loss).__name__) is type(loss) or hasattr(loss, "text")) and all(map(is_known, parts))
 
 
-def read_loss(text: str) -> Pointwise:
+def read_loss(text: str) -> Any:
     """The loss that `text` prints, such as ``"2.0 * Huber(delta=1.0) + Quantile(level=0.9)"``.
 
     Raises
@@ -51,7 +52,7 @@ def read_loss(text: str) -> Pointwise:
         if isinstance(error, ParameterError):
             raise
         raise ParameterError(f"{text!r} cannot be read as a loss: {getattr(error, 'msg', error)}") from None
-    if not isinstance(found, Pointwise):
+    if not isinstance(found, Pointwise | Rowwise):
         raise ParameterError(f"{text!r} is no loss; write one as it prints, such as Huber(delta=1.5)")
     return found
 
@@ -62,6 +63,8 @@ def _read(node: ast.AST, text: str) -> Any:
             return node.value
         case ast.Constant(value=int() as whole) if not isinstance(whole, bool):
             return float(whole)
+        case ast.Tuple():
+            return tuple(_read(each, text) for each in node.elts)
         case ast.Name(id="inf"):
             return math.inf
         case ast.Name() if node.id in _NAMED:
@@ -82,7 +85,7 @@ def _read(node: ast.AST, text: str) -> Any:
     raise ParameterError(f"{text!r} has {ast.unparse(node)!r}, which no loss is made of")
 
 
-def _made(node: ast.Call, text: str) -> Pointwise:
+def _made(node: ast.Call, text: str) -> Any:
     positional, named = _arguments(node, text)
     name = node.func.id  # type: ignore[attr-defined]
     made = combinators().get(name) or type(registry.get(name))

@@ -13,11 +13,12 @@ from losskit.own import from_formula
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
 from losskit.registry import get
+from losskit.rowwise import Rowwise
 from losskit.selection.target import read_target, split_target
 from losskit.solvers.minimise import Solution, minimise
 
 
-def parse_loss(text: str) -> Pointwise:
+def parse_loss(text: str) -> Pointwise | Rowwise:
     """The loss that "huber:delta=1.35", "poisson", "formula: abs(f - y)" or "2 * Huber() + Quantile(0.9)" names.
 
     After a name, several parameters are separated by commas.
@@ -53,7 +54,7 @@ def parse_penalty(text: str | None) -> float:
     return alpha
 
 
-def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[LinearModel, Solution]:
+def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> tuple[LinearModel, Solution]:
     """Fit a table: features are standardised, so alpha/2 ||coef||^2 counts coefficients a standard deviation.
 
     Raises
@@ -63,7 +64,8 @@ def fit_table(X: Any, y: Any, loss: Pointwise, alpha: float = 0.0) -> tuple[Line
     """
     table, column = split_target(X, y)
     classes = loss.link.gives != "number"
-    target = read_target(column, "binary" if classes else "real")
+    several = isinstance(loss, Rowwise)
+    target = read_target(column, "multiclass" if several else "binary" if classes else "real")
     preprocessor = Preprocessor().fit(table)
     if not preprocessor.feature_names:
         raise DataError(f"{table.source}: no feature varies; nothing to learn from")

@@ -138,8 +138,7 @@ class Softmax(Rowwise):
 
     def _costs(self) -> Any:
         """phi and its first two derivatives at s, for arrays."""
-        structure = self._structure()
-        function = array_function("costs", ["s", *structure.parameters], costs_of(structure))
+        function = _array_costs(self._structure())
         return lambda s: [np.broadcast_to(x, s.shape) for x in function(np, s, *self._numbers())]
 
     def _fill(self, given: Rows, found: dict[str, Array], scale: float, summed: bool) -> float:
@@ -170,6 +169,11 @@ def costs_of(structure: Structure) -> tuple[Node, Node, Node]:
     s = symbol("s")
     trace = graphs_of(twin_of(structure), (s,), (s,))
     return trace.value, trace.gradient[0], trace.hessian[0]
+
+
+@cache
+def _array_costs(structure: Structure) -> Any:
+    return array_function("costs", ["s", *structure.parameters], costs_of(structure))
 
 
 @cache

@@ -66,7 +66,7 @@ def damaged(model, path, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schema": "losskit.linear/2"}, {"target": "gone"}, {"also": 1}, {"intercept": "0"}, {"alpha": 1},
+        {"schema": "losskit.linear/1"}, {"target": "gone"}, {"also": 1}, {"shift": "0"}, {"alpha": 1},
         {"classes": ["no", "no"]}, {"classes": []}, {"classes": ["a", "b", "c"]}, {"loss": "os.system(1.0)"},
         {"loss": {"name": "Logistic"}}, {"loss": "Huber(delta=-1.0)"},
         {"loss": "Huber(delta='auto')"}, {"coef": np.zeros(5)}, {"preprocess": {}},

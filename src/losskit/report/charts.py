@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from losskit.rowwise import Rowwise
+
 if TYPE_CHECKING:
     from losskit.selection.outcome import Candidate, Selection
 
@@ -81,7 +83,7 @@ def losses(found: Selection) -> tuple[str, str, Markup]:
     grid, wording, target = _view(found)
     curves, names = [], []
     for candidate in shown:
-        cost = _cost(candidate, grid, target)
+        cost = _cost(candidate, grid, target, len(found.target.classes))
         finite = cost[np.isfinite(cost)]
         curves.append(cost / (finite.max() or 1.0))
         names.append(candidate.label)
@@ -118,17 +120,23 @@ def agreement(found: Selection) -> tuple[str, str, Markup]:
     left_out = int((~inside).sum())
     kind = "Each point is a row predicted by a model that has not seen it; on the line a prediction is exact."
     if found.question.kind == "quantile":
-        share = float((y <= prediction).mean())
+        share = float((y <= prediction)[np.isfinite(prediction)].mean())
         kind = f"About {found.question.level:.0%} of the points should lie below the line: {share:.0%} do."
     caption = kind + (f" {_count(left_out, 'point')} beyond the picture." if left_out else "")
     return "Predicted and actual", caption, _svg(body, x, h, "predicted", "actual", caption)
 
 
 def calibration(found: Selection) -> tuple[str, str, Markup]:
-    """The share of class 1 among rows of like probability, first round."""
+    """The share of class 1 among rows of like probability, first round; of many classes, of each in turn."""
     scores = found.winner.scores
     assert scores is not None
     p, y = np.asarray(found.metric.link.to_prediction(scores)), found.target.y
+    classes = len(found.target.classes)
+    several = classes > 2
+    if several:
+        p, y = p.ravel(), (y[:, None] == np.arange(classes)).astype(np.float64).ravel()
+    known = np.isfinite(p)
+    p, y = p[known], y[known]
     groups = np.array_split(np.argsort(p, kind="stable"), min(10, max(2, y.size // 20)))
     x, h = _axes(0.0, 1.0, 0.0, 1.0)
     marks = []
@@ -144,11 +152,12 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
     body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(
         x(0), h(0), x(1), h(1), Markup("").join(marks)
     )
+    what = "The probability of each class in each row" if several else "Rows"
     caption = (
-        f"Rows in {len(groups)} groups of like probability, predicted by models that have not seen them. "
+        f"{what} in {len(groups)} groups of like probability, predicted by models that have not seen them. "
         "On the line, the probability is what happened."
     )
-    label = f"probability of {found.target.classes[1]}"
+    label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
     return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
 
 
@@ -184,7 +193,8 @@ def intervals(found: Selection) -> dict[str, Markup]:
 def _view(found: Selection) -> tuple[Array, str, float | None]:
     """The grid of predictions, what it is, and the target it is drawn for; none where only the residual counts."""
     if found.target.classes:
-        return np.linspace(-4, 4, 161), f"of class {found.target.classes[1]}, by its raw score", 1.0
+        others = ", those of the others being 0" if len(found.target.classes) > 2 else ""
+        return np.linspace(-4, 4, 161), f"of class {found.target.classes[1]}, by its raw score{others}", 1.0
     scores = found.default.scores
     assert scores is not None
     if found.metric.name.startswith("Poisson"):
@@ -195,29 +205,33 @@ def _view(found: Selection) -> tuple[Array, str, float | None]:
     return np.linspace(-reach, reach, 161), "by how far the prediction is off", None
 
 
-def _cost(candidate: Candidate, grid: Array, target: float | None) -> Array:
+def _cost(candidate: Candidate, grid: Array, target: float | None, classes: int) -> Array:
     loss = candidate.loss
     assert loss is not None
     y = np.full_like(grid, 0.0 if target is None else target)
+    if isinstance(loss, Rowwise):
+        scores = np.zeros((len(grid), classes))
+        scores[:, 1] = grid
+        return np.asarray(loss(y, scores, reduction="none"))
     score = loss.link.to_score(grid) if loss.link.name == "log" else grid
     return np.asarray(loss(y, np.asarray(score), reduction="none"))
 
 
 def _label_of(found: Selection, target: float) -> str:
-    return f"raw score (above 0: {found.target.classes[1]})" if found.target.classes else "predicted mean"
+    classes = found.target.classes
+    if len(classes) > 2:
+        return f"raw score of {classes[1]}"
+    return f"raw score (above 0: {classes[1]})" if classes else "predicted mean"
 
 
 def _shares(y: Array, classes: Sequence[str]) -> Markup:
-    share = float(y.mean())
-    rows = ((classes[1], share, int(y.sum())), (classes[0], 1 - share, int(y.size - y.sum())))
-    return Markup('<div class="shares">{}</div>').format(
-        Markup("").join(
-            Markup('<div><span>{}</span><b style="width:{}%"></b><em>{} rows, {}</em></div>').format(
-                name, _n(70 * part), count, f"{part:.1%}"
-            )
-            for name, part, count in rows
-        )
-    )
+    counts = np.bincount(y.astype(np.intp), minlength=len(classes))
+    order = np.argsort(-counts, kind="stable")[:12]
+    bar = Markup('<div><span>{}</span><b style="width:{}%"></b><em>{} rows, {}</em></div>')
+    rows = [bar.format(classes[i], _n(70 * counts[i] / y.size), counts[i], f"{counts[i] / y.size:.1%}") for i in order]
+    if len(classes) > len(order):
+        rows.append(Markup("<div><em>and {} rarer classes</em></div>").format(len(classes) - len(order)))
+    return Markup('<div class="shares">{}</div>').format(Markup("").join(rows))
 
 
 def _axes(x_low: float, x_high: float, y_low: float, y_high: float) -> tuple[Axis, Axis]:

@@ -53,11 +53,15 @@ def _leaderboard(found: Selection) -> list[dict[str, Any]]:
 
 def _importance(found: Selection) -> list[dict[str, Any]]:
     listed = found.model.importance()[:10]
+    several = found.model.coef.ndim > 1
     largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
     return [
-        {"name": name, "value": f"{value:+.3g}", "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0}
+        {
+            "name": name, "value": f"{value:.3g}" if several else f"{value:+.3g}",
+            "width": f"{100 * abs(value) / largest:.1f}", "up": value >= 0,
+        }
         for name, value in listed
-    ]
+    ]  # fmt: skip
 
 
 def _facts(found: Selection) -> list[tuple[str, str]]:
@@ -73,7 +77,8 @@ def _facts(found: Selection) -> list[tuple[str, str]]:
         ),
         ("problem", found.target.problem + inferred),
         ("metric", f"{found.metric.name}: {found.metric.words}"),
-        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}; penalty chosen by 3 inner folds"),
+        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}{_heeded(found)}; penalty chosen by 3 "
+         "inner folds"),
         (
             "penalty",
             "L2 on standardised features, alpha = c h; c from 0, 0.001, 0.01, 0.1, 1; h the loss's mean curvature",
@@ -88,13 +93,20 @@ def _facts(found: Selection) -> list[tuple[str, str]]:
     ]
 
 
+def _heeded(found: Selection) -> str:
+    """What the folds heed."""
+    kinds = {"groups": ", groups kept whole", "time": ", training rows earlier than test rows"}
+    apart = f"; {found.tested:,} rows set apart for the final test" if found.tested else ""
+    return kinds.get(found.plan, "") + apart
+
+
 def _snippet(found: Selection) -> str:
     return (
         "from losskit.model import load_model\n\n"
         'model = load_model("model.losskit")\n'
         "model.predict(table)          # a dataframe, or a dict of columns\n"
         + (
-            "model.predict_proba(table)    # probabilities of the two classes\n"
+            "model.predict_proba(table)    # probabilities of the classes\n"
             if found.model.has_probabilities
             else ""
         )

@@ -7,23 +7,26 @@ matrices, is made once.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from losskit.base import Pointwise
 from losskit.constants import robust_scale
 from losskit.errors import DataError, LosskitError, ParameterError
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
-from losskit.selection.folds import deal, round_rng
+from losskit.rowwise import Rowwise
+from losskit.selection.folds import Plan, round_rng
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
+from losskit.selection.resume import Shelf
 from losskit.selection.training import (
     STEPS,
     Line,
+    Loss,
     Rows,
     central,
     fit_path,
@@ -47,15 +50,21 @@ class Task:
     table: Table
     y: Array
     w: Array | None
-    two_classes: bool
+    classes: int
     metric: Metric
     level: float
     contenders: tuple[Contender, ...]
+    plan: Plan
+
+    @property
+    def width(self) -> tuple[int, ...]:
+        """How many scores a row has, if it has more than one."""
+        return (self.classes,) if self.classes > 2 else ()
 
     def rows(self, preprocessor: Preprocessor, at: Array) -> Rows:
         """The rows `at` as a fitted preprocessor makes them."""
         X = preprocessor.transform(self.table.take(at))
-        return Rows(X, self.y[at], None if self.w is None else self.w[at])
+        return Rows(X, self.y[at], None if self.w is None else self.w[at], self.classes)
 
     def learn(self, at: Array) -> Preprocessor:
         """A preprocessor that has seen the rows `at` only."""
@@ -68,8 +77,7 @@ class Task:
 
     def folds(self, at: Array, count: int, rng: np.random.Generator) -> list[tuple[Array, Array]]:
         """Training and test rows of `count` folds of the rows `at`."""
-        fold = deal(self.y[at] if self.two_classes else None, len(at), count, rng)
-        return [(at[fold != k], at[fold == k]) for k in range(count)]
+        return self.plan.split(at, count, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,7 @@ class Fitted:
     """A contender trained on some rows."""
 
     contender: Contender
-    loss: Pointwise
+    loss: Loss
     alpha: float
     step: float
     line: Line
@@ -96,7 +104,8 @@ class Results:
     ----------
     costs : (contenders + 1, folds): the metric of each test fold; whole rounds only
     outside : (contenders + 1,): test rows whose prediction cost infinity
-    first : (contenders + 1, rows): the metric's scores of the first round, each row predicted from the others
+    first : (contenders + 1, rows), and classes if they are more than two: the metric's scores of the first round, each
+        row predicted from the others
     failed : contender -> why it could not be trained
     test_share : n_test / n_train
     """
@@ -125,33 +134,47 @@ class Trainer:
 
     def train(self, contender: Contender) -> Fitted:
         """Choose the penalty by the inner folds, then fit all rows."""
-        task, rows = self.task, self.rows
-        loss = self._resolved(contender.loss)
-        constant = central(loss, rows.code(loss), rows.w)
+        task, rows = self.task, self._weighed(self.rows, contender)
+        loss = self._resolved(contender)
+        constant = central(loss, rows.code(loss), rows.w, rows.classes)
         unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
         alphas = [c * unit for c in STEPS]
         outer, inner = self._lines.get(contender.start or "", (None, [None] * INNER))
         paths = [
-            fit_path(loss, train, alphas, constant, start) for (train, _), start in zip(self.inner, inner, strict=True)
+            fit_path(loss, self._weighed(train, contender), alphas, constant, start)
+            for (train, _), start in zip(self.inner, inner, strict=True)
         ]
         best = self._best(contender, loss, paths)
         line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best], self.keep)[0]
         name = type(contender.loss).__name__
-        self._lines[name] = (line, [path[best] for path in paths])
-        if self._residuals is None:
+        self._lines.setdefault(name, (line, [path[best] for path in paths]))
+        if self._residuals is None and not task.classes:
             self._residuals = rows.y - score(line, rows.X)
         shift = residual_quantile(rows, line, task.level) if contender.turn == "quantile" else 0.0
         return Fitted(contender, loss, alphas[best], STEPS[best], line, shift)
 
-    def _resolved(self, loss: Pointwise) -> Pointwise:
-        """The loss with its open parameters set from the default's residuals."""
-        if self._residuals is None or not loss._open():
-            return loss
-        if robust_scale(self._residuals, self.rows.w) <= _NO_SPREAD * float(np.std(self.rows.y)):
-            raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
-        return loss.resolve(self._residuals, self.rows.w)
+    def _weighed(self, rows: Rows, contender: Contender) -> Rows:
+        """The rows with the costs of an error in their weights, where the contender wants that."""
+        if contender.turn != "weighted":
+            return rows
+        assert self.task.metric.costs is not None
+        (right, false_alarm), (miss, hit) = self.task.metric.costs
+        weights = np.where(rows.y > 0.5, miss - hit, false_alarm - right)
+        return replace(rows, w=weights if rows.w is None else rows.w * weights)
 
-    def _best(self, contender: Contender, loss: Pointwise, paths: list[list[Line]]) -> int:
+    def _resolved(self, contender: Contender) -> Loss:
+        """The loss with its open parameters set from the default's residuals, or the training rows of each class."""
+        loss, rows = contender.loss, self.rows
+        if contender.counted:
+            counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
+            return replace(loss, counts=tuple(float(max(c, 1)) for c in counts))  # type: ignore[call-arg]
+        if self._residuals is None or isinstance(loss, Rowwise) or not loss._open():
+            return loss
+        if robust_scale(self._residuals, rows.w) <= _NO_SPREAD * float(np.std(rows.y)):
+            raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
+        return loss.resolve(self._residuals, rows.w)
+
+    def _best(self, contender: Contender, loss: Loss, paths: list[list[Line]]) -> int:
         """The penalty of the lowest metric over the inner folds; the stronger where two are equal."""
         task, totals, weight = self.task, np.zeros(len(STEPS)), 0.0
         for (train, test), path in zip(self.inner, paths, strict=True):
@@ -165,15 +188,22 @@ class Trainer:
 
 
 def cross_validate(
-    task: Task, folds: int, rounds: int, seed: int, deadline: float | None, progress: Progress | None
+    task: Task,
+    folds: int,
+    rounds: int,
+    seed: int,
+    deadline: float | None,
+    progress: Progress | None,
+    state: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Compare the contenders over `rounds` rounds of `folds` folds; fewer rounds where the deadline comes first.
 
-    The first round is always finished.
+    The first round is always finished. Folds found in the folder `state` are not done again.
     """
+    shelf = Shelf(state, task, (seed, folds, rounds))
     n, lines = task.table.n_rows, len(task.contenders) + 1
     results = Results(
-        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n), np.nan), test_share=1 / (folds - 1)
+        np.empty((lines, 0)), np.zeros(lines, dtype=np.int64), np.full((lines, n, *task.width), np.nan)
     )
     total = folds * rounds
     with one_thread_each():
@@ -181,16 +211,21 @@ def cross_validate(
             costs, outside = np.full((lines, folds), np.inf), np.zeros(lines, dtype=np.int64)
             splits = task.folds(np.arange(n), folds, round_rng(seed, number))
             for k, (train, test) in enumerate(splits):
-                if number and deadline is not None and time.monotonic() > deadline:
-                    return results
-                trainer = Trainer(task, train, round_rng(seed, number, k))
-                scores = _test(trainer, test, results.failed)
-                costs[:, k], bad = _judge(task, test, scores)
+                done = shelf.find(number, k, results.failed)
+                if done is None:
+                    if number and deadline is not None and time.monotonic() > deadline:
+                        return results
+                    trainer = Trainer(task, train, round_rng(seed, number, k))
+                    scores = _test(trainer, test, results.failed)
+                    done = (*_judge(task, test, scores), scores)
+                    shelf.keep(number, k, results.failed, *done)
+                costs[:, k], bad, scores = done
                 outside += bad
                 if number == 0:
                     results.first[:, test] = scores
                 if progress is not None:
                     progress(number * folds + k + 1, total, f"round {number + 1} of {rounds}")
+            results.test_share = float(np.mean([len(test) / len(train) for train, test in splits]))
             results.costs = np.hstack([results.costs, costs])
             results.outside += outside
             results.rounds = number + 1
@@ -200,7 +235,7 @@ def cross_validate(
 def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
     """The metric's scores of the test rows, one line a contender, the baseline last; nan where one failed."""
     task = trainer.task
-    scores = np.full((len(task.contenders) + 1, len(test)), np.nan)
+    scores = np.full((len(task.contenders) + 1, len(test), *task.width), np.nan)
     X = trainer.preprocessor.transform(task.table.take(test))
     for i, contender in enumerate(task.contenders):
         if i in failed:
@@ -211,7 +246,7 @@ def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
             if i == 0:
                 raise
             failed[i] = str(error)
-    scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w)
+    scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w, task.classes)
     return scores
 
 

@@ -21,7 +21,8 @@ _MEANING = {
     "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
     "quantile": "A prediction is a quantile: about {level:.0%} of rows like it lie below.",
     "probability": "A prediction is a probability: of all rows given 30 %, about 30 % should turn out so.",
-    "label": "A prediction is a label, the likelier class; it says nothing of how sure it is.",
+    "label": "A prediction is a label, the likeliest class; it says nothing of how sure it is.",
+    "costs": "A prediction is the label of least expected cost, which need not be the likeliest class.",
 }
 Reason = tuple[bool, str]  # for or against, and the words
 
@@ -65,7 +66,7 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
             )
     elif asked == "label":
         if traits.calibrated:
-            yield True, "With enough data its sign is the likelier class."
+            yield True, "With enough data it finds the likeliest class."
         if candidate.link == "sign":
             yield False, "It gives labels only; probabilities cannot be had from it later."
     elif "residual quantile" in candidate.name:
@@ -148,6 +149,7 @@ def verdict(
     rival = winner if winner is not default else min(challengers, key=lambda c: c.mean, default=None)
     least = _smallest(rival, default, len(challengers))
     asked = f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
+    asked += " under these costs" if question.costs else ""
     named = f"{winner.name} ({winner.link} link)"
     if winner is default:
         sentence = f"For {asked} of {findings.target}, train with {named}, the default for this question."
@@ -156,7 +158,7 @@ def verdict(
     changes = tuple(_changes(winner, rival, question, findings))
     return Verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
-        _MEANING[question.kind].format(level=question.level or 0), changes, least,
+        _MEANING["costs" if question.costs else question.kind].format(level=question.level or 0), changes, least,
     )  # fmt: skip
 
 
@@ -199,6 +201,12 @@ def _why(
     if math.isfinite(least):
         yield f"Less than {percent(max(least, 0.005))} could not have been told from chance with these rows."
     yield from _over_constant(winner, baseline, metric)
+    if math.isfinite(winner.tested):
+        against = "" if winner is default else f", of {default.name} {number(default.tested)}"
+        yield (
+            f"On rows set apart for a last look its {metric.name} is {number(winner.tested)}{against}, of the best "
+            f"constant {number(baseline.tested)}."
+        )
 
 
 def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:
@@ -218,9 +226,10 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         "median": "If totals matter, ask for the mean (--question mean).",
         "quantile": "If one number a row is enough, ask for the median or the mean.",
         "probability": "If only labels count, ask for them (--question label); for totals, probabilities are right.",
-        "label": "If errors cost differently or probabilities are wanted, ask for them (--question probability).",
+        "label": "If errors cost differently, say so (--costs); if probabilities are wanted, --question probability.",
+        "costs": "Other costs move the threshold, and may change the loss.",
     }
-    yield others[question.kind]
+    yield others["costs" if question.costs else question.kind]
     if findings.has("outliers"):
         yield "If the far-off target values are errors, mend or remove them and run again."
     if findings.has("leak"):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from losskit.errors import DataError
 from losskit.modelfile import atomic_write, to_json
+from losskit.selection.resume import clear, is_unfinished
+from losskit.tables import read_table
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
@@ -22,12 +24,13 @@ def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
     Raises
     ------
     DataError
-        If it is a file, its parent is missing or not writable, or it exists and `force` is False.
+        If it is a file, its parent is missing or not writable, or it exists with more in it than the finished folds of
+        a run that was stopped, and `force` is False.
     """
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise DataError(f"{path} is a file; --out names a folder")
-    if path.exists() and not force:
+    if path.exists() and not force and not is_unfinished(path):
         raise DataError(f"{path} exists; choose another folder, or write into it with --force")
     nearest = path.absolute()
     while not nearest.exists():
@@ -54,4 +57,16 @@ def save_selection(selection: Selection, folder: str | os.PathLike[str], force: 
     selection.model.save(path / NAMES["model"], force=force)
     atomic_write(path / NAMES["result"], result, force=force)
     atomic_write(path / NAMES["report"], page, force=force)
+    clear(path)
     return {kind: str(path / name) for kind, name in NAMES.items()}
+
+
+def read_costs(path: str) -> dict[str, dict[str, float]]:
+    """A matrix of costs from a file whose first column names the actual and whose others the predicted classes."""
+    table = read_table(path)
+    first, *others = table.names
+    actual = [str(name) for name in table.column(first).values]
+    numbers = [table.column(name) for name in others]
+    if any(column.kind != "numeric" or column.nulls().any() for column in numbers):
+        raise DataError(f"{path}: costs are numbers, with the name of the actual class in the first column of each row")
+    return {label: {c.name: float(c.values[i]) for c in numbers} for i, label in enumerate(actual)}

@@ -1,21 +1,25 @@
 """What a prediction is judged by: one exact loss a question, unclipped, on the scale where it is exact.
 
 A metric takes scores on the scale of its `link`: the prediction itself, its logarithm (Poisson half-deviance) or its
-log-odds (log loss), so that nothing overflows or is rounded to 0 or 1 on the way. A prediction the metric is not
-defined for (a mean of 0 or below) has no such score and costs infinity.
+log-odds (log loss), so that nothing overflows or is rounded to 0 or 1 on the way; of more than two classes, a score for
+each, of which the highest is the label. A prediction the metric is not defined for (a mean of 0 or below) has no such
+score and costs infinity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.links import IDENTITY, LOG, LOGIT, SIGN, Link
+from losskit.links import IDENTITY, LOG, LOGIT, SIGN, SOFTMAX, Link
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
+from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import AbsoluteError, Quantile, SquaredError
+from losskit.rowwise import Rowwise
 
 Array = np.ndarray
 
@@ -28,30 +32,47 @@ class Metric:
     ----------
     name, words : its name, and what it is in one sentence
     link : from the scale of the metric's scores to predictions
-    loss : what a row costs; None for the error rate
+    loss : what a row costs; None where a label is judged
+    costs : of each label (column) for rows of each class, in place of 0 and 1
     power : the power of the target's unit it is in (2 for squared error), or None where it has none
     """
 
     name: str
     words: str
     link: Link
-    loss: Pointwise | None
+    loss: Pointwise | Rowwise | None
     power: int | None = None
+    costs: tuple[tuple[float, ...], ...] | None = None
 
     def rows(self, y: Array, score: Array) -> Array:
         """What each row costs; inf where the prediction is outside the metric's domain or certain and wrong."""
         if self.loss is None:
-            return ((score >= 0) != (y > 0.5)).astype(np.float64)
+            chosen, actual = labels(score), y.astype(np.intp)
+            cost = (chosen != actual).astype(np.float64) if self.costs is None else np.array(self.costs)[actual, chosen]
+            return np.where(np.isnan(score if score.ndim == 1 else score.sum(axis=1)), np.inf, cost)
         known = ~np.isnan(score) if self.link is LOGIT else np.isfinite(score)
+        if score.ndim > 1:
+            known = known.all(axis=1)
         cost = np.full(y.shape, np.inf)
         cost[known] = self.loss(y[known], score[known], reduction="none")
         return cost
 
-    def constant(self, y: Array, w: Array | None) -> float:
-        """The score of the best constant prediction."""
-        if self.loss is None:
-            return 1.0 if np.average(y, weights=w) >= 0.5 else -1.0
-        return self.loss.constant(y, w)
+    def constant(self, y: Array, w: Array | None, classes: int = 0) -> Any:
+        """The score of the best constant prediction; of `classes` > 2, one a class."""
+        if self.loss is not None and classes <= 2:
+            assert isinstance(self.loss, Pointwise)
+            return self.loss.constant(y, w)
+        shares = np.bincount(y.astype(np.intp), w, max(classes, 2))
+        if self.loss is not None:
+            with np.errstate(divide="ignore"):
+                return np.log(shares / shares.sum())
+        least = shares @ (1.0 - np.eye(len(shares)) if self.costs is None else np.array(self.costs))
+        return -least if classes > 2 else 1.0 if least[1] <= least[0] else -1.0
+
+
+def labels(score: Array) -> Array:
+    """The code of the label that scores stand for: of two classes by the sign, of more the highest."""
+    return np.asarray(score.argmax(axis=1) if score.ndim > 1 else score >= 0, dtype=np.intp)
 
 
 def squared_error() -> Metric:
@@ -109,3 +130,14 @@ def log_loss() -> Metric:
 def error_rate() -> Metric:
     """Judges labels."""
     return Metric("error rate", "the share of rows given the wrong label", SIGN, None)
+
+
+def log_loss_of_classes() -> Metric:
+    """Judges probabilities of more than two classes."""
+    words = "minus the mean logarithm of the probability given to what happened, not clipped"
+    return Metric("log loss", words, SOFTMAX, SoftmaxCrossEntropy())
+
+
+def mean_cost(costs: tuple[tuple[float, ...], ...]) -> Metric:
+    """Judges labels under costs."""
+    return Metric("mean cost", "what the labels given cost a row, by the costs stated", SIGN, None, costs=costs)

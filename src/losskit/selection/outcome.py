@@ -11,6 +11,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.model import LinearModel
+from losskit.rowwise import Rowwise
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
@@ -28,7 +29,7 @@ class Candidate:
     ----------
     name, link : the loss as typed (and what is added to it), and its link
     role : "default", "challenger" or "baseline", the best constant
-    loss : Pointwise, parameters set on all rows; None for the baseline and for what failed
+    loss : Pointwise or Rowwise, parameters set on all rows; None for the baseline and for what failed
     alpha : the L2 penalty chosen on all rows
     mean, standard_error : of the metric over the test folds, the error corrected for overlapping folds
     difference, difference_error : of the metric from the default's, negative where it is better
@@ -36,6 +37,7 @@ class Candidate:
     gain : the share of the default's metric that it saves
     folds, lower : how many test folds were counted, and in how many of them it was below the default
     outside : test predictions for which the metric is infinite
+    tested : the metric on the rows set apart, trained on all others; nan if none are
     failed : why it could not be trained, or ""
     pros, cons : reasons in words
     """
@@ -43,7 +45,7 @@ class Candidate:
     name: str
     link: str
     role: Literal["default", "challenger", "baseline"]
-    loss: Pointwise | None = None
+    loss: Pointwise | Rowwise | None = None
     alpha: float = math.nan
     mean: float = math.inf
     standard_error: float = math.nan
@@ -56,6 +58,7 @@ class Candidate:
     failed: str = ""
     pros: list[str] = field(default_factory=list)
     cons: list[str] = field(default_factory=list)
+    tested: float = math.nan
     scores: Array | None = None  # the metric's scores in the first round, each row predicted from the others
 
     @property
@@ -67,6 +70,8 @@ class Candidate:
     def label(self) -> str:
         """The name with parameters as set on all rows, in few digits."""
         if self.loss is None:
+            return self.name
+        if isinstance(self.loss, Rowwise):
             return self.name
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
         shift = " + residual quantile" if "residual quantile" in self.name else ""
@@ -115,6 +120,8 @@ class Selection:
     also : Selection or None
         The same with the median asked, where outliers were found and no question was given.
     seed, rounds, rounds_asked, folds, seconds : how it was run
+    tested : how many rows were set apart for the final test
+    plan : "groups" or "time" if the folds heed them
     """
 
     question: Question
@@ -133,6 +140,8 @@ class Selection:
     versions: dict[str, str]
     source: str = ""
     also: Selection | None = None
+    tested: int = 0
+    plan: str = ""
 
     @property
     def default(self) -> Candidate:
@@ -150,7 +159,7 @@ class Selection:
         return next(c for c in self.candidates if c.name == self.verdict.loss and c.role != "baseline")
 
     @property
-    def loss(self) -> Pointwise:
+    def loss(self) -> Pointwise | Rowwise:
         """The loss of the verdict, its parameters set on all rows."""
         return self.model.loss
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from losskit.base import Pointwise
@@ -12,6 +12,7 @@ from losskit.errors import ParameterError
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.counts import Gamma, Poisson, Tweedie
 from losskit.losses.margin import Hinge, SquaredHinge
+from losskit.losses.multiclass import LDAM, FocalSoftmax, SoftmaxCrossEntropy
 from losskit.losses.regression import (
     AbsoluteError,
     Huber,
@@ -21,28 +22,34 @@ from losskit.losses.regression import (
     SquaredError,
 )
 from losskit.losses.robust import Tukey
+from losskit.rowwise import Rowwise
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
     log_loss,
+    log_loss_of_classes,
+    mean_cost,
     pinball,
     poisson_deviance,
     squared_error,
 )
 
-Problem = Literal["real", "count", "amount", "binary"]
-PROBLEMS: tuple[Problem, ...] = ("real", "count", "amount", "binary")
+Problem = Literal["real", "count", "amount", "binary", "multiclass"]
+PROBLEMS: tuple[Problem, ...] = ("real", "count", "amount", "binary", "multiclass")
+Costs = tuple[tuple[float, ...], ...]  # of each label (column) given to a row of each class (row)
 _NUMBERS: tuple[Problem, ...] = ("real", "count", "amount")
 _SKEWED: tuple[Problem, ...] = ("count", "amount")
+CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a prediction: "mean", "median", "quantile" at a level, "probability" or "label"."""
+    """What is asked of a prediction: "mean", "median", "quantile" at a level, "probability" or "label" under costs."""
 
     kind: str
     level: float | None = None
+    costs: Costs | None = None
 
     def __str__(self) -> str:
         return self.kind if self.level is None else f"{self.kind}:{self.level:g}"
@@ -54,18 +61,21 @@ class Contender:
 
     Attributes
     ----------
-    loss : Pointwise
+    loss : Pointwise or Rowwise
         A parameter may be "auto": it is set from the residuals of the default.
-    turn : {"link", "quantile", "posterior"}
-        Through the loss's link; shifted by the quantile of the training residuals; or through the loss's own optimum.
+    turn : {"link", "quantile", "posterior", "weighted"}
+        Through the loss's link; shifted by the quantile of the training residuals; through the loss's own optimum; or
+        trained on rows that weigh what an error on them costs, where a score tells no probability.
     start : the class of an earlier contender whose fit a loss that is not convex starts from
     positive : whether y must be positive
+    counted : whether the parameter `counts` is the number of training rows of each class
     """
 
-    loss: Pointwise
-    turn: Literal["link", "quantile", "posterior"] = "link"
+    loss: Pointwise | Rowwise
+    turn: Literal["link", "quantile", "posterior", "weighted"] = "link"
     start: str | None = None
     positive: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,12 +85,13 @@ class Row:
     question: str
     problems: tuple[Problem, ...]
     metric: Callable[[float], Metric]
-    default: Callable[[float], Pointwise]
+    default: Callable[[float], Pointwise | Rowwise]
     challengers: tuple[Contender, ...]
 
 
 _HUBER, _PSEUDO, _LOGCOSH = Contender(Huber("auto")), Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
 _TUKEY = Contender(Tukey("auto"), start="Huber")
+_SMOOTHED = Contender(SoftmaxCrossEntropy(label_smoothing=0.05))
 
 CONTRACT = (
     Row("mean", ("real",), lambda q: squared_error(), lambda q: SquaredError(), (_HUBER, _PSEUDO, _LOGCOSH, _TUKEY)),
@@ -93,6 +104,10 @@ CONTRACT = (
         (Contender(BinaryFocal(), turn="posterior", start="Logistic"),)),
     Row("label", ("binary",), lambda q: error_rate(), lambda q: Logistic(),
         (Contender(Hinge()), Contender(SquaredHinge()), Contender(BinaryFocal(), start="Logistic"))),
+    Row("probability", ("multiclass",), lambda q: log_loss_of_classes(), lambda q: SoftmaxCrossEntropy(),
+        (Contender(FocalSoftmax(), turn="posterior", start="SoftmaxCrossEntropy"), _SMOOTHED)),
+    Row("label", ("multiclass",), lambda q: error_rate(), lambda q: SoftmaxCrossEntropy(),
+        (Contender(FocalSoftmax(), start="SoftmaxCrossEntropy"), _SMOOTHED, Contender(LDAM(scale=1.0), counted=True))),
 )  # fmt: skip
 
 _KNOWN = "mean, median, quantile:LEVEL (such as quantile:0.9), probability or label"
@@ -122,12 +137,12 @@ def parse_question(text: Any) -> Question:
 
 
 def infer_question(problem: Problem) -> Question:
-    """The question where none was asked: the mean of numbers, the probability of two classes."""
-    return Question("probability" if problem == "binary" else "mean")
+    """The question where none was asked: the mean of numbers, the probability of classes."""
+    return Question("probability" if problem in CLASSES else "mean")
 
 
 def contract(question: Question, problem: Problem) -> Row:
-    """The row of the table for a question and a kind of target.
+    """The row of the table for a question and a kind of target; with costs, judged and decided by them.
 
     Raises
     ------
@@ -136,7 +151,56 @@ def contract(question: Question, problem: Problem) -> Row:
     """
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
-            return row
-    wanted = "probability or label" if problem == "binary" else "mean, median or quantile:LEVEL"
-    kind = "two classes" if problem == "binary" else "numbers"
+            return row if question.costs is None else _under_costs(row, question.costs)
+    wanted = "probability or label" if problem in CLASSES else "mean, median or quantile:LEVEL"
+    kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
+
+
+def _under_costs(row: Row, costs: Costs) -> Row:
+    """Losses that tell probabilities decide by them; the others need two classes, and weigh rows by their costs."""
+    able = [c for c in row.challengers if c.loss.link.gives == "probability" and not c.counted]
+    told = [replace(c, turn="posterior") for c in able]
+    weighed = [replace(c, turn="weighted") for c in row.challengers if c.loss.link.gives == "label"]
+    return replace(row, metric=lambda q: mean_cost(costs), challengers=(*told, *weighed))
+
+
+def parse_costs(given: Any, classes: tuple[str, ...]) -> Costs:
+    """The costs of each label for rows of each class, in the order of `classes`.
+
+    Parameters
+    ----------
+    given : "fp=1,fn=5", a dict of these, a matrix (actual, predicted), or a dict {actual: {predicted: cost}}
+        fp is the cost of a false alarm for the second class, fn that of missing it.
+    classes : the labels, sorted
+
+    Raises
+    ------
+    ParameterError
+        If a right label costs as much as a wrong one, or more, or there are no two classes for fp and fn.
+    """
+    if isinstance(given, str):
+        given = dict(part.partition("=")[::2] for part in given.replace(" ", "").split(","))
+    try:
+        if isinstance(given, dict) and given.keys() == set(classes):
+            given = [[given[actual].get(predicted) for predicted in classes] for actual in classes]
+        if isinstance(given, dict):
+            if given.keys() != {"fp", "fn"} or len(classes) != 2:
+                raise ValueError
+            given = ((0.0, given["fp"]), (given["fn"], 0.0))
+        costs = tuple(tuple(float(c) for c in row) for row in given)
+    except (TypeError, ValueError):
+        wanted = "fp=COST,fn=COST (false alarms and misses of the second class)" if len(classes) == 2 else ""
+        raise ParameterError(
+            f"costs={given!r} are none; give {wanted or 'a matrix'}{', or a matrix' if wanted else ''} with a row for "
+            f"each actual and a column for each predicted class, in the order {', '.join(classes)}"
+        ) from None
+    if [len(row) for row in costs] != [len(classes)] * len(classes):
+        raise ParameterError(f"costs need {len(classes)} rows and columns, one a class ({', '.join(classes)})")
+    for i, row in enumerate(costs):
+        if not all(0 <= c < float("inf") for c in row) or any(row[i] >= c for j, c in enumerate(row) if j != i):
+            raise ParameterError(
+                f"costs of class {classes[i]!r} are {list(row)}; they are finite, from 0 up, and the right label costs "
+                "less than any wrong one"
+            )
+    return costs

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
-import time
+import time as clock
 import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from losskit._version import __version__
-from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError
+from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError, ShapeError
 from losskit.model import LinearModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
 from losskit.selection.compare import INNER, Fitted, Progress, Results, Task, Trainer, cross_validate
 from losskit.selection.explain import explain, verdict
 from losskit.selection.findings import Findings, profile_table
-from losskit.selection.folds import round_rng
+from losskit.selection.folds import Plan, round_rng
 from losskit.selection.outcome import Candidate, Selection
-from losskit.selection.questions import Contender, Question, Row, contract, infer_question, parse_question
+from losskit.selection.questions import (
+    Contender,
+    Question,
+    Row,
+    contract,
+    infer_question,
+    parse_costs,
+    parse_question,
+)
 from losskit.selection.statistic import corrected_t, holm
 from losskit.selection.target import Target, read_target, split_target
-from losskit.tables import Table
+from losskit.tables import Column, Table, as_table
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
 LEVEL, WORTH = 0.05, 0.005  # a challenger wins below this p-value and above this share of the default's metric
+_NOTHING = 1e-4  # of the best constant's metric: what is saved below that is the rounding of a perfect fit
 _LEAST = 10
+_FEW_LABELS = 30
 
 
 def select(
@@ -38,11 +50,16 @@ def select(
     problem: str | None = None,
     sample_weight: Any = None,
     *,
+    costs: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    holdout: float = 0.0,
     seed: int = 0,
     folds: int = FOLDS,
     rounds: int = ROUNDS,
     time_limit: float | None = None,
     progress: Progress | None = None,
+    state: str | os.PathLike[str] | None = None,
 ) -> Selection:
     """Say which loss fits a table and a column to predict, show it by cross-validation, and train the model.
 
@@ -51,11 +68,21 @@ def select(
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
     question : {"mean", "median", "quantile:LEVEL", "probability", "label"}, optional
-        What of y is wanted. By default the mean of numbers and the probability of two classes.
-    problem : {"real", "count", "amount", "binary"}, optional
+        What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
+    problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         What y is; found if None.
     sample_weight : array_like, optional
         A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    costs : str, dict or matrix, optional
+        What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
+        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold.
+    groups : array_like or name of a column, optional
+        Rows of one group are never in training and test rows at once. A column named is no feature.
+    time : array_like or name of a column, optional
+        Training rows are earlier than test rows, in 2 `folds` steps of one round. A column named is no feature.
+    holdout : float
+        A share of the rows, the latest or whole groups if these are given, that is looked at once, after the verdict;
+        the model is trained without them.
     seed : int
         Decides the folds. The same seed gives the same result unless the time limit is hit.
     folds, rounds : int
@@ -64,6 +91,8 @@ def select(
         Seconds after which no further round counts; the first is always finished.
     progress : callable, optional
         Called as progress(done, total, text).
+    state : path of a folder, optional
+        Finished folds are kept there: the same call goes on where it was stopped.
 
     Returns
     -------
@@ -81,92 +110,170 @@ def select(
     >>> found.loss
     SquaredError()
     """
-    began = time.monotonic()
-    _check_options(seed, folds, rounds, time_limit)
+    began = clock.monotonic()
+    _check_options(seed, folds, rounds, time_limit, holdout)
     table, column = split_target(X, y)
+    asked = _asked(question, costs)
+    problem = _of_classes(column, problem, asked)
     target = read_target(column, problem)
+    if costs is not None:
+        asked = Question("label", costs=parse_costs(costs, target.classes))
+    table, group_of = _taken(table, groups, "groups")
+    table, time_of = _taken(table, time, "time")
     w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
+    plan = Plan(None, group_of, time_of)
     if w is not None and not w.all():
         kept = w > 0
-        table, w = table.take(kept), w[kept]
+        table, plan, w = table.take(kept), plan.take(kept), w[kept]
         target = read_target(type(column)(column.name, column.kind, column.values[kept], column.integers), problem)
-    asked = None if question is None else parse_question(question)
+    plan = replace(plan, classes=target.y if target.classes else None)
+    tested: Part | None = None
+    if holdout:
+        kept, late = plan.last(holdout, table.n_rows, round_rng(seed, 1 << 21))
+        tested = Part(table.take(late), target.y[late], None if w is None else w[late])
+        table, plan, w = table.take(kept), plan.take(kept), None if w is None else w[kept]
+        target = replace(target, y=target.y[kept])
     findings = profile_table(table, target)
-    if (
-        asked is not None
-        and asked.kind == "mean"
-        and target.inferred
-        and target.problem == "binary"
-        and column.kind == "numeric"
-    ):
-        target = read_target(column, "real")
+    numbers = target.inferred and target.problem == "binary" and column.kind == "numeric"
+    if asked is not None and asked.kind == "mean" and numbers:
+        target = replace(target, problem="real", classes=())
+        plan = replace(plan, classes=None)
     deadline = None if time_limit is None else began + time_limit
     both = asked is None and findings.has("outliers")
-    shared = (table, target, w, findings, seed, folds, rounds)
     chosen = asked or infer_question(target.problem)
-    found = _answer(
-        *shared, chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both)
-    )
+    if plan.times is not None:
+        folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
+    run = _Run(table, target, w, findings, plan, seed, _folds(target, folds, plan), rounds, state, tested)
+    found = run.answer(chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
     if both:
-        found.also = _answer(*shared, Question("median"), deadline, _part(progress, 1, 2))
-    found.seconds = time.monotonic() - began
+        found.also = run.answer(Question("median"), deadline, _part(progress, 1, 2))
+    found.seconds = clock.monotonic() - began
     return found
 
 
-def _answer(
-    table: Table,
-    target: Target,
-    w: Array | None,
-    findings: Findings,
-    seed: int,
-    folds: int,
-    rounds: int,
-    question: Question,
-    deadline: float | None,
-    progress: Progress | None,
-) -> Selection:
-    """One question, from the contract to the verdict."""
-    began = time.monotonic()
-    row, level = contract(question, target.problem), question.level or 0.5
-    task = _task(table, target, w, row, level)
-    folds = _folds(target, folds)
-    results = cross_validate(task, folds, rounds, seed, deadline, progress)
-    fitted = _refit(task, results, seed)
-    candidates = _candidates(task, results, fitted)
-    winner = pick(candidates)
-    explain(candidates, question, findings, task.metric)
-    made = LinearModel(
-        fitted[0], fitted[1][winner].loss, *fitted[1][winner].line, fitted[1][winner].alpha, fitted[1][winner].shift,
-        target.classes, target.name, str(question),
-    )  # fmt: skip
-    said = verdict(candidates, candidates[winner], question, findings, task.metric)
-    ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
-    return Selection(
-        question, False, task.metric, target, findings, ranked, said, made, seed, folds, results.rounds, rounds,
-        time.monotonic() - began, _versions(), table.source,
-    )  # fmt: skip
+def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
+    """The features, and the codes or moments of the rows from a column, which is then no feature, or an array."""
+    if given is None:
+        return table, None
+    if isinstance(given, str):
+        column = table.column(given)
+        table = table.drop([given])
+        if not table.names:
+            raise DataError(f"{table.source} has no feature but {given!r}, which holds the {what}")
+    else:
+        column = as_table({what: given}).column(what)
+    if len(column.values) != table.n_rows:
+        raise ShapeError(f"{what} has {len(column.values)} rows and X has {table.n_rows}; they must be equal")
+    if column.nulls().any():
+        raise DataError(f"{what}: {int(column.nulls().sum())} rows are null; fill them in, or leave these rows out")
+    if what == "time" and column.kind == "text":
+        raise DataError(f"time: column {column.name!r} is text; give dates as 2024-01-31, or numbers")
+    values = column.values.astype(str) if column.kind == "text" else column.values
+    return table, np.unique(values, return_inverse=True)[1]
 
 
-def _task(table: Table, target: Target, w: Array | None, row: Row, level: float) -> Task:
+def _asked(question: Any, costs: Any) -> Question | None:
+    asked = None if question is None else parse_question(question)
+    if costs is None or asked is None or asked.kind == "label":
+        return asked if costs is None else Question("label")
+    raise ParameterError(f"costs are of labels, and question={str(asked)!r} was asked; ask for label, or give no costs")
+
+
+def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
+    """The problem told; that of classes for a column of few whole numbers whose labels or probabilities are asked."""
+    if problem is not None or asked is None or asked.kind not in ("probability", "label") or column.kind != "numeric":
+        return problem
+    values = np.unique(column.values)
+    return "multiclass" if len(values) <= _FEW_LABELS and (values == np.floor(values)).all() else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What the questions asked of one table share."""
+
+    table: Table
+    target: Target
+    w: Array | None
+    findings: Findings
+    plan: Plan
+    seed: int
+    folds: int
+    rounds: int
+    state: str | os.PathLike[str] | None
+    tested: Part | None
+
+    def answer(self, question: Question, deadline: float | None, progress: Progress | None) -> Selection:
+        """One question, from the contract to the verdict."""
+        began, target = clock.monotonic(), self.target
+        row, level = contract(question, target.problem), question.level or 0.5
+        task = _task(self.table, target, self.w, row, level, self.plan)
+        results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
+        fitted = _refit(task, results, self.seed)
+        candidates = _candidates(task, results, fitted)
+        winner = pick(candidates)
+        explain(candidates, question, self.findings, task.metric)
+        chosen = fitted[1][winner]
+        made = LinearModel(
+            fitted[0], chosen.loss, *chosen.line, chosen.alpha, chosen.shift, target.classes, target.name,
+            str(question), None if question.costs is None else np.array(question.costs),
+        )  # fmt: skip
+        if self.tested is not None:
+            _final(task, self.tested, candidates, fitted)
+        said = verdict(candidates, candidates[winner], question, self.findings, task.metric)
+        ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
+        return Selection(
+            question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
+            results.rounds, self.rounds, clock.monotonic() - began, _versions(), self.table.source,
+            tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows set apart for the final test."""
+
+    table: Table
+    y: Array
+    w: Array | None
+
+
+def _final(task: Task, part: Part, candidates: list[Candidate], fitted: tuple[Any, dict[int, Fitted]]) -> None:
+    """The metric on the rows set apart, of each candidate trained on all others."""
+    X = fitted[0].transform(part.table)
+    constant = task.metric.constant(task.y, task.w, task.classes)
+    for i, candidate in enumerate(candidates):
+        if i in fitted[1]:
+            scores = fitted[1][i].metric_score(task.metric, X)
+        elif candidate.role == "baseline":
+            scores = np.broadcast_to(constant, (len(part.y), *task.width)).copy()
+        else:
+            continue
+        candidate.tested = float(np.average(task.metric.rows(part.y, scores), weights=part.w))
+
+
+def _task(table: Table, target: Target, w: Array | None, row: Row, level: float, plan: Plan) -> Task:
     positive = bool(target.y.min() > 0)
     challengers = [c for c in row.challengers if positive or not c.positive]
     contenders = (Contender(row.default(level)), *challengers)
-    return Task(table, target.y, w, bool(target.classes), row.metric(level), level, contenders)
+    return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders, plan)
 
 
-def _folds(target: Target, folds: int) -> int:
+def _folds(target: Target, folds: int, plan: Plan) -> int:
     """The number of folds these rows allow: in each, training rows of both classes for the inner folds too."""
     n = len(target.y)
     if n < _LEAST:
         raise DataError(f"there are {n} rows; at least {_LEAST} are needed to compare losses (losskit fit takes fewer)")
-    if not target.classes:
+    if not target.classes or plan.kind:
         return min(folds, n // 2)
-    few = int(min(target.y.sum(), n - target.y.sum()))
+    counts = np.bincount(target.y.astype(np.intp), minlength=len(target.classes))
+    few = int(counts.min())
     if few < INNER + 1:
-        label = target.classes[1 if target.y.mean() < 0.5 else 0]
+        rare = [target.classes[i] for i in np.flatnonzero(counts <= INNER)]
+        also = f" (and {len(rare) - 1} other classes are as rare)" if len(rare) > 1 else ""
         raise DataError(
-            f"only {few} rows are {label!r}; at least {INNER + 1} of each class are needed to compare losses"
+            f"only {few} row{'s are' if few > 1 else ' is'} {target.classes[int(counts.argmin())]!r}{also}; at least "
+            f"{INNER + 1} of each class are needed to compare losses: merge rare classes, or leave their rows out"
         )
     return min(folds, few)
 
@@ -206,11 +313,11 @@ def _name(contender: Contender) -> str:
 
 def pick(candidates: list[Candidate]) -> int:
     """The place of the winner: the best challenger that passes both tests, else the default."""
-    default = candidates[0]
+    default, least = candidates[0], _NOTHING * candidates[-1].mean if candidates[-1].role == "baseline" else 0.0
     won = [
         i for i, c in enumerate(candidates)
         if c.role == "challenger" and c.valid and (
-            not default.valid or (c.difference < 0 and c.p_holm < LEVEL and c.gain(default) > WORTH))
+            not default.valid or (c.difference < -least and c.p_holm < LEVEL and c.gain(default) > WORTH))
     ]  # fmt: skip
     return min(won, key=lambda i: candidates[i].mean, default=0)
 
@@ -255,9 +362,11 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _check_options(seed: Any, folds: Any, rounds: Any, time_limit: Any) -> None:
+def _check_options(seed: Any, folds: Any, rounds: Any, time_limit: Any, holdout: Any) -> None:
     for name, value, least in (("seed", seed, 0), ("folds", folds, 2), ("rounds", rounds, 1)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ParameterError(f"{name} is a whole number of at least {least}; got {name}={value!r}")
     if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):
         raise ParameterError(f"time_limit is a number of seconds above 0; got {time_limit!r}")
+    if not (isinstance(holdout, int | float) and 0 <= holdout <= 0.5):
+        raise ParameterError(f"holdout is a share of the rows from 0 to 0.5; got {holdout!r}")

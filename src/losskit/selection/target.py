@@ -1,4 +1,4 @@
-"""The column to predict: numbers or two classes, and what kind of problem that makes."""
+"""The column to predict: numbers or classes, and what kind of problem that makes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.selection.questions import PROBLEMS, Problem
+from losskit.selection.questions import CLASSES, PROBLEMS, Problem
 from losskit.tables import Column, Table, as_table
 
 Array = np.ndarray
+MOST_CLASSES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +21,9 @@ class Target:
 
     Attributes
     ----------
-    y : float64; for two classes 0 and 1
-    problem : "real", "count", "amount" or "binary"
-    classes : the two labels as text, sorted; empty for numbers
+    y : float64; for classes 0, 1 ...
+    problem : "real", "count", "amount", "binary" or "multiclass"
+    classes : the labels as text, sorted; empty for numbers
     inferred : whether the problem was found rather than told
     """
 
@@ -58,7 +59,8 @@ def read_target(column: Column, problem: str | None = None) -> Target:
     Raises
     ------
     DataError
-        If there is one value only, or more than two classes, or values the problem told does not take.
+        If there is one value only, or so many labels that they are identifiers, or values the problem told does not
+        take.
     ParameterError
         If there is no such problem.
     """
@@ -69,12 +71,11 @@ def read_target(column: Column, problem: str | None = None) -> Target:
         raise DataError(
             f"the target {column.name!r} has one value only, {_label(column, distinct[0])!r}; nothing to predict"
         )
-    if len(distinct) == 2 and problem in (None, "binary"):
-        codes = (column.values.astype(str) if column.kind == "text" else column.values) == distinct[1]
-        classes = tuple(_label(column, value) for value in distinct)
-        return Target(column.name, codes.astype(np.float64), "binary", classes, problem is None)
-    if column.kind == "text" or problem == "binary":
-        _refuse_classes(column, distinct, problem)
+    if problem in CLASSES or (problem is None and (column.kind == "text" or len(distinct) == 2)):
+        return _classes(column, distinct, problem)
+    if column.kind == "text":
+        some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
+        raise DataError(f"the target {column.name!r} holds text ({some}); a problem of numbers needs numbers")
     y = np.array(column.values, dtype=np.float64)
     _check_sign(column.name, y, problem)
     return Target(column.name, y, problem or _infer(y), (), problem is None)
@@ -106,13 +107,24 @@ def _label(column: Column, value: Any) -> str:
     return str(value) if column.kind == "text" else f"{float(value):.17g}" if value % 1 else f"{int(value)}"
 
 
-def _refuse_classes(column: Column, distinct: Array, problem: str | None) -> None:
-    some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
-    if column.kind == "text" and problem in ("real", "count", "amount"):
-        raise DataError(f"the target {column.name!r} holds text ({some}); a problem of numbers needs numbers")
-    raise DataError(
-        f"the target {column.name!r} has {len(distinct)} different values ({some} ...); problem 'binary' takes two, "
-        "and multiclass is not there yet: keep two classes, or predict one class against the rest"
+def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
+    """The target as codes of its labels."""
+    count, rows = len(distinct), len(column.values)
+    if count > 2 and problem == "binary":
+        some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
+        raise DataError(
+            f"the target {column.name!r} has {count} different values ({some} ...); problem 'binary' takes two: "
+            "use problem 'multiclass', or predict one class against the rest"
+        )
+    if count > 2 and count > min(MOST_CLASSES, rows / 4):
+        raise DataError(
+            f"the target {column.name!r} has {count} different labels in {rows} rows, as an identifier has; a target "
+            f"of classes repeats each, and has at most {MOST_CLASSES}: merge rare labels, or choose another column"
+        )
+    codes = np.searchsorted(distinct, column.values.astype(str) if column.kind == "text" else column.values)
+    labels = tuple(_label(column, value) for value in distinct)
+    return Target(
+        column.name, codes.astype(np.float64), "binary" if count == 2 else "multiclass", labels, problem is None
     )
 
 

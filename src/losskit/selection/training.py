@@ -10,24 +10,28 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.class_objective import ClassObjective
 from losskit.constants import robust_scale, weighted_quantile
 from losskit.domains import SIGNS
 from losskit.errors import ParameterError
 from losskit.links import Link
-from losskit.model import posterior
+from losskit.model import decision, posterior
 from losskit.objective import Objective
 from losskit.penalties import L2
+from losskit.rowwise import Rowwise
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
 from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
 
 Array = np.ndarray
-Line = tuple[Array, float]  # coefficients and intercept
+Line = tuple[Array, Any]  # coefficients and intercept, (classes, columns) and (classes,) where each class has a score
+Loss = Pointwise | Rowwise
 STEPS = (1.0, 0.1, 0.01, 0.001, 0.0)  # c of alpha = c h; from the strongest, so that each fit starts the next
 # certificates asked for: relative gradient of smooth losses, relative duality gap of kinked ones
 _TO_COMPARE, _TO_KEEP = (1e-6, 1e-4), (1e-10, 1e-6)
@@ -35,18 +39,19 @@ _TO_COMPARE, _TO_KEEP = (1e-6, 1e-4), (1e-10, 1e-6)
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows to learn from, or to judge by."""
+    """Rows to learn from, or to judge by; `classes` is 0 for numbers."""
 
     X: Array
     y: Array
     w: Array | None
+    classes: int = 0
 
-    def code(self, loss: Pointwise) -> Array:
+    def code(self, loss: Loss) -> Array:
         """The targets as the loss wants them: classes as -1 and +1 for losses of the margin."""
         return 2 * self.y - 1 if loss.domain is SIGNS else self.y
 
 
-def unit_of_penalty(loss: Pointwise, y: Array, w: Array | None, constant: float) -> float:
+def unit_of_penalty(loss: Loss, y: Array, w: Array | None, constant: Any) -> float:
     """h, the mean curvature at the best constant, which makes alpha = c h mean the same for every loss and unit of y.
 
     The least upper bound of L'' where it is finite; else the mean of L'' at the constant; for losses with kinks, which
@@ -55,6 +60,9 @@ def unit_of_penalty(loss: Pointwise, y: Array, w: Array | None, constant: float)
     bound = loss.traits().curvature
     if bound is not None and 0 < bound < math.inf:
         return float(bound)
+    if isinstance(loss, Rowwise):
+        at = np.broadcast_to(constant, (len(y), len(constant)))
+        return float(np.sum(loss.hessian_diagonal(y, at, w), axis=0).max())
     at = np.full_like(y, constant if math.isfinite(constant) else 0.0)
     if bound == 0.0:
         return float(loss.traits().lipschitz) / (1.0 if loss.domain is SIGNS else _size(y - at, w))
@@ -62,8 +70,14 @@ def unit_of_penalty(loss: Pointwise, y: Array, w: Array | None, constant: float)
     return mean if 0 < mean < math.inf else 1.0
 
 
-def central(loss: Pointwise, y: Array, w: Array | None) -> float:
-    """The best constant score; the median where a curvature bound makes a better one pointless."""
+def central(loss: Loss, y: Array, w: Array | None, classes: int) -> Any:
+    """The best constant score; the median where a curvature bound makes a better one pointless.
+
+    Of a row-wise loss the logarithms of the classes' shares, half a row added to each.
+    """
+    if isinstance(loss, Rowwise):
+        shares = np.bincount(y.astype(np.intp), w, classes) + 0.5
+        return np.log(shares) - np.log(shares).mean()
     bound = loss.traits().curvature
     if loss.variables == ("r",) and bound is not None and 0 < bound < math.inf:
         return weighted_quantile(y, 0.5, w)
@@ -78,43 +92,51 @@ def _size(residuals: Array, w: Array | None) -> float:
 
 
 def fit_path(
-    loss: Pointwise, rows: Rows, alphas: Sequence[float], constant: float, start: Line | None = None, keep: bool = False
+    loss: Loss, rows: Rows, alphas: Sequence[float], constant: Any, start: Line | None = None, keep: bool = False
 ) -> list[Line]:
     """The minima of mean loss + alpha/2 ||coef||^2, one an alpha, each started from the one before.
 
     Fits to `keep` are solved to the tolerance of the estimators; those that are only compared, to less.
     """
-    objective = Objective(loss, L2(alphas[0]), rows.X, rows.code(loss), rows.w, fit_intercept=True)
-    null = np.zeros(objective.design.size)
-    null[-1] = constant if math.isfinite(constant) else 0.0
-    objective.null = null
+    objective = _objective(loss, rows, alphas[0], constant)
     solver = METHODS[choose(objective)[0]]
     smooth, kinked = _TO_KEEP if keep else _TO_COMPARE
     tol = kinked if loss.traits().differentiable is False else smooth
-    fits = start is not None and len(start[0]) == objective.design.columns  # folds may differ in rare levels
-    theta = objective.design.from_user(*start) if start is not None and fits else None
+    fits = start is not None and start[0].shape[-1] == rows.X.shape[1]  # folds may differ in rare levels
+    theta = objective.from_user(*start) if start is not None and fits else None
     found = []
     for alpha in alphas:
         each = copy.copy(objective)  # keeps what is cached of data and loss
         each.penalty = L2(alpha)
         outcome = solver.solve(each, theta, Control(tol, solver.max_iter))
         theta = outcome.theta
-        found.append(each.design.to_user(theta))
+        found.append(each.to_user(theta))
     return found
 
 
+def _objective(loss: Loss, rows: Rows, alpha: float, constant: Any) -> Any:
+    """The objective, from which solvers start at `constant`."""
+    if isinstance(loss, Rowwise):
+        return ClassObjective(loss, L2(alpha), rows.X, rows.y, rows.w, True, rows.classes)
+    objective = Objective(loss, L2(alpha), rows.X, rows.code(loss), rows.w, fit_intercept=True)
+    null = np.zeros(objective.design.size)
+    null[-1] = constant if math.isfinite(constant) else 0.0
+    objective.null = null
+    return objective
+
+
 def score(line: Line, X: Array) -> Array:
-    """The raw scores X coef + intercept."""
-    return np.asarray(X @ line[0] + line[1])
+    """The raw scores X coef + intercept, one a row or one a row and class."""
+    return np.asarray(X @ line[0].T + line[1])
 
 
-def metric_score(contender: Contender, loss: Pointwise, metric: Metric, f: Array, shift: float) -> Array:
+def metric_score(contender: Contender, loss: Loss, metric: Metric, f: Array, shift: float) -> Array:
     """Raw scores on the metric's scale; nan or -inf where the prediction is outside its domain."""
     if metric.loss is None:
-        return f
+        return f if metric.costs is None or contender.turn == "weighted" else decision(loss, f, np.array(metric.costs))
     if contender.turn == "posterior":
         return posterior(loss, f)
-    return rescale(f + shift, loss.link, metric.link)
+    return f + shift if isinstance(loss, Rowwise) else rescale(f + shift, loss.link, metric.link)
 
 
 def rescale(f: Array, source: Link, target: Link) -> Array:
