@@ -163,9 +163,37 @@ from losskit.own import (
 from losskit.partial import (
     Partial as Partial,
 )
+from losskit.penalties.base import (
+    Penalty as Penalty,
+)
+from losskit.penalties.bounds import (
+    Box as Box,
+    Positive as Positive,
+)
+from losskit.penalties.concave import (
+    LogSum as LogSum,
+    MCP as MCP,
+    SCAD as SCAD,
+)
+from losskit.penalties.groups import (
+    GroupLasso as GroupLasso,
+    SparseGroupLasso as SparseGroupLasso,
+)
+from losskit.penalties.matrices import (
+    NuclearNorm as NuclearNorm,
+)
+from losskit.penalties.ordered import (
+    SLOPE as SLOPE,
+    TotalVariation as TotalVariation,
+)
 from losskit.penalties.quadratic import (
     L2 as L2,
     NoPenalty as NoPenalty,
+)
+from losskit.penalties.sparse import (
+    ElasticNet as ElasticNet,
+    HuberisedL1 as HuberisedL1,
+    L1 as L1,
 )
 from losskit.registry import (
     find_losses as find_losses,

@@ -34,6 +34,7 @@ LAYERS = [
     ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),
+    ("design",),
     ("objective",),
     ("class_objective",),
     ("solvers",),

@@ -111,6 +111,13 @@ class Penalty:
             raise self._cannot("has no alpha")
         return dataclasses.replace(self, alpha=float(alpha))  # type: ignore[type-var]
 
+    def part(self, columns: Array) -> Self:
+        """The same penalty of these columns alone, if it is separable."""
+        weights = self.parameters.get("weights")
+        if weights is None:
+            return self
+        return dataclasses.replace(self, weights=tuple(np.asarray(weights)[columns]))  # type: ignore[type-var]
+
     def check(self, columns: int, classes: int = 1) -> None:
         """Raise ShapeError if a parameter has not one number for each of the columns."""
         for name in ("weights", "groups"):
