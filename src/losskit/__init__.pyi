@@ -50,6 +50,10 @@ from losskit.estimators import (
     LinearClassifier as LinearClassifier,
     LinearRegressor as LinearRegressor,
 )
+from losskit.estimators_cv import (
+    LinearClassifierCV as LinearClassifierCV,
+    LinearRegressorCV as LinearRegressorCV,
+)
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,
     BinaryCrossEntropy as BinaryCrossEntropy,

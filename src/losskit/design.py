@@ -94,6 +94,14 @@ class Design:
         """theta for a model of `self.X`, from which columns far from 0 may have been shifted already."""
         return self._from(coef, intercept, self.center)
 
+    def rows_of(self, rows: Array) -> Design:
+        """The same of these rows alone, in the same units."""
+        part = copy.copy(self)
+        part.__dict__.pop("_by_column", None)
+        part.X, part.rows = self.X[rows], len(rows)
+        part._divide()
+        return part
+
     def scores(self, theta: Array) -> Array:
         """X theta, with the intercept."""
         coef, constant = self._on_columns(theta)

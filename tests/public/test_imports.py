@@ -40,6 +40,7 @@ LAYERS = [
     ("solvers",),
     ("model",),
     ("estimators",),
+    ("estimators_cv",),
     ("adapters",),
     ("hosts",),
     ("boosted",),

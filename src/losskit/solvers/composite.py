@@ -167,7 +167,8 @@ class Composite:
     def relative_gap(self, point: Point) -> float:
         """(value - lower bound) / value where the mean loss was evaluated; inf if no bound is found there."""
         theta, smooth = point.theta, self.smooth
-        f, share, u = smooth.scores(theta), row_shares(smooth), point.gradient
+        f0 = smooth.scores(theta)
+        f, share, u = f0, row_shares(smooth), point.gradient
         if self.design.intercept and abs(u[-1]) > 1e-15 * smooth._reference:
             f, u = self._balanced(f, share)
         pull, coef = u[self.at] * self.scale, self.coef(theta)
@@ -175,7 +176,6 @@ class Composite:
         if dual is None:
             return np.inf
         d, at, shrink = dual
-        f0 = smooth.scores(theta)
         rows = self.loss(smooth.y, f0, None, "none") - self.loss(smooth.y, at, None, "none") - d * (f0 - at)
         gap = float(share @ np.maximum(rows, 0.0))
         gap += self.penalty.value(coef) + self.penalty.conjugate(-shrink * pull) + float(shrink * pull @ coef)

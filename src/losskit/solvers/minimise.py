@@ -116,7 +116,7 @@ def minimise(
     """
     _check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    X, y, w = _border(X, y, sample_weight)
+    X, y, w, _ = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
         objective = _objective(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver))
@@ -152,9 +152,7 @@ def _objective(
         if proximal:
             return Composite(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
-    inner = loss.loss if isinstance(loss, JointScale) else loss
-    if inner._open():
-        inner = _resolved(inner, X, y, w, fit_intercept)
+    inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
     if proximal:
         return Composite(inner, penalty, X, y, w, fit_intercept)
     return Objective(inner, penalty, X, y, w, fit_intercept)
@@ -215,8 +213,10 @@ def _convex_start(objective: Objective) -> Array:
     return objective.adopt(convex, found.theta)
 
 
-def _resolved(loss: Pointwise, X: Array, y: Array, w: Array | None, fit_intercept: bool) -> Pointwise:
-    """`loss` with its open parameters set on the residuals of an unpenalised median fit."""
+def resolved(loss: Any, X: Any, y: Array, w: Array | None, fit_intercept: bool) -> Any:
+    """`loss` with its open parameters, if any, set on the residuals of an unpenalised median fit."""
+    if not isinstance(loss, Pointwise) or not loss._open():
+        return loss
     from losskit.losses.regression import AbsoluteError
 
     median = Objective(AbsoluteError(), NoPenalty(), X, y, w, fit_intercept)
@@ -248,13 +248,16 @@ def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit:
             raise ParameterError(f"{name} must be a number above 0; got {name}={value!r}")
 
 
-def _border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None]:
-    """X as it is or as contiguous floats, y and the weights as float64, without the rows of weight 0."""
+def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None, Array]:
+    """X as it is or as contiguous floats, y and the weights as float64, without the rows of weight 0.
+
+    And the new place of each old row, -1 for one that is left out.
+    """
     sparse = is_sparse(X)
     X, y = X if sparse else as_real("X", X), as_real("y", y)
     if X.ndim != 2 or y.ndim != 1 or X.shape[0] != len(y):
         raise ShapeError(f"X must be (rows, columns) and y (rows,); got shapes {X.shape} and {y.shape}")
-    w = None
+    w, place = None, np.arange(len(y))
     X = X.tocsr().astype(np.float64) if sparse else X
     if sample_weight is not None:
         w = np.asarray(as_real("sample_weight", sample_weight), dtype=np.float64)
@@ -262,6 +265,7 @@ def _border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | Non
             raise ShapeError(f"sample_weight has shape {w.shape}; it must be {y.shape}, one number a row")
         weight_sum(w)
         if not w.all():
+            place = np.where(w > 0, np.cumsum(w > 0) - 1, -1)
             X, y, w = X[w > 0], y[w > 0], w[w > 0]
         if w.max(initial=0.0) > _HEAVY:  # only ratios count; sums of w x^2 would leave the range of doubles
             w = np.ldexp(w, -int(np.frexp(w.max())[1]))
@@ -269,8 +273,8 @@ def _border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | Non
         raise DomainError("there are no rows of weight above 0 to fit")
     y = np.ascontiguousarray(y, dtype=np.float64)
     if sparse:
-        return X, y, w
+        return X, y, w, place
     X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
     if not (X.flags.c_contiguous or X.flags.f_contiguous):
         X = np.ascontiguousarray(X)
-    return X, y, w
+    return X, y, w, place

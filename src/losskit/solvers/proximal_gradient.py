@@ -27,7 +27,7 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
     best, stalled = np.inf, 0
     while True:
         violations = objective.violations(point.theta, point.gradient)
-        kind, certificate, kkt = certify(objective, point, violations)
+        kind, certificate, kkt = certify(objective, point, violations, control.tol)
         reason = control.stop(objective.value(point), certificate)
         stalled = 0 if kkt < 0.99 * best else stalled + 1
         best = min(best, kkt)

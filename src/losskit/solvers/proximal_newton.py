@@ -14,8 +14,8 @@ from losskit.solvers.composite import Composite
 from losskit.solvers.control import CertificateKind, Control, Outcome
 from losskit.solvers.quadratic import solve_quadratic
 
-WHOLE = 200  # columns up to which all are worked on
-_FIRST = 50  # of more, how many at first
+WHOLE = 30  # columns up to which all are worked on
+_FIRST = 20  # of more, how many at first
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
@@ -25,40 +25,40 @@ _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where t
 def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
     """Minimise from `start` (in standard units)."""
     whole = objective.size <= WHOLE or objective.classes > 1
-    theta = _first(objective) if start is None else start
-    order = 2 if whole else 1
-    point, stalled = objective.smooth.evaluate(theta, order), 0
-    best = np.inf
+    point = objective.smooth.evaluate(_first(objective) if start is None else start)
+    best, stalled = np.inf, 0
     while True:
         violations = objective.violations(point.theta, point.gradient)
-        kind, certificate, kkt = certify(objective, point, violations)
+        kind, certificate, kkt = certify(objective, point, violations, control.tol)
         value = objective.value(point)
         reason = control.stop(value, certificate)
         stalled = 0 if kkt < 0.7 * best else stalled + 1
         best = min(best, kkt)
         if reason is None and (kkt == 0.0 or stalled > _INNER):
             reason = "no progress"
+        ahead = None
         if reason is None:
             if whole:
                 ahead = _newton_step(objective, point)
             else:
-                ahead = _solved_on(objective, point.theta, _working(objective, point, violations), kkt)
-            if ahead is None:
-                reason = "no progress"
-            else:
-                point = objective.smooth.evaluate(ahead, order)
-        if reason is not None:
+                ahead = _solved_on(objective, point, _working(objective, point, violations), kkt)
+            reason = "no progress" if ahead is None else None
+        if reason is not None or ahead is None:
             if not np.isfinite(certificate):
                 kind, certificate = "kkt", kkt
-            return Outcome(point.theta, value, certificate, kind, reason)
+            return Outcome(point.theta, value, certificate, kind, reason or "no progress")
+        point = ahead
 
 
-def certify(objective: Composite, point: Point, violations: Array) -> tuple[CertificateKind, float, float]:
-    """The certificate's kind and size (inf while a gap is out of reach), and the relative violation."""
+def certify(
+    objective: Composite, point: Point, violations: Array, tol: float
+) -> tuple[CertificateKind, float, float]:
+    """The certificate's kind and size (inf while a gap of `tol` is out of reach), and the relative violation."""
     kkt = float(violations.max(initial=0.0)) / objective.smooth._reference
     if objective.kind == "kkt":
         return "kkt", kkt, kkt
-    return "gap", objective.relative_gap(point) if kkt < 1e-2 else np.inf, kkt
+    near = kkt <= max(1e3 * tol, 10 * np.sqrt(tol))  # a gap is about a violation, or its square
+    return "gap", objective.relative_gap(point) if near else np.inf, kkt
 
 
 def _first(objective: Composite) -> Array:
@@ -80,26 +80,22 @@ def _working(objective: Composite, point: Point, violations: Array) -> Array:
     return np.sort(chosen[rank[chosen] > 0])
 
 
-def _solved_on(objective: Composite, theta: Array, columns: Array, kkt: float) -> Array | None:
-    """`theta` with the objective minimised over these columns and the intercept, to a tenth of what was violated."""
+def _solved_on(objective: Composite, point: Point, columns: Array, kkt: float) -> Point | None:
+    """The objective minimised over these columns and the intercept, until little of what was violated is left."""
+    theta = point.theta
     entries = np.append(columns, objective.size - 1) if objective.design.intercept else columns
     part = objective.part(columns)
     inner, moved = part.smooth.evaluate(theta[entries], order=2), False
-    quadratic = _is_quadratic(objective)
     for _ in range(_INNER):
-        step = _newton_step(part, inner)
-        if step is None:
+        ahead = _newton_step(part, inner)
+        if ahead is None:
             break
-        moved = True
-        if quadratic:
-            inner = Point(step, 0.0, inner.gradient)
-            break
-        inner = part.smooth.evaluate(step, order=2)
-        if part.kkt(inner.theta, inner.gradient) <= 0.1 * kkt:
+        inner, moved = ahead, True
+        if part.kkt(inner.theta, inner.gradient) <= 0.03 * kkt:
             break
     out = theta.copy()
     out[entries] = inner.theta
-    return out if moved else None
+    return objective.smooth.evaluate(out) if moved else None
 
 
 def _is_quadratic(objective: Composite) -> bool:
@@ -107,35 +103,38 @@ def _is_quadratic(objective: Composite) -> bool:
     return traits.strong is not None and traits.strong == traits.curvature and objective.penalty.convex
 
 
-def _newton_step(objective: Composite, point: Point) -> Array | None:
-    """The model's minimum from `point`, or nearer if the objective does not fall enough there; None if nowhere."""
-    theta, H = point.theta, point.hessian
-    assert H is not None
+def _newton_step(objective: Composite, point: Point) -> Point | None:
+    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
+    theta, smooth = point.theta, objective.smooth
+    H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
     if not objective.loss.traits().convex:
         H = _convex(H)
-    H[np.diag_indices_from(H)] += _DAMPED * float(np.mean(np.diagonal(H))) * (not _is_quadratic(objective))
+    quadratic = _is_quadratic(objective)
+    if not quadratic:
+        H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
     pieces = objective.pieces(theta)
-    tol = 1e-16 * objective.smooth._reference
-    ahead, _, _ = solve_quadratic(H, point.gradient, theta, pieces, tol)
-    step = ahead - theta
+    new, _, _ = solve_quadratic(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)
+    step = new - theta
     if not step.any():
         return None
-    if _is_quadratic(objective):
+    ahead = smooth.evaluate(new)
+    if quadratic:
         return ahead
 
     def tangent(x: Array) -> float:
         return float(pieces.l1 @ np.abs(x) + pieces.l2 @ x**2 / 2)
 
-    fall = float(point.gradient @ step) + tangent(ahead) - tangent(theta)
-    line, value = objective.smooth.along(theta, step), objective.value(point)
+    fall, value = float(point.gradient @ step) + tangent(new) - tangent(theta), objective.value(point)
     noise = 1e-14 * abs(value)
     if not fall < noise:
         return None
-    t = 1.0
+    if objective.value(ahead) <= value + 1e-4 * fall + noise:
+        return ahead
+    line, t = smooth.along(theta, step), 0.5
     while t > 1e-10:
-        new = ahead if t == 1.0 else theta + t * step
+        new = theta + t * step
         if line(t)[0] + objective.penalty.value(objective.coef(new)) <= value + 1e-4 * t * fall + noise:
-            return new
+            return smooth.evaluate(new)
         t /= 2
     return None
 
