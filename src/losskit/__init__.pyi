@@ -57,6 +57,10 @@ from losskit.estimators import (
     LinearClassifier as LinearClassifier,
     LinearRegressor as LinearRegressor,
 )
+from losskit.estimators_cv import (
+    LinearClassifierCV as LinearClassifierCV,
+    LinearRegressorCV as LinearRegressorCV,
+)
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,
     BinaryCrossEntropy as BinaryCrossEntropy,
@@ -87,6 +91,11 @@ from losskit.losses.distributions import (
     PoissonNLL as PoissonNLL,
     StudentTNLL as StudentTNLL,
 )
+from losskit.losses.durations import (
+    CensoredLogLogisticNLL as CensoredLogLogisticNLL,
+    CensoredLogNormalNLL as CensoredLogNormalNLL,
+    CensoredWeibullNLL as CensoredWeibullNLL,
+)
 from losskit.losses.margin import (
     DWD as DWD,
     Exponential as Exponential,
@@ -113,6 +122,7 @@ from losskit.losses.multiclass import (
     FocalSoftmax as FocalSoftmax,
     LDAM as LDAM,
     LogitAdjustedSoftmax as LogitAdjustedSoftmax,
+    PolySoftmax as PolySoftmax,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,
     Sparsemax as Sparsemax,
     WestonWatkins as WestonWatkins,
@@ -179,9 +189,37 @@ from losskit.own import (
 from losskit.partial import (
     Partial as Partial,
 )
+from losskit.penalties.base import (
+    Penalty as Penalty,
+)
+from losskit.penalties.bounds import (
+    Box as Box,
+    Positive as Positive,
+)
+from losskit.penalties.concave import (
+    LogSum as LogSum,
+    MCP as MCP,
+    SCAD as SCAD,
+)
+from losskit.penalties.groups import (
+    GroupLasso as GroupLasso,
+    SparseGroupLasso as SparseGroupLasso,
+)
+from losskit.penalties.matrices import (
+    NuclearNorm as NuclearNorm,
+)
+from losskit.penalties.ordered import (
+    SLOPE as SLOPE,
+    TotalVariation as TotalVariation,
+)
 from losskit.penalties.quadratic import (
     L2 as L2,
     NoPenalty as NoPenalty,
+)
+from losskit.penalties.sparse import (
+    ElasticNet as ElasticNet,
+    HuberisedL1 as HuberisedL1,
+    L1 as L1,
 )
 from losskit.registry import (
     find_losses as find_losses,

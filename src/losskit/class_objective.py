@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from losskit.objective import Array, Design, Point, refuse_unfinite
+from losskit.design import Array, Design, is_sparse, refuse_unfinite
+from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 
@@ -40,15 +41,16 @@ class ClassObjective:
     """
 
     def __init__(
-        self, loss: Rowwise, penalty: Penalty, X: Array, y: Array, weights: Array | None, fit_intercept: bool,
-        classes: int,
+        self, loss: Rowwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
+        classes: int, uniform: bool = False,
     ) -> None:
         self.loss, self.penalty, self.y, self.weights, self.classes = loss, penalty, y, weights, classes
         zero = np.zeros((len(y), classes))
         self.total = loss.partial(y, zero, weights).weight
         slopes = loss.gradient(y, zero, weights, "sum")
         self._reference = float(np.abs(slopes).sum()) / classes / self.total or 1.0
-        self.design = Design(X, fit_intercept, weights, 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1])))
+        extra = 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1]))
+        self.design = Design(X, fit_intercept, weights, extra, uniform)
         self.size = classes * self.design.size
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
@@ -134,7 +136,7 @@ class ClassObjective:
     def thinned(self, stride: int) -> ClassObjective:
         """The same objective over every `stride`-th row."""
         w = None if self.weights is None else self.weights[::stride].copy()
-        X, y = np.ascontiguousarray(self.design.X[::stride]), self.y[::stride].copy()
+        X, y = self.design.every(stride), self.y[::stride].copy()
         return ClassObjective(self.loss, self.penalty, X, y, w, self.design.intercept, self.classes)
 
     def adopt(self, other: ClassObjective, theta: Array) -> Array:
@@ -157,9 +159,10 @@ class ClassObjective:
         return np.array(coefs), np.array(constants)
 
 
-def _add_grams(grams: Array, block: Array, hessian: Array) -> None:
+def _add_grams(grams: Array, block: Any, hessian: Array) -> None:
     """Add block' diag(h_jl) block for each pair of classes, the intercept's column of ones included as the last."""
     k = hessian.shape[1]
+    block = block.toarray() if is_sparse(block) else block
     wide = np.column_stack([block, np.ones(len(block))])
     for j in range(k):
         for i in range(j + 1):

@@ -17,22 +17,24 @@ from losskit.calculus.graph import Node, constant
 
 @dataclass(frozen=True)
 class Each:
-    """A parameter of one number a class: two numbers or more, each of a domain."""
+    """A parameter of one number a class, or of something else: so many numbers or more, each of a domain."""
 
     domain: Domain
+    of: str = "class"
+    least: int = 2
 
     def checked(self, value: Any) -> tuple[float, ...] | None:
         """`value` as a tuple of floats of the domain, or None if it is none."""
         try:
             numbers = np.asarray(value)
-            inside = numbers.ndim == 1 and numbers.size > 1 and numbers.dtype.kind in "biuf"
+            inside = numbers.ndim == 1 and numbers.size >= self.least and numbers.dtype.kind in "biuf"
             return tuple(map(float, numbers)) if inside and self.domain.contains(numbers).all() else None
         except ValueError:
             return None
 
     def describe(self, name: str) -> str:
         """The domain in words."""
-        return f"{self.domain.describe(f'each of {name}')}, one number a class"
+        return f"{self.domain.describe(f'each of {name}')}, one number a {self.of}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,34 @@ class Whole:
     def describe(self, name: str) -> str:
         """The domain in words."""
         return f"{name} a whole number" + ("" if self.low is None else f" >= {self.low}")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A parameter that names the group of each coefficient: 0, 1 ..., and -1 for one that belongs to none."""
+
+    def checked(self, value: Any) -> tuple[int, ...] | None:
+        """`value` as a tuple of ints, or None if it is none."""
+        labels = np.asarray(value if isinstance(value, (list, tuple, np.ndarray)) else ())
+        good = labels.ndim == 1 and labels.size > 0 and labels.dtype.kind in "iu" and labels.min() >= -1
+        return tuple(map(int, labels)) if good and labels.max() >= 0 else None
+
+    def describe(self, name: str) -> str:
+        """The domain in words."""
+        return f"{name} a whole number a coefficient, 0 ... for its group or -1 for none"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A parameter that is true or false."""
+
+    def checked(self, value: Any) -> bool | None:
+        """`value` as a bool, or None if it is none."""
+        return bool(value) if isinstance(value, (bool, np.bool_)) else None
+
+    def describe(self, name: str) -> str:
+        """The domain in words."""
+        return f"{name} True or False"
 
 
 @dataclass(frozen=True)
@@ -242,6 +272,7 @@ NONZERO = Domain(without=(0.0,))
 AT_LEAST_ONE = Domain(low=1.0)
 INTERVALS = Intervals()
 ABOVE_ONE = Domain(low=1.0, closed_low=False)
+ABOVE_TWO = Domain(low=2.0, closed_low=False)
 ABOVE_MINUS_ONE = Domain(low=-1.0, closed_low=False)
 REAL_OR_MINUS_INFINITY = Domain(only=(-math.inf,))
 TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
@@ -274,3 +305,10 @@ OptionalPositives = Annotated[tuple[float, ...] | None, Each(POSITIVE)]
 Positives = Annotated[tuple[float, ...], Each(POSITIVE)]
 OptionalMask = Annotated[tuple[float, ...] | None, Each(Domain(math.inf, -math.inf, only=(0.0, 1.0)))]
 Smoothing = Annotated[str, Words(("all", "others"))]
+ClosedProbability = Annotated[float, UNIT]
+AboveTwo = Annotated[float, ABOVE_TWO]
+RealOrInfinite = Annotated[float, Domain(only=(-math.inf, math.inf))]
+OptionalColumnWeights = Annotated[tuple[float, ...] | None, Each(NONNEGATIVE, "coefficient", 1)]
+OptionalGroupWeights = Annotated[tuple[float, ...] | None, Each(NONNEGATIVE, "group", 1)]
+GroupLabels = Annotated[tuple[int, ...], Groups()]
+OnOff = Annotated[bool, Flag()]

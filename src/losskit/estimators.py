@@ -67,9 +67,14 @@ class _Linear(BaseEstimator):
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = max(solution.iterations, 1)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _scores(self, X: Any) -> Array:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
         return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
 
@@ -85,10 +90,10 @@ class LinearRegressor(RegressorMixin, _Linear):
         SquaredError() by default; a name such as "huber" means its default parameters. A parameter "auto" is set from
         the residuals of a median fit.
     penalty : Penalty, optional
-        None by default; L2(alpha=...).
+        None by default; L2(alpha=...), L1(alpha=...), ElasticNet, GroupLasso and others.
     fit_intercept : bool
         The intercept is not penalised.
-    solver : {"auto", "newton", "lbfgs", "smoothing", "gradient_descent"}
+    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "gradient_descent"}
     tol : float
         The certificate (duality gap or relative gradient) to reach.
     max_iter : int, optional
@@ -127,7 +132,7 @@ class LinearRegressor(RegressorMixin, _Linear):
             raise CapabilityError(
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
         self._minimise(loss, X, y, sample_weight)
         return self
 
@@ -177,7 +182,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         loss = self._fitting()

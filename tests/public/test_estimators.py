@@ -20,6 +20,10 @@ ESTIMATORS = [
     LinearClassifier(lk.Hinge(), penalty=L2(0.1)),
     LinearClassifier("squared_hinge"),
     LinearClassifier(lk.SoftmaxCrossEntropy(), penalty=L2(0.01)),
+    LinearRegressor(penalty=lk.L1(0.1)),
+    LinearClassifier(penalty=lk.ElasticNet(0.1)),
+    lk.LinearRegressorCV(alphas=[1.0, 0.1], cv=2),
+    lk.LinearClassifierCV(alphas=[0.1, 0.01], cv=2),
 ]
 
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit import objective as module
+from losskit import design as module
+from losskit.design import Design
 from losskit.errors import DataError
-from losskit.objective import Design, Objective
+from losskit.objective import Objective, one_thread_each
 from losskit.penalties import L2, NoPenalty
 from tests.solvers.data import KINKED, NONCONVEX, SMOOTH, problem
 
@@ -65,7 +66,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
     results = []
     for threads in (1, 2):
         monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
-        with module.one_thread_each():
+        with one_thread_each():
             results.append(objective.evaluate(theta, order=2))
     one, two = results
     assert one.value == two.value

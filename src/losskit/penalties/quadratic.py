@@ -6,16 +6,14 @@ import math
 
 import numpy as np
 
-from losskit.domains import Nonnegative
-from losskit.penalties.base import Array, Penalty
+from losskit.domains import Nonnegative, OptionalColumnWeights
+from losskit.penalties.base import Array, Pieces, PiecewisePenalty
 
 
-class NoPenalty(Penalty):
+class NoPenalty(PiecewisePenalty):
     """Nothing: the default."""
 
-    @property
-    def strong(self) -> float:
-        return 0.0
+    smooth = True
 
     def value(self, coef: Array) -> float:
         return 0.0
@@ -26,33 +24,38 @@ class NoPenalty(Penalty):
     def hessian_diagonal(self, coef: Array) -> Array:
         return np.zeros_like(coef)
 
-    def conjugate(self, slope: Array) -> float:
-        return math.inf if np.any(slope) else 0.0
+    def pieces(self, coef: Array) -> Pieces:
+        none = np.zeros_like(coef)
+        return Pieces(none, none, none - np.inf, none + np.inf)
 
 
-class L2(Penalty):
-    """alpha/2 ||coef||^2, also called ridge or weight decay.
+class L2(PiecewisePenalty):
+    """alpha/2 sum(weights coef^2), also called ridge or weight decay.
 
     `alpha` stands against the mean loss. A library that minimises sum(L) + a/2 ||coef||^2 means alpha = a / sum(w), and
-    one that minimises C sum(L) + 1/2 ||coef||^2 means alpha = 1 / (C sum(w)).
+    one that minimises C sum(L) + 1/2 ||coef||^2 means alpha = 1 / (C sum(w)). `weights` has a number a column (0: not
+    penalised), 1 by default.
     """
 
     alpha: Nonnegative = 1.0
+    weights: OptionalColumnWeights = None
+
+    smooth = True
 
     @property
     def strong(self) -> float:
-        return self.alpha
-
-    def value(self, coef: Array) -> float:
-        return self.alpha / 2 * float(coef @ coef)
+        return self.alpha * min(self.weights or (1.0,))
 
     def gradient(self, coef: Array) -> Array:
-        return self.alpha * coef
+        return self.hessian_diagonal(coef) * coef
 
     def hessian_diagonal(self, coef: Array) -> Array:
-        return np.full_like(coef, self.alpha)
+        return self.alpha * self._by_column(self.weights, coef)
 
-    def conjugate(self, slope: Array) -> float:
-        if self.alpha == 0.0:
-            return math.inf if np.any(slope) else 0.0
-        return float(slope @ slope) / (2 * self.alpha)
+    def pieces(self, coef: Array) -> Pieces:
+        none = np.zeros_like(coef)
+        return Pieces(none, self.hessian_diagonal(coef), none - np.inf, none + np.inf)
+
+    def alpha_max(self, gradient: Array) -> float:
+        """Infinite: a square never holds a coefficient at 0."""
+        return math.inf

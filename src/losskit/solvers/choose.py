@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
-from losskit.objective import Objective
+from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
-from losskit.solvers import gradient_descent, lbfgs, newton, smoothing
+from losskit.solvers import gradient_descent, lbfgs, newton, proximal_gradient, proximal_newton, smoothing
+from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
 from losskit.traits import Traits
@@ -17,6 +19,7 @@ from losskit.traits import Traits
 NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves
 
 Solve = Callable[..., Outcome]
+Problem = Any  # Objective, ClassObjective or Composite
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Method:
 
     solve: Solve
     max_iter: int
-    objection: Callable[[Objective], str | None]
+    objection: Callable[[Problem], str | None]
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,21 @@ class Rule:
     """If `applies`, then `solver`, because of `why`."""
 
     solver: str
-    applies: Callable[[Objective], bool]
+    applies: Callable[[Problem], bool]
     why: str
 
 
-def _kinked(objective: Objective) -> str | None:
+def _penalty_kinked(objective: Problem) -> str | None:
+    """Why a solver of smooth penalties cannot be used, or None."""
+    if not isinstance(objective, Composite):
+        return None
+    better = "proximal_newton" if objective.penalty.separable else "proximal_gradient"
+    return f'the penalty {objective.penalty!r} is not smooth; use solver="{better}" or a smooth one such as L2'
+
+
+def _kinked(objective: Problem) -> str | None:
+    if objection := _penalty_kinked(objective):
+        return objection
     if objective.loss.traits().differentiable is not False:
         return None
     if slopes_of(objective) is None:
@@ -45,30 +58,58 @@ def _kinked(objective: Objective) -> str | None:
     return 'it has kinks and no curvature; use solver="smoothing", which ends in a duality gap'
 
 
-def _not_two_pieces(objective: Objective) -> str | None:
+def _not_two_pieces(objective: Problem) -> str | None:
+    if objection := _penalty_kinked(objective):
+        return objection
     if slopes_of(objective) is not None:
         return None
     return 'it is not made of two straight pieces that meet at a perfect prediction; use solver="newton" or "lbfgs"'
 
 
-def _of_classes(objective: Objective) -> str | None:
+def _not_one_score(objective: Problem) -> str | None:
+    if objection := _penalty_kinked(objective):
+        return objection
     several = isinstance(objective.loss, Rowwise)
     return 'it has a score for each class; use solver="newton" or "lbfgs"' if several else None
+
+
+def _not_proximal(objective: Problem) -> str | None:
+    """Why a proximal solver cannot be used: it takes the loss as smooth."""
+    if objective.loss.traits().differentiable is False:
+        smooth = "SquaredHinge" if objective.loss.variables == ("m",) else f"Smoothed({objective.loss!r}, width=0.01)"
+        return f"the loss has kinks, and so has the penalty; use {smooth}, or the penalty L2"
+    return None
+
+
+def _not_by_pieces(objective: Problem) -> str | None:
+    if objection := _not_proximal(objective):
+        return objection
+    if not objective.penalty.separable:
+        return f'the penalty {objective.penalty!r} is no sum over coefficients; use solver="proximal_gradient"'
+    if type(objective.penalty).pieces is Penalty.pieces:
+        return f'the penalty {objective.penalty!r} is smooth; use solver="newton"'
+    return None
 
 
 METHODS = {
     "newton": Method(newton.solve, 100, _kinked),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
+    "proximal_newton": Method(proximal_newton.solve, 200, _not_by_pieces),
+    "proximal_gradient": Method(proximal_gradient.solve, 2000, _not_proximal),
     "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
-    "gradient_descent": Method(gradient_descent.solve, 10_000, _of_classes),
+    "gradient_descent": Method(gradient_descent.solve, 10_000, _not_one_score),
 }
 
 
-def _traits(objective: Objective) -> Traits:
+def _traits(objective: Problem) -> Traits:
     return objective.loss.traits()
 
 
 TABLE = (
+    Rule("proximal_gradient", lambda o: isinstance(o, Composite) and not o.penalty.separable,
+         "the penalty is known by its proximal step alone"),
+    Rule("proximal_newton", lambda o: isinstance(o, Composite),
+         "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly"),
     Rule("smoothing", lambda o: slopes_of(o) is not None,
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
@@ -85,7 +126,7 @@ TABLE = (
 )  # fmt: skip
 
 
-def choose(objective: Objective, solver: str = "auto") -> tuple[str, str]:
+def choose(objective: Problem, solver: str = "auto") -> tuple[str, str]:
     """The solver to use and why.
 
     Raises
@@ -97,12 +138,19 @@ def choose(objective: Objective, solver: str = "auto") -> tuple[str, str]:
     """
     if solver == "auto":
         rule = next(rule for rule in TABLE if rule.applies(objective))
+        if objection := METHODS[rule.solver].objection(objective):
+            raise CapabilityError(f"{objective.loss!r} with {objective.penalty!r} cannot be minimised: {objection}")
         return rule.solver, rule.why
     if solver not in METHODS:
         raise ParameterError(f'there is no solver {solver!r}; use "auto", {", ".join(map(repr, METHODS))}')
     if objection := METHODS[solver].objection(objective):
         raise CapabilityError(f"{solver} cannot minimise {objective.loss!r}: {objection}")
     return solver, "asked for"
+
+
+def is_proximal(penalty: Penalty, solver: str) -> bool:
+    """Whether a problem is posed as loss and penalty apart: its penalty has kinks, or the solver asked for wants it."""
+    return not penalty.smooth or solver.startswith("proximal")
 
 
 def refuse_unfit(loss: Pointwise | Rowwise) -> None:
@@ -126,4 +174,4 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
         )
 
 
-__all__ = ["METHODS", "TABLE", "Control", "choose", "refuse_unfit"]
+__all__ = ["METHODS", "TABLE", "Control", "choose", "is_proximal", "refuse_unfit"]

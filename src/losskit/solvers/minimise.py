@@ -12,17 +12,20 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.border import as_real
 from losskit.class_objective import ClassObjective
+from losskit.design import is_sparse
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.objective import Array, Objective, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale
-from losskit.solvers.choose import METHODS, choose, refuse_unfit
+from losskit.solvers.choose import METHODS, choose, is_proximal, refuse_unfit
+from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
 
 TOLERANCE = 1e-10
+_HEAVY = 1e100  # a weight
 _MOST = 1 << 31  # scores of a model of many classes
 
 
@@ -37,7 +40,8 @@ class Solution:
     certificate : what `certificate_kind` names; at most `tol` if `reason` is "tol"
     certificate_kind : "gap", (value - lower bound) / value, which bounds how much better any answer could be; or "kkt",
         the largest entry of the gradient by standardised coefficients over the mean size of L' with no coefficients
-        (never under 1e-5 of that at f = 0, where rounding ends)
+        (never under 1e-5 of that at f = 0, where rounding ends); of a penalty with kinks, how far minus the gradient is
+        from its slopes
     iterations, curve : how many, and the objective at the start and after each
     reason : "tol", "max_iter", "time_limit", "callback", "no progress" or "no scale"
     solver, why : which solver, and why that one
@@ -86,7 +90,7 @@ def minimise(
     y : array_like of shape (rows,)
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
-    solver : {"auto", "newton", "lbfgs", "smoothing", "gradient_descent"}
+    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "gradient_descent"}
     tol : float
         The certificate to reach; 1e-6 is plenty for most uses.
     max_iter : int, optional
@@ -112,14 +116,17 @@ def minimise(
     """
     _check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    X, y, w = _border(X, y, sample_weight)
+    X, y, w, _ = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
-        objective = _objective(loss, penalty, X, y, w, fit_intercept)
+        objective = _objective(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver))
         theta = None if start is None else _start(objective, start)
         if isinstance(loss, JointScale):
-            if solver not in ("auto", "newton"):
-                raise CapabilityError(f'{solver} cannot fit a scale jointly; JointScale needs solver="newton"')
+            if solver not in ("auto", "newton") or not penalty.smooth:
+                raise CapabilityError(
+                    f'{solver} with {penalty!r} cannot fit a scale jointly; JointScale needs solver="newton" and a '
+                    "smooth penalty such as L2"
+                )
             control = Control(tol, max_iter or 100, deadline, callback)
             outcome, scale = joint_scale.solve(objective, theta, control)
             solution = _solution(objective, outcome, control, "newton", joint_scale.WHY, scale)
@@ -129,31 +136,39 @@ def minimise(
 
 
 def _objective(
-    loss: Pointwise | Rowwise | JointScale, penalty: Penalty, X: Array, y: Array, w: Array | None, fit_intercept: bool
+    loss: Pointwise | Rowwise | JointScale,
+    penalty: Penalty,
+    X: Any,
+    y: Array,
+    w: Array | None,
+    fit_intercept: bool,
+    proximal: bool,
 ) -> Any:
     """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names."""
     if isinstance(loss, Rowwise):
         classes = int(y[np.isfinite(y)].max(initial=1.0)) + 1
         if classes * len(y) > _MOST:
             raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
+        if proximal:
+            return Composite(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
-    inner = loss.loss if isinstance(loss, JointScale) else loss
-    if inner._open():
-        inner = _resolved(inner, X, y, w, fit_intercept)
+    inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
+    if proximal:
+        return Composite(inner, penalty, X, y, w, fit_intercept)
     return Objective(inner, penalty, X, y, w, fit_intercept)
 
 
-def _solved(objective: Objective, solver: str, theta: Array | None, control: Control) -> Solution:
+def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
     solver, why = choose(objective, solver)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False:
-        theta = _convex_start(objective)
+        theta = _convex_start(objective.smooth if isinstance(objective, Composite) else objective)
     outcome = METHODS[solver].solve(objective, theta, control)
     return _solution(objective, outcome, control, solver, why)
 
 
 def _solution(
-    objective: Objective, outcome: Outcome, control: Control, solver: str, why: str, scale: float | None = None
+    objective: Any, outcome: Outcome, control: Control, solver: str, why: str, scale: float | None = None
 ) -> Solution:
     coef, intercept = objective.to_user(outcome.theta)
     loss = objective.loss if scale is None else JointScale(objective.loss).at(scale)
@@ -198,8 +213,10 @@ def _convex_start(objective: Objective) -> Array:
     return objective.adopt(convex, found.theta)
 
 
-def _resolved(loss: Pointwise, X: Array, y: Array, w: Array | None, fit_intercept: bool) -> Pointwise:
-    """`loss` with its open parameters set on the residuals of an unpenalised median fit."""
+def resolved(loss: Any, X: Any, y: Array, w: Array | None, fit_intercept: bool) -> Any:
+    """`loss` with its open parameters, if any, set on the residuals of an unpenalised median fit."""
+    if not isinstance(loss, Pointwise) or not loss._open():
+        return loss
     from losskit.losses.regression import AbsoluteError
 
     median = Objective(AbsoluteError(), NoPenalty(), X, y, w, fit_intercept)
@@ -231,22 +248,33 @@ def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit:
             raise ParameterError(f"{name} must be a number above 0; got {name}={value!r}")
 
 
-def _border(X: Any, y: Any, sample_weight: Any) -> tuple[Array, Array, Array | None]:
-    """X as it is or as contiguous floats, y and the weights as float64, without the rows of weight 0."""
-    X, y = as_real("X", X), as_real("y", y)
-    if X.ndim != 2 or y.ndim != 1 or len(X) != len(y):
+def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None, Array]:
+    """X as it is or as contiguous floats, y and the weights as float64, without the rows of weight 0.
+
+    And the new place of each old row, -1 for one that is left out.
+    """
+    sparse = is_sparse(X)
+    X, y = X if sparse else as_real("X", X), as_real("y", y)
+    if X.ndim != 2 or y.ndim != 1 or X.shape[0] != len(y):
         raise ShapeError(f"X must be (rows, columns) and y (rows,); got shapes {X.shape} and {y.shape}")
-    w = None
+    w, place = None, np.arange(len(y))
+    X = X.tocsr().astype(np.float64) if sparse else X
     if sample_weight is not None:
         w = np.asarray(as_real("sample_weight", sample_weight), dtype=np.float64)
         if w.shape != y.shape:
             raise ShapeError(f"sample_weight has shape {w.shape}; it must be {y.shape}, one number a row")
         weight_sum(w)
         if not w.all():
+            place = np.where(w > 0, np.cumsum(w > 0) - 1, -1)
             X, y, w = X[w > 0], y[w > 0], w[w > 0]
+        if w.max(initial=0.0) > _HEAVY:  # only ratios count; sums of w x^2 would leave the range of doubles
+            w = np.ldexp(w, -int(np.frexp(w.max())[1]))
     if not len(y):
         raise DomainError("there are no rows of weight above 0 to fit")
+    y = np.ascontiguousarray(y, dtype=np.float64)
+    if sparse:
+        return X, y, w, place
     X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
     if not (X.flags.c_contiguous or X.flags.f_contiguous):
         X = np.ascontiguousarray(X)
-    return X, np.ascontiguousarray(y, dtype=np.float64), w
+    return X, y, w, place

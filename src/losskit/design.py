@@ -1,0 +1,281 @@
+"""X in standard units: each column shifted by its mean and divided by its spread, the intercept last.
+
+Solvers' linear algebra, gradient steps and stopping rules then see columns alike. Shift and scale are applied to sums
+over rows, never to X, unless a column's mean dwarfs its spread and would cancel digits; so sparse X stays sparse.
+
+A pass reads X once, in blocks of rows that stay in the cache. Blocks and the order of their sums are fixed, so the
+number of threads changes no bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from losskit.errors import DataError
+from losskit.kernels.run import map_tasks, thread_count
+
+Array = np.ndarray
+_BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
+_CHUNKS = 32  # tasks of a pass, whatever the number of threads
+_THREADED = 1 << 20  # elements of X under which threads cost more than they bring
+_SAMPLE = 1 << 14  # rows that tell location and spread of a column well enough
+_FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
+_DENSE = 0.2  # share of nonzero entries from which a few sparse columns are better held dense
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is a sparse matrix of SciPy's, which has a count of stored entries."""
+    return hasattr(X, "nnz") and hasattr(X, "tocsr")
+
+
+class Design:
+    """X in standard units, with its intercept: products with vectors and Gram matrices, by blocks of rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (rows, columns), float32 or float64, contiguous in C or Fortran order; or sparse, CSR, float64
+    fit_intercept : bool
+    weights : ndarray of shape (rows,), optional
+        For the location and spread of the columns.
+    extra : ndarray of shape (columns,), optional
+        Added to the square of the spread, for a penalty's share in the curvature.
+    uniform : bool
+        One scale for all columns, for penalties that are no sum over coefficients.
+    """
+
+    def __init__(
+        self, X: Any, fit_intercept: bool, weights: Array | None = None, extra: Array | float = 0.0,
+        uniform: bool = False,
+    ) -> None:  # fmt: skip
+        self.rows, self.columns = X.shape
+        self.intercept = fit_intercept
+        self.size = self.columns + fit_intercept
+        self.sparse = is_sparse(X)
+        mean, self.scale = _location_and_spread(X, weights, fit_intercept)
+        far = not self.sparse and bool(np.any(np.abs(mean) > _FAR * self.scale))
+        self.scale = np.hypot(self.scale, np.sqrt(extra))
+        if uniform:
+            self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
+        self.X = np.subtract(X, mean, dtype=np.float64) if far else X
+        self.shift = mean  # between the user's columns and ours
+        self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
+        self._divide()
+
+    def part(self, columns: Array) -> Design:
+        """The same of these columns alone."""
+        part = copy.copy(self)
+        part.__dict__.pop("_by_column", None)
+        part.columns, part.size = len(columns), len(columns) + self.intercept
+        part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
+        if self.sparse:
+            few = self._by_column[:, columns]
+            part.sparse = few.nnz < _DENSE * self.rows * max(len(columns), 1)
+            part.X = few.tocsr() if part.sparse else few.toarray()
+        else:
+            part.X = np.ascontiguousarray(self.X[:, columns])
+        part._divide()
+        return part
+
+    def to_user(self, theta: Array) -> tuple[Array, float]:
+        """Coefficients and intercept in the user's units."""
+        coef = theta[: self.columns] / self.scale
+        return coef, float(theta[-1] - self.shift @ coef) if self.intercept else 0.0
+
+    def from_user(self, coef: Array, intercept: float) -> Array:
+        """The inverse of `to_user`."""
+        return self._from(coef, intercept, self.shift)
+
+    def from_own(self, coef: Array, intercept: float) -> Array:
+        """theta for a model of `self.X`, from which columns far from 0 may have been shifted already."""
+        return self._from(coef, intercept, self.center)
+
+    def rows_of(self, rows: Array) -> Design:
+        """The same of these rows alone, in the same units."""
+        part = copy.copy(self)
+        part.__dict__.pop("_by_column", None)
+        part.X, part.rows = self.X[rows], len(rows)
+        part._divide()
+        return part
+
+    def scores(self, theta: Array) -> Array:
+        """X theta, with the intercept."""
+        coef, constant = self._on_columns(theta)
+        out = np.empty(self.rows)
+
+        def task(first: int, last: int) -> None:
+            for rows, block in self._blocks(first, last):
+                out[rows] = block @ coef
+                out[rows] += constant
+
+        self._each_chunk(task)
+        return out
+
+    def adjoint(self, v: Array) -> Array:
+        """X'v, and the sum of v for the intercept."""
+
+        def task(first: int, last: int) -> Array:
+            total = np.zeros(self.columns + 1)
+            for rows, block in self._blocks(first, last):
+                total[:-1] += block.T @ v[rows]
+                total[-1] += v[rows].sum()
+            return total
+
+        return self._standard(sum(self._each_chunk(task)))
+
+    def gram(self, d: Array) -> Array:
+        """X' diag(d) X with the intercept's row and column; `d` may be negative."""
+
+        def task(first: int, last: int) -> Array:
+            total = Gram(self)
+            for rows, block in self._blocks(first, last):
+                total.add(block, d[rows])
+            return total.sum
+
+        return self._standard_gram(sum(self._each_chunk(task)))
+
+    def take(self, rows: Array) -> Array:
+        """A few rows in standard units, with the intercept's column of ones."""
+        out = np.ones((len(rows), self.size))
+        few = self.X[rows].toarray() if self.sparse else self.X[rows]
+        out[:, : self.columns] = (few - self.center) / self.scale
+        return out
+
+    def every(self, stride: int) -> Any:
+        """A copy of X's rows 0, stride, 2 stride ..."""
+        return self.X[::stride] if self.sparse else np.ascontiguousarray(self.X[::stride])
+
+    # -- below: how the above is done
+
+    def _divide(self) -> None:
+        """Blocks of rows for the cache, and chunks of blocks for threads; of sparse rows a block is a chunk."""
+        step = max(256, _BLOCK_BYTES // (8 * self.size) // 256 * 256)
+        if self.sparse:
+            step = max(256, -(-self.rows // _CHUNKS))
+        self._step = step
+        chunk = -(-self.rows // (_CHUNKS * step)) * step
+        self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
+
+    @cached_property
+    def _by_column(self) -> Any:
+        return self.X.tocsc()
+
+    def _from(self, coef: Array, intercept: float, location: Array) -> Array:
+        theta = np.empty(self.size)
+        theta[: self.columns] = coef * self.scale
+        if self.intercept:
+            theta[-1] = intercept + location @ coef
+        return theta
+
+    def _on_columns(self, theta: Array) -> tuple[Array, float]:
+        coef = theta[: self.columns] / self.scale
+        return coef, float(theta[-1] - self.center @ coef) if self.intercept else 0.0
+
+    def _standard(self, sums: Array) -> Array:
+        inner = (sums[:-1] - self.center * sums[-1]) / self.scale
+        return np.append(inner, sums[-1]) if self.intercept else inner
+
+    def _standard_gram(self, G: Array) -> Array:
+        m, inner, edge, total = self.center, G[:-1, :-1], G[:-1, -1], G[-1, -1]
+        out = np.empty((self.size, self.size))
+        mixed = np.outer(m, edge)
+        out[: self.columns, : self.columns] = (inner - mixed - mixed.T + total * np.outer(m, m)) / np.outer(
+            self.scale, self.scale
+        )
+        if self.intercept:
+            out[-1, :-1] = out[:-1, -1] = (edge - m * total) / self.scale
+            out[-1, -1] = total
+        return out
+
+    def _blocks(self, first: int, last: int) -> Iterator[tuple[slice, Array]]:
+        for start in range(first, last, self._step):
+            rows = slice(start, min(start + self._step, last))
+            yield rows, self.X[rows].astype(np.float64, copy=False)
+
+    def _each_chunk(self, task: Callable[[int, int], Any]) -> list[Any]:
+        threads = thread_count() if self.rows * self.size >= _THREADED else 1
+
+        def quiet(first: int, last: int) -> Any:
+            with np.errstate(over="ignore", invalid="ignore"):  # infinite losses are meant: a line search steps back
+                return task(first, last)
+
+        return map_tasks(quiet, self._chunks, threads)
+
+
+class Gram:
+    """A sum of block' diag(d) block, the intercept's column of ones included as the last."""
+
+    def __init__(self, design: Design) -> None:
+        q = design.columns + 1
+        self.sum = np.zeros((q, q))
+        self._buffer = np.empty((0 if design.sparse else min(design._step, design.rows), q))
+
+    def add(self, block: Any, d: Array) -> None:
+        if is_sparse(block):
+            scaled = block.multiply(d[:, None]).tocsr()
+            self.sum[:-1, :-1] += (block.T @ scaled).toarray()
+            self.sum[:-1, -1] += block.T @ d
+            self.sum[-1, :-1] = self.sum[:-1, -1]
+            self.sum[-1, -1] += d.sum()
+            return
+        part = self._buffer[: len(d)]
+        root = np.sqrt(np.abs(d))
+        np.multiply(block, root[:, None], out=part[:, :-1])
+        part[:, -1] = root
+        self.sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
+
+
+def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
+    """Mean (0 without an intercept) and root mean square about it, by column; from a sample of many rows."""
+    if is_sparse(X):
+        return _of_sparse(X, weights, intercept)
+    stride = max(1, len(X) // _SAMPLE)
+    part = X[::stride].astype(np.float64)
+    w = None if weights is None else weights[::stride]
+    mean = np.average(part, axis=0, weights=w)
+    about = mean if intercept else np.zeros_like(mean)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = np.sqrt(np.average((part - about) ** 2, axis=0, weights=w))
+    if not np.isfinite(scale).all():
+        refuse_unfinite(X)
+    constant = scale <= 1e-13 * np.abs(mean)
+    scale[constant] = np.abs(mean[constant])
+    scale[scale == 0] = 1.0
+    return about, scale
+
+
+def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
+    """The same of a sparse matrix, from all its rows."""
+    share = np.full(X.shape[0], 1 / X.shape[0]) if weights is None else weights / weights.sum()
+    mean = X.T @ share if intercept else np.zeros(X.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = X.multiply(X).T @ share
+    if not np.isfinite(square).all():
+        refuse_unfinite(X)
+    scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))
+    scale[scale == 0] = 1.0
+    return mean, scale
+
+
+def refuse_unfinite(X: Any) -> None:
+    """Raise DataError naming the first value of X that is nan, infinite or too large to be squared."""
+    if is_sparse(X):
+        bad = X.data[~(np.abs(X.data) < 1e150)]
+        if bad.size:
+            raise DataError(
+                f"X holds {float(bad[0])!r} ({bad.size} of {X.nnz} stored values are nan, infinite or beyond 1e150); "
+                "fill or drop missing values first, and divide columns of such size"
+            )
+        return
+    for j in range(X.shape[1]):
+        bad = ~(np.abs(X[:, j]) < 1e150)
+        if bad.any():
+            i = int(np.argmax(bad))
+            raise DataError(
+                f"X[{i}, {j}] = {float(X[i, j])!r} ({int(bad.sum())} of {len(bad)} values of that column are nan, "
+                "infinite or beyond 1e150); fill or drop missing values first, and divide columns of such size"
+            )

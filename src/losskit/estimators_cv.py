@@ -1,0 +1,199 @@
+"""Linear models whose penalty's strength is chosen by cross-validation, over a path of fits in every fold."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import _check_sample_weight
+
+from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
+from losskit.estimators import LinearClassifier, LinearRegressor
+from losskit.objective import one_thread_each
+from losskit.penalties import L1, L2, Penalty
+from losskit.rowwise import Rowwise
+from losskit.solvers.joint_scale import JointScale
+from losskit.solvers.minimise import border, minimise, resolved
+from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed
+
+Array = np.ndarray
+_RULES = ("min", "one_standard_error")
+
+
+class _Chosen:
+    """What regressor and classifier share: the grid, the folds, the choice."""
+
+    def __init__(
+        self,
+        loss: Any = None,
+        *,
+        penalty: Penalty | None = None,
+        alphas: Any = 50,
+        cv: Any = 5,
+        rule: str = "min",
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-8,
+        max_iter: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alphas = alphas
+        self.cv = cv
+        self.rule = rule
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def _minimise(self: Any, loss: Any, X: Any, y: Array, sample_weight: Any) -> None:
+        """Paths on all rows and without each fold, the losses of the folds, the choice, and the fit at it."""
+        if self.rule not in _RULES:
+            raise ParameterError(f'rule must be "min" or "one_standard_error"; got {self.rule!r}')
+        if isinstance(loss, JointScale):
+            raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        classifier = isinstance(self, LinearClassifier)
+        folds = [test for _, test in check_cv(self.cv, y, classifier=classifier).split(np.zeros(len(y)), y)]
+        X, y, w, kept = border(X, y, w)
+        folds = [place[place >= 0] for place in (kept[test] for test in folds)]
+        with one_thread_each():
+            loss = resolved(loss, X, y, w, self.fit_intercept)
+            work = _Paths(loss, self.penalty or (L2() if classifier else L1()), X, y, w, self)
+            whole, self.cv_losses_ = work.follow(None)[0], np.column_stack([work.follow(test)[1] for test in folds])
+        self.alphas_, self.coef_path_, self.intercept_path_ = whole.alphas, whole.coefs, whole.intercepts
+        missed = int(np.sum(whole.certificates > self.tol))
+        if missed:
+            warnings.warn(
+                f"{missed} of {len(whole.alphas)} fits of the path miss tol={self.tol:g} (the worst certificate is "
+                f"{whole.certificates.max():.1e}); raise tol or max_iter, or leave out the smallest alphas",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        at = _chosen(self.cv_losses_, self.rule)
+        self.alpha_ = float(self.alphas_[at])
+        start = (self.coef_path_[at], self.intercept_path_[at])
+        solution = minimise(
+            loss, work.penalty.with_alpha(self.alpha_), X, y, w, fit_intercept=self.fit_intercept, solver=self.solver,
+            tol=self.tol, max_iter=self.max_iter, start=start,
+        )  # fmt: skip
+        self.solution_, self.loss_ = solution, solution.loss
+        self.coef_, self.intercept_ = solution.coef, solution.intercept
+        self.n_iter_ = max(solution.iterations, 1)
+
+
+class _Paths:
+    """The paths of one data set and of what is left of it without a fold."""
+
+    def __init__(self, loss: Any, penalty: Penalty, X: Any, y: Array, w: Array | None, options: Any) -> None:
+        self.loss, self.penalty, self.X, self.y, self.w, self.options = loss, penalty, X, y, w, options
+        if loss.traits().differentiable is False:
+            raise CapabilityError(
+                f"{loss!r} has kinks, and a path needs a smooth loss; use Smoothed({loss!r}, width=0.01), or "
+                "GridSearchCV over the model without CV"
+            )
+        self.classes = int(y.max()) + 1 if isinstance(loss, Rowwise) else 1
+        self.solver = "proximal_newton" if options.solver == "auto" and _by_pieces(penalty) else options.solver
+        if self.solver == "auto":
+            self.solver = "proximal_gradient"
+        problem = posed(loss, penalty, X, y, w, options.fit_intercept, self.classes)
+        self.alphas = self._grid(problem)
+        self.problem: Any = problem
+        rows, columns = X.shape
+        shared = has_gram(loss, penalty, rows, columns)
+        self.shared = SharedGram(loss, X, y, w, options.fit_intercept) if shared else None
+
+    def _grid(self, problem: Any) -> Array:
+        given = self.options.alphas
+        if isinstance(given, (int, np.integer)) and not isinstance(given, bool) and given >= 1:
+            return alpha_grid(problem, int(given), None)
+        alphas = np.sort(np.asarray(given, dtype=np.float64), axis=-1)[..., ::-1] if np.ndim(given) else np.empty(0)
+        if alphas.ndim != 1 or not alphas.size or not (np.isfinite(alphas) & (alphas >= 0)).all():
+            raise ParameterError(f"alphas must be a count >= 1 or numbers >= 0; got {given!r}")
+        return alphas
+
+    def follow(self, left_out: Array | None) -> tuple[Path, Array]:
+        """The path without some rows, and their mean loss at each of its fits."""
+        o = self.options
+        if left_out is None:
+            if self.shared is not None:
+                return self.shared.follow(self.penalty, self.alphas, o.tol), np.empty(0)
+            return follow(self.problem, self.alphas, self.solver, o.tol, o.max_iter), np.empty(0)
+        if not len(left_out) or len(left_out) == len(self.y):
+            raise DomainError("a fold holds no rows of weight above 0, or all of them; use fewer folds (cv)")
+        if self.shared is not None:
+            path = self.shared.without(left_out).follow(self.penalty, self.alphas, o.tol)
+        else:
+            kept = np.setdiff1d(np.arange(len(self.y)), left_out)
+            w = None if self.w is None else self.w[kept]
+            part = posed(self.loss, self.penalty, self.X[kept], self.y[kept], w, o.fit_intercept, self.classes)
+            path = follow(part, self.alphas, self.solver, o.tol, o.max_iter)
+        return path, self._losses(path, left_out)
+
+    def _losses(self, path: Path, rows: Array) -> Array:
+        X, y, w = self.X[rows], self.y[rows], None if self.w is None else self.w[rows]
+        scores = [X @ c.T + b for c, b in zip(path.coefs, path.intercepts, strict=True)]
+        return np.array([self.loss(y, f, w) for f in scores])
+
+
+def _by_pieces(penalty: Penalty) -> bool:
+    return penalty.separable and type(penalty).pieces is not Penalty.pieces
+
+
+def _chosen(losses: Array, rule: str) -> int:
+    """Which row of (alphas, folds) has the least mean; or the first, the strongest, within a standard error of it."""
+    means = losses.mean(axis=1)
+    means = np.where(np.isfinite(means), means, np.inf)
+    best = int(np.argmin(means))
+    if rule == "min" or losses.shape[1] < 2:
+        return best
+    error = float(losses[best].std(ddof=1)) / np.sqrt(losses.shape[1])
+    return int(np.argmax(means <= means[best] + error))
+
+
+class LinearRegressorCV(_Chosen, LinearRegressor):
+    """`LinearRegressor` with the strength of its penalty chosen by cross-validation.
+
+    In every fold and on all rows the fits follow a path from the strongest penalty down. For a squared loss the folds
+    share one Gram matrix.
+
+    Parameters
+    ----------
+    loss : Pointwise or str, optional
+        SquaredError() by default; also what the folds are judged by.
+    penalty : Penalty, optional
+        Its alpha is replaced. L1() by default.
+    alphas : int or array_like
+        How many, from the least that leaves no coefficient down to a thousandth of it (a hundredth for more columns
+        than rows); or which.
+    cv : int, splitter or iterable
+        As scikit-learn takes it.
+    rule : {"min", "one_standard_error"}
+        The alpha of the least mean loss, or the largest within one standard error of it.
+    fit_intercept, solver, tol, max_iter
+        As for LinearRegressor; `tol` is kept by each fit of the path.
+
+    Attributes
+    ----------
+    alpha_ : float
+    alphas_ : ndarray of shape (k,), decreasing
+    coef_path_, intercept_path_ : ndarray of shape (k, n_features_in_) and (k,), fitted to all rows
+    cv_losses_ : ndarray of shape (k, folds), the mean loss of the rows left out
+    coef_, intercept_, loss_, solution_, n_iter_ : as for LinearRegressor, at `alpha_`
+
+    Examples
+    --------
+    >>> from losskit import Huber, L1
+    >>> from losskit.estimators_cv import LinearRegressorCV
+    >>> model = LinearRegressorCV(Huber(1.0), penalty=L1(), rule="one_standard_error")
+    """
+
+
+class LinearClassifierCV(_Chosen, LinearClassifier):
+    """`LinearClassifier` with the strength of its penalty chosen by cross-validation, in stratified folds.
+
+    Parameters and attributes are those of LinearRegressorCV, but that the penalty is L2() by default; `coef_path_` has
+    a matrix for each alpha if the loss is one of several classes.
+    """

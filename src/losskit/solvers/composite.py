@@ -1,0 +1,238 @@
+"""A smooth mean loss plus a penalty with kinks: what proximal solvers see, in standard units.
+
+Certificates. For a loss that is convex and smooth and a penalty held up by |c| or c^2 in every column, the duality gap:
+with o = w / sum(w), every d with a sum(o d) of 0 and u = X'(o d) bounds the objective from below by
+
+    -sum(o L*(d)) - penalty*(-u),     L*(d) = d f' - L(f') for the f' at which L'(f') = d.
+
+Candidates are the slopes at hand, d = s L'(f), shrunk by the s <= 1 at which penalty* is finite. The gap is then a sum
+of o (L(f) + L*(d) - d f) >= 0 over rows and penalty(c) + penalty*(-u) + u c >= 0 over columns: exact to rounding even
+where it is tiny. Else the certificate is the distance of minus the gradient to the penalty's subdifferential, or the
+length of a proximal step.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from losskit.class_objective import ClassObjective
+from losskit.objective import Array, Objective, Point
+from losskit.penalties import NoPenalty, Penalty, Pieces
+from losskit.rowwise import Rowwise
+from losskit.solvers.control import CertificateKind
+from losskit.solvers.duality import row_shares
+
+
+class Composite:
+    """sum(w L) / sum(w) + penalty(coef), the two apart.
+
+    Attributes
+    ----------
+    smooth : the mean loss alone, an objective of `theta`
+    at, scale : which entries of `theta` are coefficients, and theta = scale coef there
+    """
+
+    def __init__(
+        self, loss: Any, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
+        classes: int = 1,
+    ) -> None:  # fmt: skip
+        penalty.check(X.shape[1], classes)
+        uniform = not penalty.separable
+        smooth: Any = (
+            ClassObjective(loss, NoPenalty(), X, y, weights, fit_intercept, classes, uniform)
+            if isinstance(loss, Rowwise)
+            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform)
+        )
+        self._set(smooth, penalty, classes)
+
+    def _set(self, smooth: Any, penalty: Penalty, classes: int) -> None:
+        self.smooth, self.penalty, self.classes = smooth, penalty, classes
+        self.loss, self.y, self.weights, self.design = smooth.loss, smooth.y, smooth.weights, smooth.design
+        entries = np.arange(smooth.size).reshape(classes, -1)
+        self.at = entries[:, : self.design.columns].ravel()
+        self.scale = np.tile(self.design.scale, classes)
+        self.size = smooth.size
+
+    def with_penalty(self, penalty: Penalty) -> Composite:
+        """The same data and loss under another penalty."""
+        other = object.__new__(Composite)
+        other._set(self.smooth, penalty, self.classes)
+        return other
+
+    def thinned(self, stride: int) -> Composite:
+        """The same over every `stride`-th row."""
+        other = object.__new__(Composite)
+        other._set(self.smooth.thinned(stride), self.penalty, self.classes)
+        return other
+
+    def part(self, columns: Array) -> Composite:
+        """The same over these columns alone; of a penalty with a number a column, their numbers."""
+        other = object.__new__(Composite)
+        other._set(self.smooth.part(columns), self.penalty.part(columns), self.classes)
+        return other
+
+    def adopt(self, other: Composite, theta: Array) -> Array:
+        """`theta` of what `thinned` made, in the units of this one."""
+        return np.asarray(self.smooth.adopt(other.smooth, theta))
+
+    def coef(self, theta: Array) -> Array:
+        """The coefficients in the user's units."""
+        return theta[self.at] / self.scale
+
+    def value(self, point: Point) -> float:
+        """The objective where the mean loss was evaluated."""
+        return point.value + self.penalty.value(self.coef(point.theta))
+
+    def pieces(self, theta: Array) -> Pieces:
+        """The penalty's pieces by entry of `theta`; none for intercepts."""
+        l1, l2, low, high = self.penalty.pieces(self.coef(theta))
+        s, whole = self.scale, np.zeros(self.size)
+        found = Pieces(whole, whole.copy(), whole - np.inf, whole + np.inf)
+        for part, given in zip(found, (l1 / s, l2 / s**2, low * s, high * s), strict=True):
+            part[self.at] = given
+        return found
+
+    def prox(self, theta: Array, step: float) -> Array:
+        """The penalty's proximal step in standard units; of one scale for all columns if it is not separable."""
+        out = theta.copy()
+        by_column = step / self.scale**2
+        steps = by_column if self.penalty.separable else float(by_column[0])
+        out[self.at] = self.penalty.prox(theta[self.at] / self.scale, steps) * self.scale
+        return out
+
+    def violations(self, theta: Array, gradient: Array) -> Array:
+        """By entry, how far minus the gradient is from the penalty's slopes; or the proximal step's length."""
+        if not self.penalty.separable:
+            size = 1.0 / max(self._curvature, 1e-300)
+            return np.abs(theta - self.prox(theta - size * gradient, size)) / size
+        low, high = self.penalty.slopes(self.coef(theta))
+        found = np.abs(gradient)
+        g = gradient[self.at]
+        found[self.at] = np.maximum(np.maximum(low / self.scale + g, -(high / self.scale + g)), 0.0)
+        return found
+
+    @cached_property
+    def _curvature(self) -> float:
+        """Of the mean loss at the null model, on average: a unit for steps."""
+        point = self.smooth.evaluate(self.smooth.null, order=2)
+        return float(np.abs(point.hessian.diagonal()).max())
+
+    def kkt(self, theta: Array, gradient: Array) -> float:
+        """The largest violation over the mean size of L' with no coefficients."""
+        return float(self.violations(theta, gradient).max(initial=0.0)) / self.smooth._reference
+
+    @cached_property
+    def null(self) -> Array:
+        """The smooth part's null model, moved inside the penalty's bounds."""
+        theta = self.smooth.null.copy()
+        if self.penalty.separable and self.penalty.convex:
+            theta[self.at] = self.penalty.prox(theta[self.at], 0.0) * self.scale
+        return theta
+
+    @property
+    def null_value(self) -> float:
+        """The mean loss at the null model."""
+        return float(self.smooth.null_value)
+
+    def scores(self, theta: Array) -> Array:
+        """The score of each row."""
+        return np.asarray(self.smooth.scores(theta))
+
+    def to_user(self, theta: Array) -> tuple[Any, Any]:
+        """Coefficients and intercept in the user's units."""
+        return self.smooth.to_user(theta)
+
+    def from_user(self, coef: Array, intercept: Any) -> Array:
+        """The inverse of `to_user`, moved inside the penalty's bounds."""
+        theta = self.smooth.from_user(coef, intercept)
+        if self.penalty.separable and self.penalty.convex:
+            theta[self.at] = self.penalty.prox(theta[self.at] / self.scale, 0.0) * self.scale
+        return np.asarray(theta)
+
+    @cached_property
+    def kind(self) -> CertificateKind:
+        """Which certificate there is."""
+        traits = self.loss.traits()
+        if self.classes > 1 or not (traits.convex and traits.differentiable and self.penalty.convex):
+            return "kkt"
+        if not self.penalty.separable or not hasattr(self.penalty, "pieces"):
+            return "kkt"
+        l1, l2, low, high = self.pieces(self.null)
+        held = (l1 > 0) | (l2 > 0) | (np.isfinite(low) & np.isfinite(high))
+        return "gap" if held[self.at].all() else "kkt"
+
+    def relative_gap(self, point: Point) -> float:
+        """(value - lower bound) / value where the mean loss was evaluated; inf if no bound is found there."""
+        theta, smooth = point.theta, self.smooth
+        f0 = smooth.scores(theta)
+        f, share, u = f0, row_shares(smooth), point.gradient
+        if self.design.intercept and abs(u[-1]) > 1e-15 * smooth._reference:
+            f, u = self._balanced(f, share)
+        pull, coef = u[self.at] * self.scale, self.coef(theta)
+        dual = self._shrunk(f, pull)
+        if dual is None:
+            return np.inf
+        d, at, shrink = dual
+        rows = self.loss(smooth.y, f0, None, "none") - self.loss(smooth.y, at, None, "none") - d * (f0 - at)
+        gap = float(share @ np.maximum(rows, 0.0))
+        gap += self.penalty.value(coef) + self.penalty.conjugate(-shrink * pull) + float(shrink * pull @ coef)
+        return max(gap, 0.0) / max(self.value(point), 1e-5 * self.null_value, 1e-300)
+
+    def _balanced(self, f: Array, share: Array) -> tuple[Array, Array]:
+        """Scores shifted until the slopes' weighted sum is 0, and X'(o L') there."""
+        loss, y = self.loss, self.smooth.y
+        shift = 0.0
+        for _ in range(20):
+            g, h = loss.gradient_and_hessian(y, f + shift, None, "sum")
+            off, bend = float(share @ g), float(share @ h)
+            if not bend > 0 or abs(off) <= 1e-17 * self.smooth._reference:
+                break
+            shift -= off / bend
+            if abs(off / bend) <= 1e-15 * (1.0 + abs(shift)):
+                break
+        f = f + shift
+        return f, self.design.adjoint(share * loss.gradient(y, f, None, "sum"))
+
+    def _shrunk(self, f: Array, pull: Array) -> tuple[Array, Array, float] | None:
+        """Slopes d = s L'(f) within the penalty's reach, scores at which L' is d, and s."""
+        l1, l2, low, high = self.penalty.pieces(np.zeros_like(pull))
+        open_ = (l2 == 0) & ~(np.isfinite(low) & np.isfinite(high))
+        up = np.where(np.isfinite(high), 0.0, np.maximum(-pull, 0.0))  # -pull = slope by c; bounds absorb one side
+        down = np.where(np.isfinite(low), 0.0, np.maximum(pull, 0.0))
+        over = np.maximum(up, down)[open_] / l1[open_]
+        shrink = 1.0 / max(1.0, float(over.max(initial=0.0)))
+        d = np.asarray(self.loss.gradient(self.smooth.y, f, None, "sum"))
+        if shrink == 1.0:
+            return d, f, 1.0
+        found = scores_of_slopes(self.loss, self.smooth.y, f, shrink * d)
+        return None if found is None else (*found, shrink)
+
+
+def scores_of_slopes(loss: Any, y: Array, f: Array, target: Array) -> tuple[Array, Array] | None:
+    """Slopes that are `target` to rounding, and scores where the loss has them; None if there are none near f."""
+    at, size = f.copy(), float(np.abs(target).max(initial=0.0))
+    for _ in range(8):
+        g, h = loss.gradient_and_hessian(y, at, None, "sum")
+        off = np.where(h > 0, g - target, 0.0)
+        if np.abs(off).max() <= 1e-15 * size:
+            break
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            at = at - np.where(off == 0.0, 0.0, off / h)
+        if not np.isfinite(at).all():
+            return None
+    g = np.asarray(loss.gradient(y, at, None, "sum"))
+    off = np.abs(g - target)
+    missed = np.flatnonzero(off > 1e-14 * size)
+    if missed.size and loss.variables == ("r",):  # where the loss is straight: between y, where the slope is 0, and f
+        low, high = y[missed], f[missed]
+        for _ in range(60):
+            middle = (low + high) / 2
+            short = np.abs(loss.gradient(y[missed], middle, None, "sum")) < np.abs(target[missed])
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        at[missed] = high
+        g[missed] = loss.gradient(y[missed], high, None, "sum")
+        off = np.abs(g - target)
+    return (g, at) if off.max() <= 1e-13 * size else None

@@ -1,0 +1,153 @@
+"""Fits along a row of penalties, the strongest first, each begun where the last one ended.
+
+A quadratic loss is known by its Gram matrix: with that in hand a fit reads X no more, and the Gram matrix of all rows
+but a fold is a difference. Other losses keep their data in standard units, and their working set from step to step.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from losskit.base import Pointwise
+from losskit.design import Array, Design
+from losskit.errors import CapabilityError, ParameterError
+from losskit.penalties import Penalty
+from losskit.solvers.choose import METHODS, choose
+from losskit.solvers.composite import Composite
+from losskit.solvers.control import Control
+from losskit.solvers.quadratic import solve_quadratic
+
+_GRAM_COLUMNS = 2000  # beyond, a Gram matrix of all columns costs more than it saves
+_RIDGE_STRONGEST = 100.0  # alphas of penalties that hold nothing at 0: times the data's own curvature
+_RIDGE_SPAN = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Fits at several strengths of a penalty.
+
+    Attributes
+    ----------
+    alphas : decreasing, shape (k,)
+    coefs, intercepts : of each, shape (k, columns) and (k,); of several classes (k, classes, columns), (k, classes)
+    certificates : how far from the optimum each is known to be: a relative gap or violation
+    iterations : how many in all
+    """
+
+    alphas: Array
+    coefs: Array
+    intercepts: Array
+    certificates: Array
+    iterations: int
+
+
+def has_gram(loss: Any, penalty: Penalty, rows: int, columns: int) -> bool:
+    """Whether the loss is quadratic and the penalty one that a Gram matrix suffices for, and columns are few."""
+    traits = loss.traits() if isinstance(loss, Pointwise) and loss.variables == ("r",) else None
+    quadratic = traits is not None and traits.strong is not None and traits.strong == traits.curvature
+    exact = penalty.separable and penalty.convex and type(penalty).pieces is not Penalty.pieces
+    return quadratic and exact and columns < min(rows, _GRAM_COLUMNS)
+
+
+class SharedGram:
+    """Sums of w x x', w x y and w of some rows, in the standard units of all: what a quadratic loss asks of them."""
+
+    def __init__(self, loss: Pointwise, X: Any, y: Array, w: Array | None, fit_intercept: bool) -> None:
+        self.bend = float(loss.traits().curvature)
+        self.design = Design(X, fit_intercept, w)
+        self.y, self.w = y, np.ones(len(y)) if w is None else w
+        self.gram, self.cross, self.weight = self._sums(np.arange(len(y)))
+
+    def _sums(self, rows: Array) -> tuple[Array, Array, float]:
+        part = self.design if len(rows) == len(self.y) else self.design.rows_of(rows)
+        w = self.w[rows]
+        return part.gram(w), part.adjoint(w * self.y[rows]), float(w.sum())
+
+    def without(self, rows: Array) -> SharedGram:
+        """The sums of all rows but these."""
+        other = copy.copy(self)
+        gram, cross, weight = self._sums(rows)
+        other.gram, other.cross, other.weight = self.gram - gram, self.cross - cross, self.weight - weight
+        return other
+
+    def follow(self, penalty: Penalty, alphas: Array, tol: float) -> Path:
+        """The fits of these rows."""
+        H, c = self.bend / self.weight * self.gram, -self.bend / self.weight * self.cross
+        theta, slope = np.zeros(self.design.size), c.copy()
+        size = float(np.abs(c).max(initial=0.0)) or 1.0
+        found, left = [], []
+        p, scale = self.design.columns, self.design.scale
+        for alpha in alphas:
+            coef = theta[:p] / scale
+            l1, l2, low, high = penalty.with_alpha(float(alpha)).pieces(coef)
+            free = np.zeros(self.design.size - p)
+            parts = (l1 / scale, l2 / scale**2, low * scale, high * scale)
+            ends = (free, free, free - np.inf, free + np.inf)
+            pieces = type(penalty.pieces(coef))(*map(np.append, parts, ends))
+            theta, slope, worst = solve_quadratic(H, slope, theta, pieces, 0.01 * tol * size)
+            found.append(self.design.to_user(theta))
+            left.append(worst / size)
+        coefs, intercepts = zip(*found, strict=True)
+        return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), len(alphas))
+
+
+def posed(
+    loss: Any, penalty: Penalty, X: Any, y: Array, w: Array | None, fit_intercept: bool, classes: int = 1
+) -> Composite:
+    """Loss and penalty apart, so that the penalty can change."""
+    return Composite(loss, penalty, X, y, w, fit_intercept, classes)
+
+
+def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter: int | None) -> Path:
+    """The fits of a problem at these strengths of its penalty."""
+    penalty, theta = problem.penalty, None
+    if "alpha" not in penalty.parameters:
+        raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
+    solver, _ = choose(problem.with_penalty(penalty), solver)
+    found, left, iterations = [], [], 0
+    for alpha in alphas:
+        now = problem.with_penalty(penalty.with_alpha(float(alpha)))
+        control = Control(tol, max_iter or METHODS[solver].max_iter)
+        outcome = METHODS[solver].solve(now, theta, control)
+        theta = outcome.theta
+        found.append(now.to_user(theta))
+        left.append(outcome.certificate)
+        iterations += control.iterations
+    coefs, intercepts = zip(*found, strict=True)
+    return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), iterations)
+
+
+def alpha_grid(problem: Composite, count: int, span: float | None) -> Array:
+    """`count` strengths in equal ratios: from the least that holds all coefficients at 0 down to `span` of it.
+
+    Of penalties that hold nothing, such as L2: from 100 times the curvature of the loss by a typical column.
+    """
+    smooth, p = problem.smooth, problem.penalty
+    if problem.classes == 1:
+        theta = _constant(problem)
+        point = smooth.evaluate(theta, order=2)
+    else:
+        point = smooth.evaluate(problem.null, order=2)
+    most = p.alpha_max(point.gradient[problem.at] * problem.scale)
+    if not math.isfinite(most):
+        bend = point.hessian.diagonal()[problem.at] * problem.scale**2
+        most, span = _RIDGE_STRONGEST * float(np.mean(bend)), span or _RIDGE_SPAN
+    rows, columns = problem.design.rows, problem.design.columns
+    span = span or (1e-3 if rows > columns else 1e-2)
+    if not most > 0:
+        raise ParameterError(f"with {p!r} no coefficient leaves 0 at any alpha: columns explain nothing; give alphas")
+    return np.geomspace(most, most * span, count)
+
+
+def _constant(problem: Composite) -> Array:
+    """The best constant and no coefficients."""
+    theta = np.zeros(problem.size)
+    if problem.design.intercept:
+        best = float(problem.loss.constant(problem.y, problem.weights))
+        theta[-1] = best if np.isfinite(best) else problem.smooth.center
+    return theta

@@ -1,0 +1,145 @@
+"""Proximal Newton: the loss's quadratic model plus the penalty itself, minimised exactly on its Gram matrix.
+
+`quadratic` says how. Of many columns only a working set is looked at: those that are not 0, and those whose slopes most
+exceed what the penalty holds. A Gram matrix of few columns is cheap, be X dense or sparse. When the working set is
+solved, one pass over all columns says whether it was large enough. Of a concave penalty every step sees the tangent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from losskit.objective import Array, Point
+from losskit.solvers.composite import Composite
+from losskit.solvers.control import CertificateKind, Control, Outcome
+from losskit.solvers.quadratic import solve_quadratic
+
+WHOLE = 30  # columns up to which all are worked on
+_FIRST = 20  # of more, how many at first
+_STRIDE = 16
+_MANY = 50_000  # rows from which a start from fewer rows pays
+_INNER = 8  # Newton steps on one working set
+_DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
+
+
+def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
+    """Minimise from `start` (in standard units)."""
+    whole = objective.size <= WHOLE or objective.classes > 1
+    point = objective.smooth.evaluate(_first(objective) if start is None else start)
+    best, stalled = np.inf, 0
+    while True:
+        violations = objective.violations(point.theta, point.gradient)
+        kind, certificate, kkt = certify(objective, point, violations, control.tol)
+        value = objective.value(point)
+        reason = control.stop(value, certificate)
+        stalled = 0 if kkt < 0.7 * best else stalled + 1
+        best = min(best, kkt)
+        if reason is None and (kkt == 0.0 or stalled > _INNER):
+            reason = "no progress"
+        ahead = None
+        if reason is None:
+            if whole:
+                ahead = _newton_step(objective, point)
+            else:
+                ahead = _solved_on(objective, point, _working(objective, point, violations), kkt)
+            reason = "no progress" if ahead is None else None
+        if reason is not None or ahead is None:
+            if not np.isfinite(certificate):
+                kind, certificate = "kkt", kkt
+            return Outcome(point.theta, value, certificate, kind, reason or "no progress")
+        point = ahead
+
+
+def certify(
+    objective: Composite, point: Point, violations: Array, tol: float
+) -> tuple[CertificateKind, float, float]:
+    """The certificate's kind and size (inf while a gap of `tol` is out of reach), and the relative violation."""
+    kkt = float(violations.max(initial=0.0)) / objective.smooth._reference
+    if objective.kind == "kkt":
+        return "kkt", kkt, kkt
+    near = kkt <= max(1e3 * tol, 10 * np.sqrt(tol))  # a gap is about a violation, or its square
+    return "gap", objective.relative_gap(point) if near else np.inf, kkt
+
+
+def _first(objective: Composite) -> Array:
+    """The null model, or the solution of fewer rows if there are many."""
+    if objective.design.rows >= max(_MANY, 20 * _STRIDE * objective.size) and objective.classes == 1:
+        fewer = objective.thinned(_STRIDE)
+        found = solve(fewer, None, Control(tol=1e-3, max_iter=20))
+        return objective.adopt(fewer, found.theta)
+    return objective.null
+
+
+def _working(objective: Composite, point: Point, violations: Array) -> Array:
+    """The columns to work on: what is not 0, and as many again of the most violated."""
+    p = objective.design.columns
+    used = point.theta[:p] != 0.0
+    count = min(p, max(_FIRST, 2 * int(used.sum())))
+    rank = np.where(used, np.inf, violations[:p])
+    chosen = np.argpartition(-rank, count - 1)[:count] if count < p else np.arange(p)
+    return np.sort(chosen[rank[chosen] > 0])
+
+
+def _solved_on(objective: Composite, point: Point, columns: Array, kkt: float) -> Point | None:
+    """The objective minimised over these columns and the intercept, until little of what was violated is left."""
+    theta = point.theta
+    entries = np.append(columns, objective.size - 1) if objective.design.intercept else columns
+    part = objective.part(columns)
+    inner, moved = part.smooth.evaluate(theta[entries], order=2), False
+    for _ in range(_INNER):
+        ahead = _newton_step(part, inner)
+        if ahead is None:
+            break
+        inner, moved = ahead, True
+        if part.kkt(inner.theta, inner.gradient) <= 0.03 * kkt:
+            break
+    out = theta.copy()
+    out[entries] = inner.theta
+    return objective.smooth.evaluate(out) if moved else None
+
+
+def _is_quadratic(objective: Composite) -> bool:
+    traits = objective.loss.traits()
+    return traits.strong is not None and traits.strong == traits.curvature and objective.penalty.convex
+
+
+def _newton_step(objective: Composite, point: Point) -> Point | None:
+    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
+    theta, smooth = point.theta, objective.smooth
+    H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
+    if not objective.loss.traits().convex:
+        H = _convex(H)
+    quadratic = _is_quadratic(objective)
+    if not quadratic:
+        H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
+    pieces = objective.pieces(theta)
+    new, _, _ = solve_quadratic(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)
+    step = new - theta
+    if not step.any():
+        return None
+    ahead = smooth.evaluate(new)
+    if quadratic:
+        return ahead
+
+    def tangent(x: Array) -> float:
+        return float(pieces.l1 @ np.abs(x) + pieces.l2 @ x**2 / 2)
+
+    fall, value = float(point.gradient @ step) + tangent(new) - tangent(theta), objective.value(point)
+    noise = 1e-14 * abs(value)
+    if not fall < noise:
+        return None
+    if objective.value(ahead) <= value + 1e-4 * fall + noise:
+        return ahead
+    line, t = smooth.along(theta, step), 0.5
+    while t > 1e-10:
+        new = theta + t * step
+        if line(t)[0] + objective.penalty.value(objective.coef(new)) <= value + 1e-4 * t * fall + noise:
+            return smooth.evaluate(new)
+        t /= 2
+    return None
+
+
+def _convex(H: Array) -> Array:
+    """H with the sizes of its eigenvalues, so that the model has a minimum."""
+    values, vectors = np.linalg.eigh(H)
+    return np.asarray((vectors * np.abs(values)) @ vectors.T)

@@ -1,0 +1,99 @@
+"""Paths and cross-validation: against scikit-learn, the shared Gram matrix against fits one by one, and the rules."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.linear_model import ElasticNetCV
+from sklearn.model_selection import KFold
+
+import losskit as lk
+from losskit import estimators_cv
+from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
+
+X, Y = load_diabetes(return_X_y=True)
+X = X * 10.0 ** np.linspace(-3, 3, 10) + 5
+
+
+def test_the_lasso_chosen_is_scikit_learns():
+    columns = X / X.std(0)
+    ours = lk.LinearRegressorCV(penalty=lk.ElasticNet(l1_ratio=0.7), alphas=20, cv=KFold(4)).fit(columns, Y)
+    peer = ElasticNetCV(l1_ratio=0.7, alphas=ours.alphas_ / 2, cv=KFold(4), tol=1e-12, max_iter=100_000).fit(columns, Y)
+    assert ours.alpha_ == pytest.approx(2 * peer.alpha_, rel=1e-12)
+    np.testing.assert_allclose(ours.cv_losses_, peer.mse_path_, rtol=1e-6)
+    np.testing.assert_allclose(ours.coef_, peer.coef_, atol=1e-6 * np.abs(peer.coef_).max())
+    assert not ours.coef_path_[0].any()
+    assert ours.coef_path_.shape == (20, 10)
+    assert ours.solution_.certificate <= 1e-8
+
+
+@pytest.mark.parametrize("penalty", [lk.L1(), lk.L2(), lk.ElasticNet(positive=True)], ids=repr)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_shared_gram_matrix_leads_where_the_data_lead(penalty, weighted, monkeypatch):
+    w = np.random.default_rng(0).integers(0, 3, len(Y)) if weighted else None
+    model = lk.LinearRegressorCV(penalty=penalty, alphas=4, cv=3)
+    shared = model.fit(X, Y, w).coef_path_, model.cv_losses_
+    monkeypatch.setattr(estimators_cv, "has_gram", lambda *_: False)
+    model.fit(X, Y, w)
+    spread = X.std(0)
+    np.testing.assert_allclose(shared[0] * spread, model.coef_path_ * spread, atol=1e-3)
+    np.testing.assert_allclose(shared[1], model.cv_losses_, rtol=1e-6)
+
+
+def test_each_fit_of_a_path_is_the_fit_at_its_alpha():
+    labels = load_breast_cancer(return_X_y=True)
+    rows = labels[0][:200, :6], labels[1][:200]
+    model = lk.LinearClassifierCV(penalty=lk.L1(), alphas=[0.3, 0.01, 0.1], cv=3, tol=1e-10).fit(*rows)
+    np.testing.assert_array_equal(model.alphas_, [0.3, 0.1, 0.01])
+    for alpha, coef in zip(model.alphas_, model.coef_path_, strict=True):
+        alone = lk.LinearClassifier(penalty=lk.L1(alpha)).fit(*rows)
+        np.testing.assert_allclose(coef, alone.coef_[0], atol=1e-4 * np.abs(coef).max() + 1e-12)
+    assert model.coef_.shape == (1, 6)
+    assert model.predict_proba(rows[0]).shape == (200, 2)
+
+
+def test_one_standard_error_takes_the_largest_alpha_that_is_as_good():
+    best = lk.LinearRegressorCV(alphas=30).fit(X, Y)
+    plain = lk.LinearRegressorCV(alphas=30, rule="one_standard_error").fit(X, Y)
+    means, errors = best.cv_losses_.mean(1), best.cv_losses_.std(1, ddof=1) / 5**0.5
+    at = means.argmin()
+    assert best.alpha_ == best.alphas_[at]
+    assert plain.alpha_ == best.alphas_[means <= means[at] + errors[at]].max() > best.alpha_
+
+
+def test_other_losses_penalties_and_classes_have_paths():
+    heavy = Y + np.where(np.arange(len(Y)) % 9 == 0, 500, 0)
+    robust = lk.LinearRegressorCV(lk.Huber("auto"), alphas=5, cv=3).fit(X, heavy)
+    assert robust.loss_.delta > 0
+    groups = lk.LinearRegressorCV(penalty=lk.GroupLasso((0, 0, 0, 0, 0, 1, 1, 1, 1, 1)), alphas=4, cv=2, tol=1e-5)
+    assert not groups.fit(X / X.std(0), Y).coef_path_[0].any()
+    many = lk.LinearClassifierCV(alphas=3, cv=2, tol=1e-6).fit(*load_iris(return_X_y=True))
+    assert many.coef_path_.shape == (3, 3, 4)
+
+
+@pytest.mark.parametrize(("options", "error", "says"), [
+    ({"rule": "best"}, ParameterError, "one_standard_error"),
+    ({"alphas": 0}, ParameterError, "alphas"),
+    ({"alphas": [1.0, -1.0]}, ParameterError, "alphas"),
+    ({"penalty": lk.Positive()}, CapabilityError, "alpha"),
+    ({"loss": lk.JointScale()}, CapabilityError, "no path"),
+    ({"loss": lk.AbsoluteError()}, CapabilityError, "Smoothed"),
+])  # fmt: skip
+def test_bad_options_are_refused(options, error, says):
+    with pytest.raises(error, match=says):
+        lk.LinearRegressorCV(**options).fit(X, Y)
+
+
+def test_a_fold_without_weight_and_targets_that_do_not_vary_are_told():
+    w = np.ones(len(Y))
+    w[: len(Y) // 5 + 1] = 0
+    with pytest.raises(DomainError, match="a fold holds no rows"):
+        lk.LinearRegressorCV(alphas=3, cv=KFold(5)).fit(X, Y, w)
+    with pytest.raises(ParameterError, match="give alphas"):
+        lk.LinearRegressorCV(alphas=3).fit(X, np.ones(len(Y)))
+
+
+@pytest.mark.filterwarnings("ignore:proximal_gradient stopped")
+def test_fits_that_miss_the_tolerance_are_counted():
+    labels = (Y.mean() < Y).astype(int)
+    with pytest.warns(ConvergenceWarning, match="of 3 fits"):
+        lk.LinearClassifierCV(penalty=lk.L1(), alphas=3, max_iter=1, solver="proximal_gradient").fit(X, labels)
