@@ -25,6 +25,7 @@ LAYERS = [
     ("base",),
     ("rowwise",),
     ("softmax",),
+    ("arrayforms",),
     ("constants",),
     ("losses", "penalties", "combine"),
     ("registry",),
