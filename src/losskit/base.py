@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
-from losskit.border import as_arrays, is_plain, rows_of, same_shape, weights_like
+from losskit.border import as_arrays, host_of, is_plain, rows_of, same_shape, weights_like
 from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain, Intervals
@@ -166,6 +166,38 @@ class Evaluated(Loss):
         rows, weights = self._counted(y, f, sample_weight)
         return Partial.of(rows, weights, axis)
 
+    def to_torch(
+        self, reduction: Reduction = "mean", *, learn: tuple[str, ...] = (), empty: str = "nan",
+        distributed: bool = False,
+    ) -> Any:
+        """This loss as a PyTorch module, called in torch's order: `module(input, target, weight=None)`.
+
+        Tensors in the processor's memory go through the fused kernels, value and gradient in one pass; others through
+        torch's own functions, as do torch.compile, torch.func and forward mode. It is differentiable twice by `input`.
+
+        Parameters
+        ----------
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            As for a call: with weights "mean" divides by their sum, where torch's losses divide by the number of rows
+            ("mean_over_rows").
+        learn : tuple of str
+            Parameters of the loss that are learned with the network's. They are kept as any real number, from which
+            `module.learned(name)` makes one of the parameter's domain. Learn those of densities: a plain loss becomes
+            least where its scale makes it 0.
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all.
+        distributed : bool
+            Divide by this process's share of the weight of all processes, so that gradients averaged by
+            DistributedDataParallel are those of the mean over all rows.
+
+        Raises
+        ------
+        MissingExtra, ParameterError
+        """
+        from losskit.hosts import adapter
+
+        return adapter("torch").LossModule(self, reduction, tuple(learn), empty, distributed)
+
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
         from losskit.report.plots import plot_loss
@@ -182,6 +214,12 @@ class Evaluated(Loss):
     ) -> Any:
         """The parts of `want` ("value", "gradient", "hessian"); a curvature takes the Hessian's place."""
         raise CapabilityError(f"{type(self).__name__} cannot be evaluated: derive it from Pointwise or Rowwise")
+
+    def _elsewhere(self, host: str, *call: Any) -> Any:
+        """A call whose arrays belong to another library, by its adapter."""
+        from losskit.hosts import adapter
+
+        return adapter(host).evaluate(self, *call)
 
 
 class Pointwise(Evaluated):
@@ -219,7 +257,8 @@ class Pointwise(Evaluated):
     ) -> Any:
         """The diagonal of the Hessian, of f's shape."""
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
-        return hessian if len(self.outputs) == 1 else np.diagonal(hessian, axis1=-2, axis2=-1).copy()
+        each = np.arange(len(self.outputs))
+        return hessian if len(self.outputs) == 1 else hessian[..., each, each]
 
     def hvp(
         self, y: Array, f: Array, v: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
@@ -227,10 +266,10 @@ class Pointwise(Evaluated):
     ) -> Any:
         """The Hessian times `v`, of f's shape."""
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
-        v = as_arrays(v=v)[0]
+        v = v if host_of(f, v) else as_arrays(v=v)[0]
         if np.shape(v) != np.shape(f):
             raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
-        return hessian * v if len(self.outputs) == 1 else np.einsum("...ij,...j->...i", hessian, v)
+        return hessian * v if len(self.outputs) == 1 else (hessian * v[..., None, :]).sum(-1)
 
     def majorizer(
         self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
@@ -333,6 +372,15 @@ class Pointwise(Evaluated):
         inner = [name for part in self.parameters.values() if isinstance(part, Pointwise) for name in part._open()]
         return [name for name, value in self.parameters.items() if isinstance(value, str) and value == "auto"] + inner
 
+    def _closed(self) -> None:
+        """Raise ParameterError if a parameter is still "auto"."""
+        if unset := self._open():
+            raise ParameterError(
+                f'{self!r} is open: {unset[0]} is still "auto". Close it with '
+                "loss.resolve(residuals, sample_weight), give a number, or pass the loss to an estimator, which "
+                "resolves it on the training rows"
+            )
+
     def _at_scale(self, scale: float) -> Pointwise:
         """This loss with every "auto" at its tuning constant times `scale`."""
         closed = {
@@ -349,12 +397,7 @@ class Pointwise(Evaluated):
             ready = {}
             object.__setattr__(self, "_ready", ready)
         if curvature not in ready:
-            if unset := self._open():
-                raise ParameterError(
-                    f'{self!r} is open: {unset[0]} is still "auto". Close it with '
-                    "loss.resolve(residuals, sample_weight), give a number, or pass the loss to an estimator, which "
-                    "resolves it on the training rows"
-                )
+            self._closed()
             kernel = compiled_of(self._structure(), self.domain, self.prediction_domains, curvature)
             ready[curvature] = (kernel, tuple(self._numbers()))
         return ready[curvature]
@@ -416,6 +459,8 @@ class Pointwise(Evaluated):
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
     ) -> Any:
+        if not is_plain(f) and (host := host_of(y, f, sample_weight)):
+            return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)
         y, f, w = self._border(y, f, sample_weight)
         return evaluate(self, y, f, w, reduction, want, out, empty, curvature)
 

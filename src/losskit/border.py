@@ -12,6 +12,7 @@ from losskit.errors import CapabilityError, ShapeError
 
 Array = np.ndarray
 _TENSORS = {"torch": "torch", "jax": "jax", "jaxlib": "jax", "tensorflow": "tensorflow", "cupy": "cupy"}
+_HOSTS = {"torch", "jax"}
 _REAL_KINDS = "biuf"
 _TOO_LARGE = (
     "{} holds integers beyond 2**53, which float64 cannot tell apart; scale them, or convert to float yourself if the "
@@ -30,6 +31,12 @@ def kind_of(x: Any) -> str:
 def is_plain(x: Any) -> bool:
     """Whether `x` is a NumPy array of floats that needs no further look."""
     return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32)
+
+
+def host_of(*arrays: Any) -> str | None:
+    """The library that all arrays of a call belong to, if it is one that an adapter takes: "torch" or "jax"."""
+    kinds = {kind_of(x) for x in arrays if x is not None}
+    return kinds.pop() if len(kinds) == 1 and kinds <= _HOSTS else None
 
 
 def as_arrays(**named: Any) -> list[Array | None]:

@@ -180,9 +180,9 @@ def posterior(loss: Pointwise | Rowwise, f: Array) -> Array:
     q / phi'(s). For losses whose score is no log-odds by itself: Charoenphakdee et al. (2021), arXiv:2011.09172.
     """
     if isinstance(loss, Softmax):
-        s = softmax_costs(f)[2]
+        s = softmax_costs(np, f)[2]
         with np.errstate(divide="ignore"):
-            odds = -s - np.log(loss._costs()(s)[1])
+            odds = -s - np.log(loss._costs(np)(s)[1])
         return np.asarray(odds - logsumexp(odds))
     ones = np.ones_like(f)
     for_one, for_zero = -loss.gradient(ones, f, None, "sum"), loss.gradient(0 * ones, f, None, "sum")

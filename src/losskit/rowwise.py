@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from losskit.base import Evaluated, Reduction
-from losskit.border import as_arrays, weights_like
+from losskit.border import as_arrays, host_of, is_plain, weights_like
 from losskit.domains import SHARES_OFF, Categories, Domain
 from losskit.errors import CapabilityError, DomainError, ShapeError
 from losskit.evaluate import (
@@ -124,20 +124,20 @@ class Rowwise(Evaluated):
     ) -> Any:
         """The diagonal of each row's Hessian, of f's shape."""
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
-        last = np.diagonal(hessian, axis1=-2, axis2=-1)
-        return np.moveaxis(last, -1, self.axis).copy()
+        each = np.arange(hessian.shape[-1])
+        return _moved(hessian[..., each, each], -1, self.axis)
 
     def hvp(
         self, y: Array, f: Array, v: Array, sample_weight: Array | None = None, reduction: Reduction = "mean",
         *, empty: str = "nan",
     ) -> Any:
         """Each row's Hessian times its part of `v`, of f's shape."""
-        (v,) = as_arrays(v=v)
+        v = v if host_of(f, v) else as_arrays(v=v)[0]
         if np.shape(v) != np.shape(f):
             raise ShapeError(f"v has shape {np.shape(v)} and f has shape {np.shape(f)}; they must be equal")
         hessian = self.hessian(y, f, sample_weight, reduction, empty=empty)
-        product = np.einsum("...ij,...j->...i", hessian, np.moveaxis(np.asarray(v), self.axis, -1))
-        return np.moveaxis(product, -1, self.axis)
+        product = (hessian * _moved(v, self.axis, -1)[..., None, :]).sum(-1)
+        return _moved(product, -1, self.axis)
 
     def fisher(self, y: Array, f: Array, sample_weight: Array | None = None, reduction: Any = "mean",
                **options: Any) -> Any:
@@ -242,6 +242,8 @@ class Rowwise(Evaluated):
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
     ) -> Any:
+        if not is_plain(f) and (host := host_of(y, f, sample_weight)):
+            return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)
         if reduction not in REDUCTIONS or empty not in EMPTY:
             refuse_options(reduction, empty)
         given = self._rows_of(y, f, sample_weight)
@@ -286,10 +288,10 @@ class Rowwise(Evaluated):
             self.check_rows(y, f, w, first)
             with np.errstate(all="ignore"):  # infinities are meant
                 made = dict(zip(_PARTS, self.rows(y, f, order), strict=False))
-                values = _weighted(made["value"], w, 1.0)
+                values = weighted(made["value"], w, 1.0)
                 total += float(values.sum())
                 for part, target in found.items():
-                    target[some] = values if part == "value" else _weighted(made[part], w, scale)
+                    target[some] = values if part == "value" else weighted(made[part], w, scale)
         return total
 
     def check_rows(self, y: np.ndarray, f: np.ndarray, w: np.ndarray | None, first: int) -> None:
@@ -325,35 +327,48 @@ class Rowwise(Evaluated):
                     "scores, use SoftmaxCrossEntropy, or turn them into probabilities first"
                 )
 
+    def shapes(self, of_y: tuple[int, ...], of_f: tuple[int, ...]) -> tuple[tuple[int, ...], int, bool]:
+        """The rows' shape, the number of classes, and whether y has labels; ShapeError if they do not fit."""
+        n = len(of_f)
+        if not -n <= self.axis < n:
+            raise ShapeError(f"f has shape {of_f}: there is no axis {self.axis} of classes")
+        shape, k = of_f[: self.axis % n] + of_f[self.axis % n + 1 :], of_f[self.axis]
+        if k < 2:
+            raise ShapeError(
+                f"f has shape {of_f}, {k} along axis {self.axis}: a loss of classes needs two or more; "
+                "for one score a row use Logistic"
+            )
+        if len(of_y) == n and not self.domain.shares:
+            raise ShapeError(f"{type(self).__name__} takes labels as y; y has shape {of_y}, which are shares")
+        labelled = len(of_y) == n - 1
+        if of_y != (shape if labelled else of_f):
+            raise ShapeError(
+                f"y has shape {of_y} and f has shape {of_f}; y must have shape {shape} (a label a row) or "
+                f"{of_f} (a share of each class)"
+            )
+        return shape, k, labelled
+
     def _rows_of(self, y: Array, f: Array, sample_weight: Array | None) -> Rows:
         """The border: arrays of one kind, labels or shares, rows first."""
         y, f, w = as_arrays(y=y, f=f, sample_weight=sample_weight)
-        if not -f.ndim <= self.axis < f.ndim:
-            raise ShapeError(f"f has shape {f.shape}: there is no axis {self.axis} of classes")
+        shape, k, labelled = self.shapes(y.shape, f.shape)
         moved = np.moveaxis(f, self.axis, -1)
-        shape, k = moved.shape[:-1], moved.shape[-1]
-        if k < 2:
-            raise ShapeError(
-                f"f has shape {f.shape}, {k} along axis {self.axis}: a loss of classes needs two or more; "
-                "for one score a row use Logistic"
-            )
         if f.dtype.kind != "f":
             moved = moved.astype(np.float64)
-        if y.shape == shape:
-            targets, kind = y.reshape(-1), "labels"
-        elif y.shape == f.shape:
-            targets, kind = np.moveaxis(y, self.axis, -1).reshape(-1, k), "shares"
-        else:
-            raise ShapeError(
-                f"y has shape {y.shape} and f has shape {f.shape}; y must have shape {shape} (a label a row) or "
-                f"{f.shape} (a share of each class)"
-            )
-        if kind == "shares" and not self.domain.shares:
-            raise ShapeError(f"{type(self).__name__} takes labels as y; y has shape {y.shape}, which are shares")
+        targets = y.reshape(-1) if labelled else np.moveaxis(y, self.axis, -1).reshape(-1, k)
         if w is not None:
             w = weights_like(w, np.broadcast_to(0, shape)).reshape(-1)
             weight_sum(w)
         return Rows(targets, moved.reshape(-1, k), w, shape, self.axis)
+
+
+def _moved(x: Array, source: int, to: int) -> Array:
+    """`x` with an axis elsewhere, in NumPy, torch or JAX."""
+    if source % x.ndim == to % x.ndim:
+        return x
+    axes = [i for i in range(x.ndim) if i != source % x.ndim]
+    axes.insert(to % x.ndim, source % x.ndim)
+    return x.permute(axes) if hasattr(x, "permute") else x.transpose(axes)
 
 
 def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
@@ -366,7 +381,7 @@ def diagonals(d: np.ndarray, order: int) -> np.ndarray:
     return d[:, :, None] * np.eye(d.shape[1]) if order == 2 else d
 
 
-def _weighted(x: np.ndarray, w: np.ndarray | None, scale: float) -> np.ndarray:
+def weighted(x: np.ndarray, w: np.ndarray | None, scale: float) -> np.ndarray:
     if w is None:
         return x * scale if scale != 1.0 else x
     w = w.reshape(-1, *[1] * (x.ndim - 1))

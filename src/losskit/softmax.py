@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from losskit.base import Reduction
+from losskit.border import as_arrays, host_of
 from losskit.calculus.emit import array_function
 from losskit.calculus.graph import Node, nodes_of, symbol
 from losskit.calculus.tex import latex
-from losskit.rowwise import Rows, Rowwise
+from losskit.errors import ShapeError
+from losskit.rowwise import Rows, Rowwise, weighted
 from losskit.tracing import Structure, graphs_of, twin_of
 
 Array = np.ndarray
@@ -65,36 +68,59 @@ class Softmax(Rowwise):
             return super().fisher(y, f, sample_weight, reduction)
         return self.hessian(y, f, sample_weight, reduction, **options)
 
+    def hvp(
+        self, y: Any, f: Any, v: Any, sample_weight: Any = None, reduction: Reduction = "mean", *, empty: str = "nan"
+    ) -> Any:
+        """Each row's Hessian times its part of `v`, of f's shape; no Hessian is made."""
+        if host_of(y, f, v):
+            return super().hvp(y, f, v, sample_weight, reduction, empty=empty)
+        (v,) = as_arrays(v=v)
+        if v.shape != np.shape(f):
+            raise ShapeError(f"v has shape {v.shape} and f has shape {np.shape(f)}; they must be equal")
+        gradient = self.gradient(y, f, sample_weight, reduction, empty=empty)  # and looks at the data
+        given = self._rows_of(y, f, sample_weight)
+        rows = np.moveaxis(v, self.axis, -1).reshape(given.f.shape).astype(np.float64)
+        with np.errstate(all="ignore"):
+            (product,) = self.rows_in(np, given.y, given.f.astype(np.float64), 1, rows)
+        found = weighted(product, given.w, 1.0 / (self._divisor(given, reduction, empty) or 1.0))
+        return self._shaped(given, "gradient", found.astype(gradient.dtype))
+
     def latex(self, of: str = "value") -> str:
         """LaTeX of the formula in s, or of its derivative by s."""
         node = costs_of(self._structure())[("value", "gradient", "hessian").index(of)]
         return latex(node)
 
     def row_weights(self, given: Rows) -> Array | None:
-        setting = self.setting(given.f.shape[1])
-        weights = setting.table[1]
-        if (weights == 1.0).all():
+        own = self.class_weights(np, given.y, given.f.shape[1], given.labelled, np.float64)
+        if own is None:
             return given.w
-        smoothed = float(weights @ setting.table[2])
-        if given.labelled:
-            inside = np.clip(np.nan_to_num(given.y.astype(np.float64)), 0, len(weights) - 1).astype(np.intp)
-            own = setting.kept * weights[inside] + smoothed
-        else:
-            own = setting.kept * (given.y @ weights) + smoothed
         return own if given.w is None else np.where(given.w == 0, 0.0, own * given.w)
 
+    def class_weights(self, xp: Any, y: Any, classes: int, labelled: bool, dtype: Any) -> Any:
+        """What each row counts by its classes, its label or shares in `y`; None if all count 1."""
+        setting = self.setting(classes)
+        weights = setting.table[1]
+        if (weights == 1.0).all():
+            return None
+        smoothed, weights = float(weights @ setting.table[2]), xp.asarray(weights, dtype=dtype)
+        return setting.kept * (xp.take(weights, _labels(xp, y, classes)) if labelled else y @ weights) + smoothed
+
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
-        setting = self.setting(f.shape[1])
-        shift, weight, smooth, margin = setting.table
-        n, k = f.shape
+        return self.rows_in(np, y, f, order)
+
+    def rows_in(self, xp: Any, y: Any, f: Any, order: int, v: Any = None) -> tuple[Any, ...]:
+        """`rows` in the namespace `xp`, classes along the last axis; with `v`, the Hessians' products with it alone."""
+        classes = int(f.shape[-1])  # never a symbol, inside torch.compile
+        setting = self.setting(classes)
+        shift, weight, smooth, margin = xp.asarray(setting.table, dtype=f.dtype)
         z = (f + shift) * setting.rate
-        if y.ndim == 1:
-            labels = np.clip(y, 0, k - 1).astype(np.intp)
-            z[np.arange(n), labels] -= margin[labels] * setting.rate
-            share = setting.kept * (labels[:, None] == np.arange(k)) + smooth
+        if len(y.shape) < len(f.shape):
+            own = xp.arange(classes) == _labels(xp, y, classes)[..., None]
+            z = xp.where(own, z - margin * setting.rate, z)
+            share = xp.where(own, setting.kept, 0.0) + smooth
         else:
             share = setting.kept * y + smooth
-        return _rows(z, share * weight, setting, self._costs(), order)
+        return _rows(xp, z, share * weight, setting, self._costs(xp), order, v)
 
     # -- below: how the above is done
 
@@ -115,14 +141,14 @@ class Softmax(Rowwise):
 
         seen = np.flatnonzero(shares)
         setting = self.setting(len(shares))
-        costs, margin = self._costs(), setting.table[3] * setting.rate
+        costs, margin = self._costs(np), setting.table[3] * setting.rate
 
         def at(part: Array) -> tuple[float, Array]:
             z = np.full((len(seen), len(shares)), -np.inf)
             z[:, seen] = part
             z[np.arange(len(seen)), seen] -= margin[seen]
             own = np.eye(len(shares))[seen]
-            value, gradient = _rows(z, own, Setting(setting.table), costs, 1)
+            value, gradient = _rows(np, z, own, Setting(setting.table), costs, 1)
             return float(shares[seen] @ value), (shares[seen] @ gradient)[seen]
 
         z = start.copy()
@@ -136,10 +162,10 @@ class Softmax(Rowwise):
     def _numbers(self) -> tuple[float, ...]:
         return tuple(v for v in self.parameters.values() if isinstance(v, float))
 
-    def _costs(self) -> Any:
-        """phi and its first two derivatives at s, for arrays."""
-        function = _array_costs(self._structure())
-        return lambda s: [np.broadcast_to(x, s.shape) for x in function(np, s, *self._numbers())]
+    def _costs(self, xp: Any) -> Any:
+        """phi and its first two derivatives at s, for arrays of `xp`."""
+        function = _cost_function(self._structure())
+        return lambda s: [xp.broadcast_to(xp.asarray(x), s.shape) for x in function(xp, s, *self._numbers())]
 
     def _fill(self, given: Rows, found: dict[str, Array], scale: float, summed: bool) -> float:
         from losskit.kernels.rows import run_rows
@@ -172,11 +198,6 @@ def costs_of(structure: Structure) -> tuple[Node, Node, Node]:
 
 
 @cache
-def _array_costs(structure: Structure) -> Any:
-    return array_function("costs", ["s", *structure.parameters], costs_of(structure))
-
-
-@cache
 def program_of(structure: Structure) -> Any:
     """The kernel's program of phi; it has the parameters that phi names, so all plain cross-entropies share one."""
     from losskit.kernels.rows import CostProgram
@@ -186,37 +207,64 @@ def program_of(structure: Structure) -> Any:
     return CostProgram(value, slope, tuple(name for name in structure.parameters if name in named))
 
 
-def probabilities(z: Array) -> tuple[Array, Array, Array]:
+@cache
+def _cost_function(structure: Structure) -> Any:
+    return array_function("costs", ["s", *structure.parameters], costs_of(structure))
+
+
+def _labels(xp: Any, y: Any, classes: int) -> Any:
+    """Labels as integers; what is none is made one, for it is refused elsewhere."""
+    return xp.asarray(xp.clip(xp.nan_to_num(y), 0, classes - 1), dtype=int)
+
+
+def probabilities(xp: Any, z: Any) -> tuple[Any, Any, Any]:
     """Of rows of scores the probabilities, 1 minus them without a difference with 1, and the cross-entropy of each."""
-    m = z.max(axis=1, keepdims=True)
-    below = np.where(z == m, 0.0, z - m)
-    e = np.exp(below)
-    first = np.arange(z.shape[1]) == z.argmax(axis=1)[:, None]
-    others = np.where(first, 0.0, e).sum(axis=1, keepdims=True)
+    m = xp.max(z, axis=-1, keepdims=True)
+    below = xp.where(z == m, 0.0, z - m)
+    e = xp.exp(below)
+    first = xp.arange(z.shape[-1]) == xp.argmax(z, axis=-1)[..., None]
+    others = xp.sum(xp.where(first, 0.0, e), axis=-1, keepdims=True)
     total = 1.0 + others
-    rest = np.where(first, others, 1.0 + (others - e))
-    return e / total, rest / total, np.log1p(others) - below
+    rest = xp.where(first, others, 1.0 + (others - e))
+    return e / total, rest / total, xp.log1p(others) - below
 
 
-def _rows(z: Array, share: Array, setting: Setting, costs: Any, order: int) -> tuple[Array, ...]:
-    p, rest, s = probabilities(z)
+def _rows(
+    xp: Any, z: Any, share: Any, setting: Setting, costs: Any, order: int, v: Any = None
+) -> tuple[Any, ...]:
+    p, rest, s = probabilities(xp, z)
     cost, slope, bend = costs(s)
-    lse = (s + z).max(axis=1) if setting.zeta else np.zeros(len(z))
-    found = [np.where(share == 0, 0.0, share * cost).sum(axis=1) + setting.zeta * lse**2]
-    q = np.where(share == 0, 0.0, share * slope)
-    total = q.sum(axis=1, keepdims=True)
-    pull = 2.0 * setting.zeta * lse[:, None]
+    lse = xp.max(s + z, axis=-1, keepdims=True) if setting.zeta else 0.0
+    value = xp.sum(xp.where(share == 0, 0.0, share * cost), axis=-1, keepdims=True)
+    found = [(value + setting.zeta * lse**2)[..., 0]]
+    q = xp.where(share == 0, 0.0, share * slope)
+    total = xp.sum(q, axis=-1, keepdims=True)
+    pull = 2.0 * setting.zeta * lse
     found.append(((total - q + pull) * p - q * rest) * setting.rate)
+    r = xp.where(share == 0, 0.0, share * bend)
+    if v is not None:
+        return (_product(xp, p, rest, total + pull, r, setting, v),)
     if order == 2:
-        diagonal = np.eye(z.shape[1])
-        spread = p[:, :, None] * (diagonal * rest[:, None, :] - (1.0 - diagonal) * p[:, None, :])
-        found.append((total + pull)[:, :, None] * spread)
-        r = np.where(share == 0, 0.0, share * bend)
-        if r.any():  # sum_j r_j (e_j - p)(e_j - p)'
-            cross = r[:, :, None] * p[:, None, :]
-            ends = r.sum(axis=1)[:, None, None] * p[:, :, None] * p[:, None, :]
-            found[2] += diagonal * r[:, None, :] - cross - cross.swapaxes(1, 2) + ends
-        if setting.zeta:
-            found[2] += 2.0 * setting.zeta * p[:, :, None] * p[:, None, :]
-        found[2] *= setting.rate**2
+        found.append(_hessians(xp, p, rest, (total + pull)[..., None], r, setting))
     return tuple(found)
+
+
+def _product(xp: Any, p: Any, rest: Any, total: Any, r: Any, setting: Setting, v: Any) -> Any:
+    """`_hessians` times `v`, by (e_j - p)' v = sum_i p_i (v_j - v_i), which is taken apart at the likeliest class."""
+    top = xp.arange(p.shape[-1]) == xp.argmax(p, axis=-1)[..., None]
+    away = v - xp.sum(xp.where(top, v, 0.0), axis=-1, keepdims=True)
+    u = away - xp.sum(p * away, axis=-1, keepdims=True)
+    ru = r * u
+    found = total * p * u + ru * rest - p * (xp.sum(ru, axis=-1, keepdims=True) - ru)
+    return (found + 2.0 * setting.zeta * p * xp.sum(p * v, axis=-1, keepdims=True)) * setting.rate**2
+
+
+def _hessians(xp: Any, p: Any, rest: Any, total: Any, r: Any, setting: Setting) -> Any:
+    """total (diag p - p p') + sum_j r_j (e_j - p)(e_j - p)' + 2 zeta p p', by the square of the rate."""
+    diagonal = xp.eye(p.shape[-1])
+    across, down = p[..., None, :], p[..., :, None]
+    found = total * (down * (diagonal * rest[..., None, :] - (1.0 - diagonal) * across))
+    cross = r[..., :, None] * across
+    ends = xp.sum(r, axis=-1, keepdims=True)[..., None] * down * across
+    found = found + (diagonal * r[..., None, :] - cross - xp.swapaxes(cross, -1, -2) + ends)
+    return (found + 2.0 * setting.zeta * down * across) * setting.rate**2

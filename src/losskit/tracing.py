@@ -150,6 +150,21 @@ def program_of(
     return Program(trace.value, trace.gradient, trace.hessian, targets, outputs, structure.parameters, inside, counts)
 
 
+def with_parameters(program: Any, names: tuple[str, ...]) -> Any:
+    """`program` with the parameters `names` as predictions too, behind its own: it is derived by them as well."""
+    variables = tuple(map(symbol, (*program.predictions, *names)))
+    k = len(program.predictions)
+    gradient = (*program.gradient, *(derivative(program.value, v) for v in variables[k:]))
+    upper = []
+    for i, j in combinations_with_replacement(range(len(variables)), 2):
+        upper.append(program.hessian[i * k + j] if j < k else derivative(gradient[i], variables[j]))
+    return dataclasses.replace(
+        program, gradient=gradient, hessian=_symmetric(tuple(upper), len(variables)),
+        predictions=(*program.predictions, *names),
+        parameters=tuple(name for name in program.parameters if name not in names),
+    )  # fmt: skip
+
+
 @cache
 def compiled_of(
     structure: Structure, domain: Domain | Intervals, of_f: tuple[Domain, ...], curvature: str | None = None

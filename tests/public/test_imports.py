@@ -25,6 +25,7 @@ LAYERS = [
     ("base",),
     ("rowwise",),
     ("softmax", "setwise"),
+    ("arrayforms",),
     ("constants",),
     ("losses", "penalties", "combine"),
     ("registry",),
