@@ -18,6 +18,9 @@ from losskit.errors import (
 
 _LAZY = {
     "Asymmetric": "combine",
+    "BoostedClassifier": "boosted",
+    "BoostedQuantiles": "boosted",
+    "BoostedRegressor": "boosted",
     "Check": "checking.outcome",
     "Clipped": "combine",
     "Equivalent": "crosswalk",

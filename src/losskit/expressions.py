@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from losskit import combine, domains, links, registry
-from losskit.base import Pointwise
+from losskit.base import Evaluated, Pointwise
 from losskit.domains import Domain
 from losskit.errors import ParameterError
 from losskit.links import Link
@@ -25,14 +25,14 @@ def combinators() -> dict[str, type[Pointwise]]:
     return {cls.__name__: cls for cls in ours}
 
 
-def is_known(loss: Pointwise) -> bool:
+def is_known(loss: Any) -> bool:
     """Whether `read_loss` can make this loss from what it prints: it is ours, a combination, or from a formula."""
-    makers = {**registry.losses(), **combinators()}
+    makers = {**registry.losses(Evaluated), **combinators()}
     parts = [value for value in loss.parameters.values() if isinstance(value, Pointwise)]
     return (makers.get(type(loss).__name__) is type(loss) or hasattr(loss, "text")) and all(map(is_known, parts))
 
 
-def read_loss(text: str) -> Pointwise:
+def read_loss(text: str) -> Any:
     """The loss that `text` prints, such as ``"2.0 * Huber(delta=1.0) + Quantile(level=0.9)"``.
 
     Raises
@@ -51,7 +51,7 @@ def read_loss(text: str) -> Pointwise:
         if isinstance(error, ParameterError):
             raise
         raise ParameterError(f"{text!r} cannot be read as a loss: {getattr(error, 'msg', error)}") from None
-    if not isinstance(found, Pointwise):
+    if not isinstance(found, Evaluated):
         raise ParameterError(f"{text!r} is no loss; write one as it prints, such as Huber(delta=1.5)")
     return found
 
@@ -61,13 +61,16 @@ def _read(node: ast.AST, text: str) -> Any:
         case ast.Constant(value=None | str() | float()):
             return node.value
         case ast.Constant(value=int() as whole) if not isinstance(whole, bool):
-            return float(whole)
+            return whole
+        case ast.Tuple():
+            return tuple(_number(each, text) for each in node.elts)
         case ast.Name(id="inf"):
             return math.inf
         case ast.Name() if node.id in _NAMED:
             return _NAMED[node.id]
         case ast.UnaryOp(op=ast.USub()):
-            return -_number(node.operand, text)
+            value = _read(node.operand, text)
+            return -value if isinstance(value, int) else -_number(node.operand, text)
         case ast.BinOp(op=ast.Add()):
             return _loss(node.left, text) + _loss(node.right, text)
         case ast.BinOp(op=ast.Mult()):
@@ -82,7 +85,7 @@ def _read(node: ast.AST, text: str) -> Any:
     raise ParameterError(f"{text!r} has {ast.unparse(node)!r}, which no loss is made of")
 
 
-def _made(node: ast.Call, text: str) -> Pointwise:
+def _made(node: ast.Call, text: str) -> Any:
     positional, named = _arguments(node, text)
     name = node.func.id  # type: ignore[attr-defined]
     made = combinators().get(name) or type(registry.get(name))
@@ -102,9 +105,9 @@ def _arguments(node: ast.Call, text: str) -> tuple[list[Any], dict[str, Any]]:
 
 def _number(node: ast.AST, text: str) -> float:
     value = _read(node, text)
-    if not isinstance(value, float):
+    if not isinstance(value, (float, int)):
         raise ParameterError(f"{text!r} has {ast.unparse(node)!r} where a number is wanted")
-    return value
+    return float(value)
 
 
 def _loss(node: ast.AST, text: str) -> Pointwise:

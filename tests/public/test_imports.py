@@ -39,6 +39,7 @@ LAYERS = [
     ("solvers",),
     ("model",),
     ("estimators",),
+    ("boosting",),
     ("adapters",),
     ("hosts",),
     ("boosted",),
