@@ -19,6 +19,9 @@ from losskit.errors import (
 _LAZY = {
     "Asymmetric": "combine",
     "Box": "penalties",
+    "BoostedClassifier": "boosted",
+    "BoostedQuantiles": "boosted",
+    "BoostedRegressor": "boosted",
     "Check": "checking.outcome",
     "Clipped": "combine",
     "ElasticNet": "penalties",

@@ -5,6 +5,13 @@ from losskit.base import (
     Pointwise as Pointwise,
     Residual as Residual,
 )
+from losskit.boosted.estimators import (
+    BoostedClassifier as BoostedClassifier,
+    BoostedRegressor as BoostedRegressor,
+)
+from losskit.boosted.quantiles import (
+    BoostedQuantiles as BoostedQuantiles,
+)
 from losskit.checking.outcome import (
     Check as Check,
 )

@@ -204,6 +204,20 @@ class Evaluated(Loss):
 
         return plot_loss(self, y=y, path=path)
 
+    def to_lightgbm(self, *, intercept: Any = None, curvature: str = "auto") -> Any:
+        """This loss as LightGBM's objective and metric, for training code of your own.
+
+        ``lightgbm.train({"objective": objective}, data, feval=objective.metric)``, then
+        ``objective.predict(booster.predict(X))``: scores start at the best constant, `objective.intercept`. A curvature
+        is named as in `losskit.boosting`.
+        """
+        return self._to_booster("lightgbm", intercept=intercept, curvature=curvature)
+
+    def _to_booster(self, library: str, **options: Any) -> Any:
+        from losskit.hosts import adapter
+
+        return adapter(library).objective(self, **options)
+
     def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
         """Each row's weighted loss in float64, and what it counts in a mean: None if every row counts 1."""
         raise CapabilityError(f"{type(self).__name__} has no loss a row: derive it from Pointwise or Rowwise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,18 +115,45 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
     return _lowest(value, np.union1d(some, np.linspace(low, high, 129)))
 
 
+def best_scores(loss: Any, y: Array, w: Array | None, classes: int) -> Any:
+    """`loss.constant(y, w)`; for a row-wise loss the best constant scores of its `classes`, of sum 0."""
+    if not classes:
+        return loss.constant(y, w)
+    labels = np.arange(classes, dtype=np.float64)
+    shares = np.bincount(y.astype(np.intp), w, classes)
+    shares = shares / shares.sum()
+
+    def at(c: Array) -> tuple[float, Array, Array]:
+        f = np.broadcast_to(c, (classes, classes))
+        value, gradient, hessian = loss.value_gradient_and_hessian(labels, f, shares, "sum")
+        return float(value), gradient.sum(axis=0), hessian.sum(axis=0)
+
+    with np.errstate(divide="ignore"):
+        start = np.log(shares)
+    return _newton(at, start - start.mean())
+
+
 def _solved_together(loss: Pointwise, y: Array, w: Array | None) -> Array:
-    """The best constants of several outputs: Newton's steps, along no negative curvature, cut until the loss falls."""
+    """The best constants of several outputs."""
     if (known := loss._best(y, w)) is not None:
         return np.array(known)
     c = np.array(loss._start(y, w))
 
     def at(c: Array) -> tuple[float, Array, Array]:
+        if not _inside(loss, c):
+            return math.inf, c, c
         value, gradient, hessian = loss.value_gradient_and_hessian(y, np.broadcast_to(c, (y.size, c.size)), w)
         return float(value), gradient.sum(axis=0), hessian.sum(axis=0)
 
     if not (np.isfinite(c).all() and _inside(loss, c)):
         return c  # the best lies at an end
+    c = _newton(at, c)
+    beyond = [abs(x) > _REACH and link is not IDENTITY for x, link in zip(c, loss.links, strict=True)]
+    return np.where(beyond, np.copysign(math.inf, c), c)
+
+
+def _newton(at: Callable[[Array], tuple[float, Array, Array]], c: Array) -> Array:
+    """Newton's steps from `c`, along no negative curvature, cut until the value falls."""
     value, gradient, bend = at(c)
     for _ in range(_STEPS):
         sizes, axes = np.linalg.eigh(bend)
@@ -137,15 +165,14 @@ def _solved_together(loss: Pointwise, y: Array, w: Array | None) -> Array:
         rate = min(1.0, _LONGEST / float(np.abs(step).max()))
         while rate > 1e-12:
             tried = c + rate * step
-            found = at(tried) if _inside(loss, tried) else (math.inf, gradient, bend)
+            found = at(tried)
             if found[0] <= value - 1e-4 * rate * fall or (fall < 1e-12 * (1 + abs(value)) and rate == 1.0):
                 break
             rate /= 2
         else:
             break
         c, (value, gradient, bend) = tried, found
-    beyond = [abs(x) > _REACH and link is not IDENTITY for x, link in zip(c, loss.links, strict=True)]
-    return np.where(beyond, np.copysign(math.inf, c), c)
+    return c
 
 
 def _inside(loss: Pointwise, f: Array) -> bool:

@@ -142,9 +142,28 @@ class LinearRegressor(RegressorMixin, _Linear):
         return np.asarray(self.loss_.predict(score))
 
 
-def _has_probabilities(model: LinearClassifier) -> bool:
+def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
+    """The loss to fit a classifier with, if it is one of as many classes as it has; by default a cross-entropy."""
+    name, count = type(model).__name__, len(model.classes_)
+    if count < 2:
+        raise DomainError(f"{name} needs two classes; y holds only one class, {model.classes_[0]!r}")
+    loss = asked or (SoftmaxCrossEntropy() if count > 2 else Logistic())
+    if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
+        other = name.replace("Classifier", "Regressor")
+        raise CapabilityError(f"{loss!r} is a loss of numbers; use {other}, or Logistic or Hinge here")
+    if count > 2 and isinstance(loss, Pointwise):
+        # scikit-learn's checks look for this very sentence
+        raise DomainError(
+            f"Only binary classification is supported. The type of the target is multiclass: y holds {count} "
+            f"classes, and {type(loss).__name__} is a loss of two. Use SoftmaxCrossEntropy, or wrap the model in "
+            "sklearn.multiclass.OneVsRestClassifier"
+        )
+    return loss
+
+
+def has_probabilities(model: Any) -> bool:
     loss = getattr(model, "loss_", None) or model._loss()
-    if not isinstance(loss, JointScale) and loss.link.gives == "probability":
+    if isinstance(loss, (Pointwise, Rowwise)) and loss.link.gives == "probability":
         return True
     raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
 
@@ -185,30 +204,13 @@ class LinearClassifier(ClassifierMixin, _Linear):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        loss = self._fitting()
+        loss = loss_of_classes(self, None if self.loss is None else self._loss())
         signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
         coded = codes.astype(np.float64)
         self._minimise(loss, X, 2 * coded - 1 if signs else coded, sample_weight)
         if isinstance(loss, Pointwise):
             self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self
-
-    def _fitting(self) -> Pointwise | Rowwise:
-        """The loss to fit, if it is one of as many classes as there are."""
-        count = len(self.classes_)
-        if count < 2:
-            raise DomainError(f"LinearClassifier needs two classes; y holds only one class, {self.classes_[0]!r}")
-        loss = SoftmaxCrossEntropy() if self.loss is None and count > 2 else self._loss()
-        if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
-            raise CapabilityError(f"{loss!r} is a loss of numbers; use LinearRegressor, or Logistic or Hinge here")
-        if count > 2 and isinstance(loss, Pointwise):
-            # scikit-learn's checks look for this very sentence
-            raise DomainError(
-                f"Only binary classification is supported. The type of the target is multiclass: y holds {count} "
-                f"classes, and {type(loss).__name__} is a loss of two. Use SoftmaxCrossEntropy, or wrap the model in "
-                "sklearn.multiclass.OneVsRestClassifier"
-            )
-        return loss
 
     def decision_function(self, X: Any) -> Array:
         """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""
@@ -220,7 +222,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
         scores = self._scores(X)
         return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)])
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, for losses whose score tells it."""
         score = self._scores(X)

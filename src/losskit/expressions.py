@@ -12,7 +12,6 @@ from losskit.domains import Domain
 from losskit.errors import ParameterError
 from losskit.links import Link
 from losskit.own import from_formula
-from losskit.rowwise import Rowwise
 
 _LONGEST = 5000
 _NAMED = {
@@ -26,7 +25,7 @@ def combinators() -> dict[str, type[Pointwise]]:
     return {cls.__name__: cls for cls in ours}
 
 
-def is_known(loss: Pointwise | Rowwise) -> bool:
+def is_known(loss: Any) -> bool:
     """Whether `read_loss` can make this loss from what it prints: it is ours, a combination, or from a formula."""
     makers = {**registry.losses(Evaluated), **combinators()}
     parts = [value for value in loss.parameters.values() if isinstance(value, Pointwise)]
@@ -52,7 +51,7 @@ def read_loss(text: str) -> Any:
         if isinstance(error, ParameterError):
             raise
         raise ParameterError(f"{text!r} cannot be read as a loss: {getattr(error, 'msg', error)}") from None
-    if not isinstance(found, Pointwise | Rowwise):
+    if not isinstance(found, Evaluated):
         raise ParameterError(f"{text!r} is no loss; write one as it prints, such as Huber(delta=1.5)")
     return found
 
@@ -62,15 +61,16 @@ def _read(node: ast.AST, text: str) -> Any:
         case ast.Constant(value=None | str() | float()):
             return node.value
         case ast.Constant(value=int() as whole) if not isinstance(whole, bool):
-            return float(whole)
+            return whole
         case ast.Tuple():
-            return tuple(_read(each, text) for each in node.elts)
+            return tuple(_number(each, text) for each in node.elts)
         case ast.Name(id="inf"):
             return math.inf
         case ast.Name() if node.id in _NAMED:
             return _NAMED[node.id]
         case ast.UnaryOp(op=ast.USub()):
-            return -_number(node.operand, text)
+            value = _read(node.operand, text)
+            return -value if isinstance(value, int) else -_number(node.operand, text)
         case ast.BinOp(op=ast.Add()):
             return _loss(node.left, text) + _loss(node.right, text)
         case ast.BinOp(op=ast.Mult()):
@@ -105,9 +105,9 @@ def _arguments(node: ast.Call, text: str) -> tuple[list[Any], dict[str, Any]]:
 
 def _number(node: ast.AST, text: str) -> float:
     value = _read(node, text)
-    if not isinstance(value, float):
+    if not isinstance(value, (float, int)):
         raise ParameterError(f"{text!r} has {ast.unparse(node)!r} where a number is wanted")
-    return value
+    return float(value)
 
 
 def _loss(node: ast.AST, text: str) -> Pointwise:

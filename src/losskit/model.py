@@ -217,6 +217,6 @@ def _loss(printed: str, where: str) -> Pointwise | Rowwise:
         loss = read_loss(printed)
     except LosskitError as error:
         raise ModelFileError(f"{where}: the loss {printed[:80]!r} cannot be made: {error}; update losskit") from None
-    if len(loss.outputs) != 1 or loss._open() or repr(loss) != printed:
+    if not isinstance(loss, Pointwise) or len(loss.outputs) != 1 or loss._open() or repr(loss) != printed:
         raise ModelFileError(f"{where}: {loss!r} is not what a linear model is fitted with; the model is damaged")
     return loss

@@ -42,6 +42,7 @@ LAYERS = [
     ("model",),
     ("estimators",),
     ("estimators_cv",),
+    ("boosting",),
     ("adapters",),
     ("hosts",),
     ("boosted",),

@@ -148,6 +148,22 @@ def equivalents(loss: Pointwise | Rowwise) -> list[Equivalent]:
             if _refusal(row, closed) is None]
 
 
+def training_options(library: str, loss: Pointwise, kind: str) -> dict[str, Any] | None:
+    """The options with which a booster's own objective is a multiple of `loss`, or None if it has none.
+
+    `kind` is "Regressor" or "Classifier", the library's estimator that takes them.
+    """
+    for row in _rows_of(library, loss):
+        if row.callee.endswith(kind) and _refusal(row, loss) is None:
+            numbers = {name: repr(value) for name, value in loss.parameters.items()}
+            named = {name: text.strip('"').format(**numbers) for name, text in row.written if name in OBJECTIVE}
+            if "loss_function" in named:
+                return named
+            fixed = {n: v for n, v in row.fixed.items() if v is not None and v is not ...}
+            return fixed | named | {option: loss.parameters[hole] for option, hole in row.holes.items()}
+    return None
+
+
 def names_of(loss: type[Evaluated]) -> set[str]:
     """What the other libraries call a loss."""
     return {each for library in LIBRARIES.values() for row in library.rows if row.ours == loss.__name__

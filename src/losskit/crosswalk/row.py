@@ -62,13 +62,18 @@ class Row:
     @property
     def names(self) -> tuple[str, ...]:
         """What the loss is called there: the objective's name if there is one, else the function's."""
-        text = dict(_OPTION.findall(self.code))
+        text = dict(self.written)
         said = [text[key].strip('"') for key in OBJECTIVE if key in text]
         said = [each.partition(":")[0] if "loss_function" in text else each for each in said]
         return (said[0] if said else self.callee.rpartition(".")[2], *self.also)
 
+    @property
+    def written(self) -> list[tuple[str, str]]:
+        """The options typed in `code`, as they stand there."""
+        return _OPTION.findall(self.code)
+
     def _written(self) -> Iterator[tuple[str, str]]:
-        for name, text in _OPTION.findall(self.code):
+        for name, text in self.written:
             if name not in OBJECTIVE:
                 yield name, text
             for part in text.strip('"').partition(":")[2].split(";") if name == "loss_function" else ():

@@ -1,0 +1,105 @@
+"""Which curvature suits a loss, and the gradient and curvature of rows; the package says what the names mean."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from losskit.base import Evaluated, Pointwise
+from losskit.errors import CapabilityError
+from losskit.links import LOG
+from losskit.softmax import Softmax
+
+Array = np.ndarray
+CURVATURES = ("hessian", "fisher", "majorizer", "irls", "absolute", "unit")
+_REACH = 4.0  # of a step in log-odds and logarithms
+
+
+def curvature_of(loss: Evaluated) -> str:
+    """The curvature that suits a loss, by its traits.
+
+    Raises
+    ------
+    CapabilityError
+        If trees cannot descend the loss on raw scores, naming what to use instead.
+    """
+    known, kind = loss.traits(), type(loss).__name__
+    bound = known.curvature
+    if any(domain.bounded for domain in loss.prediction_domains):  # type: ignore[attr-defined]
+        raise CapabilityError(
+            f"{kind} takes predictions of a bounded domain, and a sum of trees keeps to none; use a loss on raw scores "
+            "(Logistic, SoftmaxCrossEntropy, Poisson, GaussianNLL), or SquaredError on transformed targets"
+        )
+    if not isinstance(loss, Pointwise):
+        if isinstance(loss, Softmax):
+            return "hessian" if known.convex else "absolute"
+        if bound and math.isfinite(bound):
+            return "majorizer"
+        raise CapabilityError(f"{kind} has corners and no curvature for trees to go by; use SoftmaxCrossEntropy")
+    if len(loss.outputs) > 1:
+        return "fisher"
+    if renews(loss):
+        return "unit"
+    if bound == 0.0 or (bound is None and known.differentiable is not True):
+        raise CapabilityError(f"trees cannot descend {kind}: {_WHY_NOT[bool(known.differentiable)]}")
+    if known.convex:
+        if known.symmetric and loss.variables == ("r",) and known.lipschitz and math.isfinite(known.lipschitz):
+            return "irls"
+        if loss.link is LOG and bound == math.inf:
+            return "absolute"
+        return "hessian" if known.strictly_convex or not math.isfinite(bound or math.inf) else "majorizer"
+    if bound and math.isfinite(bound):
+        return "majorizer"
+    if hasattr(loss, "information"):
+        return "fisher"
+    if loss.link.gives != "probability":
+        raise CapabilityError(f"{kind} has no curvature that is sure to be positive; use a convex loss, such as Huber")
+    return "absolute"
+
+
+_WHY_NOT = {
+    True: "it is a straight line, lower the farther one goes; use Hinge or Logistic for classes, Huber for numbers",
+    False: "it has corners or steps and is not convex; use Huber or Tukey for numbers, Logistic or Sigmoid for classes",
+}
+
+
+def renews(loss: Evaluated) -> bool:
+    """Whether leaves are set to their own optimum: the curvature is in kinks, or one-sided with a bounded slope.
+
+    Such a curvature says nothing of how far to go.
+    """
+    known = loss.traits()
+    if not isinstance(loss, Pointwise) or len(loss.outputs) > 1 or not known.convex:
+        return False
+    if known.curvature == 0.0:
+        return not known.differentiable
+    one_sided = loss.variables == ("r",) and not known.symmetric
+    return one_sided and bool(known.lipschitz) and math.isfinite(known.lipschitz)
+
+
+def parts(loss: Any, name: str, y: Array, f: Array, w: Array | None, out: Any = None) -> tuple[Array, Array]:
+    """Weighted gradient and curvature of rows at scores f; `out` is a pair of arrays for one output a row."""
+    pointwise = isinstance(loss, Pointwise)
+    several = not pointwise or len(loss.outputs) > 1
+    out = None if several else out
+    if name in ("hessian", "absolute"):
+        if several:
+            g, h = loss.gradient(y, f, w, "sum"), loss.hessian_diagonal(y, f, w, "sum")
+        else:
+            g, h = loss.gradient_and_hessian(y, f, w, "sum", out=out)
+        return (g, h) if name == "hessian" else (g, np.maximum(np.abs(h), np.abs(g) / _REACH))
+    g = loss.gradient(y, f, w, "sum", out=None if out is None else out[0])
+    if name == "irls":
+        r = f - y
+        at_zero = float(loss.hessian(np.zeros(1), np.zeros(1))[0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            h = np.where(r == 0, at_zero if w is None else at_zero * w, g / r)
+    elif name == "unit":
+        h = np.ones_like(f) if w is None else np.array(w, dtype=f.dtype)
+    else:
+        h = (loss.fisher if name == "fisher" else loss.majorizer)(y, f, w, "sum")
+        if pointwise and several:
+            h = np.diagonal(h, axis1=-2, axis2=-1)
+    return g, h
