@@ -80,6 +80,11 @@ from losskit.losses.distributions import (
     PoissonNLL as PoissonNLL,
     StudentTNLL as StudentTNLL,
 )
+from losskit.losses.durations import (
+    CensoredLogLogisticNLL as CensoredLogLogisticNLL,
+    CensoredLogNormalNLL as CensoredLogNormalNLL,
+    CensoredWeibullNLL as CensoredWeibullNLL,
+)
 from losskit.losses.margin import (
     DWD as DWD,
     Exponential as Exponential,
