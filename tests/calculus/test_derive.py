@@ -21,6 +21,10 @@ from losskit.registry import losses
 
 INF = float("inf")
 _STUDENT = ("student_log", "student_pull", "student_share", "student_bend", "student_cross", "student_spread")
+_POINTS = ("aft_z", "aft_exp", "aft_softplus", "aft_sigmoid", "aft_sigmoid_slope")
+_INTERVALS = (
+    "aft_gap", "weibull_mass", "weibull_pull", "weibull_bend", "normal_mass", "normal_mean", "normal_bend",
+)  # fmt: skip
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
     "log": (0.2, 1.0, 7.5),
@@ -54,7 +58,7 @@ PLACES = {
     **dict.fromkeys(("bitempered", "bitempered_slope"), (1.2, 1.7, 2.6)),
     **dict.fromkeys(("gaussian_variance_nll", "poisson_nll", *_STUDENT), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), (0.2, 1.4, 3.0)),
-    **dict.fromkeys(("binet", "stirling", "student_constant"), (0.2, 1.4, 3.0)),
+    **dict.fromkeys(("binet", "stirling", "student_constant", *_POINTS, *_INTERVALS), (0.2, 1.4, 3.0)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -108,6 +112,8 @@ BODY_PLACES = PLACES | {
     **dict.fromkeys(_STUDENT, (-400.0, -2.5, 1e-5, 0.3, 1.7, 25.0)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
 }
+BODY_PLACES |= dict.fromkeys(_POINTS, (0.3, 1.7, 4.0, 25.0))
+BODY_PLACES |= dict.fromkeys(_INTERVALS, (0.0, 0.3, 0.31, 1.7, 25.0, INF))
 # which combinations of them the body is defined for
 BODY_WHERE = {
     **dict.fromkeys(("inverse_gaussian", "gamma_deviance", "mean_ratio"), lambda y, f: y > 0),
@@ -136,6 +142,20 @@ BODY_WHERE = {
                     lambda x, a, b: (a >= 0) & (a < 1) & (b > 1) & (b < 5)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
 }
+BODY_WHERE |= dict.fromkeys(_POINTS, lambda t, f, s: (f < 5) & (s < 5))
+BODY_WHERE |= dict.fromkeys(_INTERVALS, lambda a, b, f, s: (a < b) & (f < 5) & (s > 0) & (s < 5))
+BODY_WHERE["aft_gap"] = lambda a, b, s: (a < b) & (s > 0) & (s < 5)
+BODY_WHERE |= {  # and a rise of e^z to 20 at most, or without end
+    name: lambda a, b, f, s, most=most: (a < b) & (f < most) & (s > 0) & (s < 5)
+    & ((b == INF) | (np.log(b) < f + 3 * s))
+    for name, most in (("weibull_mass", 30), ("weibull_pull", 5), ("weibull_bend", 5))
+}
+
+
+def rule_points(name: str, arity: int) -> list[tuple[float, ...]]:
+    """Arguments at which the derivative rules of the primitive `name` are tried."""
+    points = itertools.product(PLACES.get(name, (-2.5, 0.3, 1.7)), repeat=arity)
+    return [point for point in points if name not in _INTERVALS or point[0] < point[1]]
 
 
 def body_points(name: str, arity: int) -> np.ndarray:
@@ -160,7 +180,7 @@ def test_each_derivative_rule_is_the_limit_of_differences(name):
     arity = _arity(name)
     names = [f"x{i}" for i in range(arity)]
     node = build(name, *map(symbol, names))
-    for point in itertools.product(PLACES.get(name, (-2.5, 0.3, 1.7)), repeat=arity):
+    for point in rule_points(name, arity):
         values = dict(zip(names, map(mpmath.mpf, point), strict=True))
         for i, variable in enumerate(names):
             if TABLE[name].partials[i] is None:

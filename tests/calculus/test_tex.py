@@ -70,7 +70,7 @@ def test_the_latex_of_every_loss_means_the_loss(cls, of):
     values = {k: v for k, v in loss.parameters.items() if v is not None}
     with mpmath.workdps(60):
         for y, f in ((1.0, 0.3), (1.0, 0.9), (-1.0, 0.4) if isinstance(loss, Margin | Residual) else (1.0, 0.55)):
-            names = values | {"r": f - y, "m": y * f, "y": y, "pi": mpmath.pi}
+            names = values | {"r": f - y, "m": y * f, "y": y, "pi": mpmath.pi, "lower": y, "upper": y + f}
             names |= {name: f + j / 8 for j, name in enumerate(loss.outputs)}
             nodes = [loss.written()] if of == "value" else getattr(loss.trace(), of)
             wanted = [evaluate(node, names) for node in nodes]

@@ -74,7 +74,7 @@ def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     if len(loss.outputs) > 1:
         return several.examples(loss)
     if len(loss.targets) > 1:
-        f = np.array([-30.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7, 6.0, 30.0])
+        f = np.array([-6.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7, 6.0])
         return np.repeat(BOUNDS, f.size, axis=0), np.tile(f, len(BOUNDS))
     if loss.variables == ("r",):
         r = np.array([-9.0, -4.5, -2.2, -0.9, -0.3, -1e-3, 1e-3, 0.3, 0.9, 2.2, 4.5, 9.0])
@@ -144,7 +144,8 @@ def _ladder(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
             f = np.concatenate([-np.logspace(6, 1.5, 200), f, np.logspace(1.5, 6, 200)])
         return np.array([[0.0], [0.4], [1.0]]), (1 / (1 + np.exp(-f)) if loss.prediction_domain is UNIT else f)[None, :]
     if len(loss.targets) > 1:
-        return BOUNDS[:, None, :], np.linspace(-20, 20, 8001)[None, :]
+        every = np.concatenate([BOUNDS, [[0.0, INF]]])
+        return every[:, None, :], np.linspace(-20, 20, 8001)[None, :]
     y = np.array([[-1.0], [-0.3], [0.0], [1e-4], [0.2], [1.0], [5.0], [40.0]])
     f = np.linspace(-20, 20, 8001)
     if loss.link is IDENTITY:

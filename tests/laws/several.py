@@ -103,7 +103,7 @@ def everywhere(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
     t = np.linspace(-36, 36, 72_001)
     step = t[1] - t[0]
     if loss.domain is INTERVALS:  # each seen as it happens
-        return np.exp(np.stack([t, t], axis=-1)), np.exp(t) * step
+        return np.exp(3 * np.stack([t, t], axis=-1)), 3 * np.exp(3 * t) * step
     if loss.domain.whole:
         return np.arange(20_000.0), np.ones(20_000)
     if loss.domain is REAL:

@@ -66,9 +66,9 @@ def test_the_fisher_information_of_a_density_is_the_expected_square_of_its_gradi
     loss, k = cls(), len(cls().outputs)
     y, weight = everywhere(loss)
     for row in ([0.3, 0.7, -0.4][:k], [-1.2, 0.4, 0.2][:k]):
-        f = np.broadcast_to(row, (y.size, k)) if k > 1 else np.full(len(y), row[0])
+        f = np.broadcast_to(row, (len(y), k)) if k > 1 else np.full(len(y), row[0])
         value, gradient = loss.value_and_gradient(y, f, reduction="none")
-        slopes = gradient.reshape(y.size, k)
+        slopes = gradient.reshape(len(y), k)
         seen = np.exp(-value) * weight
         keep = seen > 0  # where the density is 0, its slope may be infinite
         expected = np.einsum("n,ni,nj->ij", seen[keep], slopes[keep], slopes[keep])

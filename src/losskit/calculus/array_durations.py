@@ -30,8 +30,7 @@ def aft_sigmoid(xp: Any, t: Array, f: Array, s: Array) -> Array:
 
 
 def aft_sigmoid_slope(xp: Any, t: Array, f: Array, s: Array) -> Array:
-    e = xp.exp(-xp.abs(aft_z(xp, t, f, s)))
-    return e / (1.0 + e) / (1.0 + e)
+    return aft_sigmoid(xp, t, f, s) * aft_sigmoid(xp, t, f, -s)
 
 
 def _gap(xp: Any, a: Array, b: Array) -> Array:
@@ -42,7 +41,13 @@ def _gap(xp: Any, a: Array, b: Array) -> Array:
 
 
 def aft_gap(xp: Any, a: Array, b: Array, s: Array) -> Array:
-    return -xp.log(-xp.expm1(-_gap(xp, a, b) / s))
+    return _minus_log1mexp(xp, _gap(xp, a, b) / s)
+
+
+def _minus_log1mexp(xp: Any, x: Array) -> Array:
+    """-log(1 - e^-x) for x > 0."""
+    low = x < 0.7
+    return -xp.where(low, xp.log(-xp.expm1(-xp.where(low, x, 1.0))), xp.log1p(-xp.exp(-x)))
 
 
 def _rise(xp: Any, a: Array, b: Array, f: Array, s: Array) -> tuple[Array, Array]:
@@ -55,7 +60,7 @@ def _rise(xp: Any, a: Array, b: Array, f: Array, s: Array) -> tuple[Array, Array
 def weibull_mass(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
     d, log_d = _rise(xp, a, b, f, s)
     small = d < 1e-30
-    return xp.where(small, -log_d, -xp.log(-xp.expm1(-xp.where(small, 1.0, d))))
+    return xp.where(small, -log_d, _minus_log1mexp(xp, xp.where(small, 1.0, d)))
 
 
 def weibull_pull(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
@@ -72,7 +77,7 @@ def weibull_bend(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
 
 
 def _held(xp: Any, d: Array) -> Array:
-    return xp.where(d < 1e-30, 1e-30, xp.where(d < 700.0, d, 700.0))
+    return xp.where(d < 1e-30, 1e-30, xp.where(d < 1400.0, d, 1400.0))
 
 
 def _interval(xp: Any, a: Array, b: Array, f: Array, s: Array) -> tuple[Array, ...]:
