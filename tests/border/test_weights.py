@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit.domains import OPEN_UNIT, REAL, SIGNS, UNIT, Domain
+from losskit.domains import INTERVALS, OPEN_UNIT, REAL, SIGNS, UNIT, Domain
 from tests.families import EACH_LOSS
 
 REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
@@ -32,6 +32,10 @@ def targets(domain: Domain, rng: np.random.Generator, shape) -> np.ndarray:
     """Ordinary values of a domain."""
     if domain is REAL:
         return rng.normal(size=shape)
+    if domain is INTERVALS:  # seen, right-censored or in between
+        lower = rng.gamma(2.0, size=shape) + 0.1
+        upper = np.where(rng.random(shape) < 0.4, np.where(rng.random(shape) < 0.5, 1.0, math.inf), 2.0) * lower
+        return np.stack([lower, upper], axis=-1)
     if domain is SIGNS:
         return rng.choice([-1.0, 1.0], shape)
     if domain in (UNIT, OPEN_UNIT):
@@ -49,6 +53,11 @@ def predictions(loss: lk.Pointwise, rng: np.random.Generator, shape) -> np.ndarr
 def width(loss: lk.Pointwise) -> tuple[int, ...]:
     """The axes that predictions have beyond those of the targets."""
     return (len(loss.outputs),) if len(loss.outputs) > 1 else ()
+
+
+def depth(loss: lk.Pointwise) -> tuple[int, ...]:
+    """The axes that targets have beyond one number a row."""
+    return (len(loss.targets),) if len(loss.targets) > 1 else ()
 
 
 def rows(loss: lk.Pointwise, seed: int, shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,7 +98,7 @@ def test_the_reductions_are_one_sum_and_its_divisors(loss):
     total = math.fsum(by_row.ravel())
     assert loss(y, f, w, "sum") == pytest.approx(total, rel=1e-14)
     assert loss(y, f, w) == pytest.approx(total / w.sum(), rel=1e-14)
-    assert loss(y, f, w, "mean_over_rows") == pytest.approx(total / y.size, rel=1e-14)
+    assert loss(y, f, w, "mean_over_rows") == pytest.approx(total / w.size, rel=1e-14)
     np.testing.assert_allclose(by_row, w * loss(y, f, reduction="none"), rtol=1e-15)
 
 
@@ -98,7 +107,7 @@ def test_the_reductions_are_one_sum_and_its_divisors(loss):
 def test_derivatives_are_divided_like_the_value(loss, order):
     y, f, w = rows(loss, 4, 31)
     by_row = getattr(loss, order)(y, f, w, "none")
-    for reduction, divisor in (("sum", 1.0), ("mean", w.sum()), ("mean_over_rows", y.size)):
+    for reduction, divisor in (("sum", 1.0), ("mean", w.sum()), ("mean_over_rows", w.size)):
         np.testing.assert_allclose(getattr(loss, order)(y, f, w, reduction), by_row / divisor, rtol=1e-15)
 
 
@@ -166,7 +175,7 @@ def test_fused_and_separate_calls_agree_bit_for_bit(loss, reduction, weighted):
 @every_loss
 def test_rows_may_come_in_any_order(loss):
     y, f, w = rows(loss, 8, 9000)
-    order = np.random.default_rng(9).permutation(y.size)
+    order = np.random.default_rng(9).permutation(len(y))
     for there, here in zip(
         loss.value_gradient_and_hessian(y[order], f[order], w[order], "none"),
         loss.value_gradient_and_hessian(y, f, w, "none"),
@@ -306,10 +315,11 @@ def test_a_row_of_weight_zero_contributes_nothing_whatever_it_holds(loss, odd):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_nan_prediction_passes_through_value_gradient_and_hessian(loss, weighted):
     for target in (0.0, 1.0, -1.0, 0.3, 2.0):
+        target = target if len(loss.targets) == 1 else [target, target + 1]
         if not loss.domain.contains(target):
             continue
         for which in range(len(loss.outputs)):  # of several outputs one is enough
-            y, f = np.full(3, target), np.full((3, *width(loss)), 0.5)
+            y, f = np.array([target] * 3), np.full((3, *width(loss)), 0.5)
             f[1, *((which,) if width(loss) else ())] = math.nan
             w = np.array([1.0, 2.0, 3.0]) if weighted else None
             for part in loss.value_gradient_and_hessian(y, f, w, "none"):
@@ -364,7 +374,7 @@ def test_derivatives_of_no_weight_raise_when_asked_to(method):
 @every_loss
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)])
 def test_no_rows_are_an_empty_batch(loss, shape):
-    y, f = np.empty(shape), np.empty((*shape, *width(loss)))
+    y, f = np.empty((*shape, *depth(loss))), np.empty((*shape, *width(loss)))
     assert math.isnan(loss(y, f))
     assert math.isnan(loss(y, f, reduction="mean_over_rows"))
     assert loss(y, f, reduction="sum") == 0.0 == loss(y, f, empty="zero")

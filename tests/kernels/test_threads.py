@@ -20,8 +20,10 @@ from losskit.registry import losses
 
 def data(loss, n):
     rng = np.random.default_rng(0)
-    y = rng.choice([-1.0, 1.0], n) if loss.domain.low > loss.domain.high else rng.uniform(0.1, 0.9, n)
-    y = np.ceil(y) if loss.domain.whole else y
+    y = rng.uniform(0.1, 0.9, n)
+    y = np.ceil(y) if loss.domain.whole else rng.choice([-1.0, 1.0], n) if not loss.domain.contains(0.5) else y
+    if len(loss.targets) > 1:
+        y = np.column_stack([rng.uniform(0.1, 0.5, n), rng.uniform(0.5, 0.9, n)])
     k = len(loss.outputs)
     return y, rng.uniform(0.1, 0.9, (n, k) if k > 1 else n), rng.random(n)
 

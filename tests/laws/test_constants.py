@@ -21,7 +21,7 @@ def brute(loss: lk.Pointwise, y: np.ndarray, w: np.ndarray | None) -> tuple[floa
     )
     for _ in range(10):
         grid = np.linspace(low, high, 401)
-        table = loss(np.broadcast_to(y, (401, y.size)), np.repeat(grid[:, None], y.size, 1), reduction="none")
+        table = loss(np.broadcast_to(y, (401, *y.shape)), np.repeat(grid[:, None], len(y), 1), reduction="none")
         values = np.average(table, axis=1, weights=w)
         best = int(np.argmin(values))
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, 400)]
@@ -55,7 +55,7 @@ def test_no_constant_is_better_than_the_best_constant(loss, seed, weighted):
         return
     lowest, where = brute(loss, y, w)
     # a loss that falls for ever is compared far out: at infinity its rows may be infinite of both signs
-    value = loss(y, np.full_like(y, c if math.isfinite(c) else math.copysign(1e6, c)), w)
+    value = loss(y, np.full(len(y), c if math.isfinite(c) else math.copysign(1e6, c)), w)
     assert value <= lowest + 1e-12 * abs(lowest)
     if loss.traits().strictly_convex:
         assert c == pytest.approx(where, rel=1e-5, abs=1e-5)
@@ -67,11 +67,11 @@ def test_a_best_constant_ignores_the_shape_the_order_and_rows_of_no_weight(loss)
     c = loss.constant(y, w)
     order = np.random.default_rng(41).permutation(24)
     assert loss.constant(y[order], w[order]) == pytest.approx(c, rel=1e-7, abs=1e-7)
-    assert np.array_equal(loss.constant(y.reshape(4, 6), w.reshape(4, 6)), c)
+    assert np.array_equal(loss.constant(y.reshape(4, 6, *y.shape[1:]), w.reshape(4, 6)), c)
     odd = y.copy()
     odd[w == 0] = math.nan
     assert np.array_equal(loss.constant(odd, w), c)
-    assert loss.constant(np.repeat(y, 2), np.repeat(w, 2)) == pytest.approx(c, rel=1e-7, abs=1e-7)
+    assert loss.constant(np.repeat(y, 2, axis=0), np.repeat(w, 2)) == pytest.approx(c, rel=1e-7, abs=1e-7)
 
 
 @pytest.mark.parametrize(

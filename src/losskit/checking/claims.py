@@ -62,7 +62,7 @@ def read_claims(claims: Any) -> Traits | None:
 def claims_of(subject: Subject, claims: Traits | None) -> Iterator[Finding]:
     """Everything claimed of the loss that its values refute."""
     known = claims or (subject.thing.traits() if subject.ours else None)
-    if known is None or subject.booster or subject.kind.outputs > 1:
+    if known is None or subject.booster or subject.kind.several:
         return
     scans = [scan for y in targets(subject.kind)[[0, -1]] if (scan := _scan(subject, float(y))) is not None]
     for name, test in _TESTS.items():

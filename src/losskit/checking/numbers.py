@@ -27,7 +27,7 @@ class Departure:
     """A number that is not the truth: of which output, where, what came, what is true."""
 
     output: str
-    y: float
+    y: Any
     f: Any
     got: float
     true: Any
@@ -281,7 +281,7 @@ def _overflow(y: Array, f: Array, value: Array, length: int) -> Iterator[Finding
 def ties(subject: Subject) -> Iterator[Finding]:
     """At a perfect fit or tie: no nan, and a gradient between the slopes of the two sides."""
     y, f = perfect(subject.kind)
-    if not y.size or subject.kind.outputs > 1:
+    if not y.size or subject.kind.several:
         return
     for output, rows in outputs_of(subject, y, f).items():
         if np.isnan(rows).any():

@@ -37,7 +37,7 @@ class Reference:
         times = "" if self.factor == 1 else f" times {self.factor:.10g}"
         return f"{self.loss!r}{times}" + (" plus a term of y alone" if self.offset else "")
 
-    def truth(self, y: float, f: Any, by: tuple[int, ...] = ()) -> Any:
+    def truth(self, y: Any, f: Any, by: tuple[int, ...] = ()) -> Any:
         """The exact value, or its derivative by the outputs numbered in `by`; None where it cannot be had."""
         loss = self.loss
         values: dict[str, float] = {k: v for k, v in loss.parameters.items() if v is not None}
@@ -48,7 +48,8 @@ class Reference:
             values["m"] = y * f
             sign = y if len(by) == 1 else 1.0
         else:
-            values |= {"y": y} | dict(zip(loss.outputs, f if self.kind.outputs > 1 else [f], strict=True))
+            values |= dict(zip(loss.targets, y if self.kind.targets > 1 else [y], strict=True))
+            values |= dict(zip(loss.outputs, f if self.kind.outputs > 1 else [f], strict=True))
         try:
             return evaluate(self._graph(by), values) * sign * self.factor
         except (LosskitError, ArithmeticError, ValueError):
@@ -61,7 +62,7 @@ class Reference:
             self._graphs[by] = made
         return self._graphs[by]
 
-    def departs(self, got: float, y: float, f: Any, by: tuple[int, ...], eps: float) -> Any:
+    def departs(self, got: float, y: Any, f: Any, by: tuple[int, ...], eps: float) -> Any:
         """None if `got` is as near the truth as can be asked; else the truth.
 
         Asked is the truth of the row, or of one whose numbers differ from it by a few roundings.
@@ -76,10 +77,10 @@ class Reference:
             return None
         return true
 
-    def _slack(self, true: Any, y: float, f: Any, by: tuple[int, ...], eps: float) -> Any:
+    def _slack(self, true: Any, y: Any, f: Any, by: tuple[int, ...], eps: float) -> Any:
         step, most = 8 * eps, mpmath.mpf(0)
         moved = [(y, _nudged(f, i, s * step)) for i in range(self.kind.outputs) for s in (-1, 1)]
-        if not self.kind.binary:
+        if not self.kind.binary and self.kind.targets == 1:
             moved += [(y * (1 + s * step), f) for s in (-1, 1)]
         for one, other in moved:
             inside = self.kind.y.contains(one) and (not self.kind.f.bounded or bool(self.kind.f.contains(other).all()))

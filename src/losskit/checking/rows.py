@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Margin, Pointwise, Residual
-from losskit.domains import NONNEGATIVE, POSITIVE, REAL, SIGNS, UNIT, Domain
+from losskit.domains import NONNEGATIVE, POSITIVE, REAL, SIGNS, UNIT, Domain, Intervals
 from losskit.errors import ParameterError
 
 Array = np.ndarray
@@ -28,17 +28,24 @@ class Kind:
     Of several outputs `columns` has the domain of each, where they differ.
     """
 
-    y: Domain = REAL
+    y: Domain | Intervals = REAL
     f: Domain = REAL
     variable: str = ""
     outputs: int = 1
     columns: tuple[Domain, ...] = ()
+    targets: int = 1
 
     @classmethod
     def of(cls, loss: Pointwise) -> Kind:
         """The kind of a loss of ours."""
         variable = "r" if isinstance(loss, Residual) else "m" if isinstance(loss, Margin) else ""
-        return cls(loss.domain, loss.prediction_domain, variable, len(loss.outputs), loss.prediction_domains)
+        several = len(loss.outputs), loss.prediction_domains, len(loss.targets)
+        return cls(loss.domain, loss.prediction_domain, variable, *several)
+
+    @property
+    def several(self) -> bool:
+        """Whether a row has several targets or predictions."""
+        return self.outputs > 1 or self.targets > 1
 
     @property
     def binary(self) -> bool:
@@ -83,8 +90,8 @@ def targets(kind: Kind) -> Array:
     pool = np.array([-1.5, -1.0, -0.4, 0.0, 0.3, 0.75, 1.0, 2.0, 3.25, 7.0, 40.0])
     inside = pool[kind.y.contains(pool)]
     if not inside.size:
-        inside = kind.y.sample(np.random.default_rng(0), 4)
-    return inside[np.unique(np.linspace(0, inside.size - 1, 5).round().astype(int))]
+        inside = kind.y.sample(np.random.default_rng(0), 8 if kind.targets > 1 else 4)
+    return inside[np.unique(np.linspace(0, len(inside) - 1, 5).round().astype(int))]
 
 
 def ordinary(kind: Kind) -> tuple[Array, Array]:
@@ -99,7 +106,7 @@ def ordinary(kind: Kind) -> tuple[Array, Array]:
         pools = [_pool(domain, 3.0) for domain in kind.columns or (kind.f,) * kind.outputs]
         return rows, np.stack([rng.choice(pool, rows.size) for pool in pools], axis=-1)
     pool = _pool(kind.f, np.inf if kind.binary else 4.0)
-    return np.repeat(y, pool.size), np.tile(pool, y.size)
+    return np.repeat(y, pool.size, axis=0), np.tile(pool, len(y))
 
 
 def _pool(f: Domain, reach: float) -> Array:
@@ -132,7 +139,7 @@ def hard(kind: Kind) -> tuple[Array, Array]:
         f = np.array([1e-12, 1e-6, 1e3, 1e6])
         f = f[kind.f.contains(f)]
     y = targets(kind)
-    return np.repeat(y, f.size), np.tile(f, y.size)
+    return np.repeat(y, f.size, axis=0), np.tile(f, len(y))
 
 
 def perfect(kind: Kind) -> tuple[Array, Array]:
@@ -152,6 +159,6 @@ def ladder(kind: Kind) -> Array:
 
 def as_text(y: Any, f: Any) -> str:
     """A row as text: y=1, f=-40."""
-    f = np.asarray(f)
-    shown = f"{float(f):.10g}" if f.ndim == 0 else f"[{', '.join(f'{x:.6g}' for x in f)}]"
-    return f"y={float(y):.10g}, f={shown}"
+    numbers = (np.asarray(x, float) for x in (y, f))
+    shown = [f"{x:.10g}" if x.ndim == 0 else f"[{', '.join(f'{each:.6g}' for each in x)}]" for x in numbers]
+    return f"y={shown[0]}, f={shown[1]}"

@@ -117,8 +117,9 @@ def _check(subject: Subject, tried: list[str], found: list[Finding], claimed: Tr
             skipped.append("claims (pass claims=)")
         if subject.same is None:
             skipped.append("exact values (it is none of the losses losskit knows)")
-    elif subject.kind.outputs > 1:
-        skipped.append("hard rows, shape and claims (several predictions a row)")
+    elif subject.kind.several:
+        many = "predictions" if subject.kind.outputs > 1 else "targets"
+        skipped.append(f"{'hard rows, ' * (many == 'predictions')}shape and claims (several {many} a row)")
     same = "" if isinstance(subject, Ours) or subject.same is None else str(subject.same)
     words = {"alone": "one row a call", "none": "a value a row", "neither": "neither mean nor sum"}
     return Check(

@@ -32,7 +32,7 @@ def grid(subject: Subject, y: float, points: int) -> Array:
 
 def jumps(subject: Subject) -> Iterator[Finding]:
     """A step in the value: intervals of the largest change are halved until only a step is left."""
-    if subject.booster or subject.kind.outputs > 1 or _excused(subject):
+    if subject.booster or subject.kind.several or _excused(subject):
         return
     for y in targets(subject.kind)[[0, -1]]:
         x = grid(subject, y, 241)
@@ -83,7 +83,7 @@ def upside_down(subject: Subject) -> Iterator[Finding]:
     if subject.same is not None and subject.same.factor < 0:
         yield finding("LK007", f"It is {subject.same}: a reward for errors.")
         return
-    if subject.kind.outputs > 1:
+    if subject.kind.several:
         return
     if subject.booster:
         yield from _wrong_pull(subject)

@@ -183,7 +183,7 @@ class Ours(Subject):
                 got = self.thing.value_gradient_and_hessian(y, f, reduction="none")
             except LosskitError:
                 wide = f.shape if self.kind.outputs == 1 else (*f.shape, self.kind.outputs)
-                got = (np.full(y.shape, math.nan), np.full(f.shape, math.nan), np.full(wide, math.nan))
+                got = (np.full(len(y), math.nan), np.full(f.shape, math.nan), np.full(wide, math.nan))
             self._last = (key, got)
         return self._last[1]
 

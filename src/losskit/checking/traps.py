@@ -42,7 +42,8 @@ def constant(subject: Subject) -> Iterator[Finding]:
     if np.isnan(rows).all():
         yield finding("LK004", "Every row tried gives nan or raises.", as_text(y[0], f[0]))
         return
-    spread = [np.ptp(rows[(y == each) & np.isfinite(rows)]) for each in y if np.isfinite(rows[y == each]).any()]
+    alike = [(y == each).reshape(len(y), -1).all(axis=1) & np.isfinite(rows.reshape(len(y), -1)[:, 0]) for each in y]
+    spread = [np.ptp(rows[those]) for those in alike if those.any()]
     if not any(spread) and not (subject.booster and rows.any()):
         yield finding("LK021", "Every prediction tried costs the same.",
                       f"{as_text(y[0], f[0])}: {rows[0]:.6g}; {as_text(y[1], f[1])}: {rows[1]:.6g}")  # fmt: skip
@@ -68,14 +69,14 @@ def some_rows(subject: Subject) -> tuple[Array, Array]:
     y, f = ordinary(subject.kind)
     rows = subject.gradient(y, f) if subject.booster else subject.value(y, f)
     assert rows is not None
-    keep = np.flatnonzero(np.isfinite(rows.reshape(y.size, -1)[:, 0]))
+    keep = np.flatnonzero(np.isfinite(rows.reshape(len(y), -1)[:, 0]))
     keep = keep[np.unique(np.linspace(0, keep.size - 1, 6).round().astype(int))] if keep.size else keep
     return y[keep], f[keep]
 
 
 def broadcasting(subject: Subject) -> Iterator[Finding]:
     """Targets (N,) with predictions (N, 1), and the other way round."""
-    if subject.reduction == "alone" or subject.residual or subject.kind.outputs > 1:
+    if subject.reduction == "alone" or subject.residual or subject.kind.several:
         return
     y, f = some_rows(subject)
     if y.size < 3:
@@ -141,7 +142,7 @@ def float32(subject: Subject) -> Iterator[Finding]:
 
 def integers(subject: Subject) -> Iterator[Finding]:
     """Targets and predictions as small integers: the same numbers, or a clear error."""
-    if subject.booster or subject.form == "scalar" or subject.kind.outputs > 1:
+    if subject.booster or subject.form == "scalar" or subject.kind.several:
         return
     f = np.array([0.7, 0.2]) if subject.kind.f == UNIT else np.array([1.75, 0.5])
     y = np.array(subject.kind.labels if subject.kind.binary else (1.0, 7.0))

@@ -19,7 +19,7 @@ def weights(subject: Subject) -> Iterator[Finding]:
     if subject.weight_name is None or subject.reduction in ("alone", "neither") or subject.booster:
         return
     y, f = some_rows(subject)
-    w = _WEIGHTS[: y.size]
+    w = _WEIGHTS[: len(y)]
     rows = subject.value(y, f)
     for reduction in ("none", "mean", "sum") if subject.ours else (subject.reduction,):
         named = {"reduction": reduction} if subject.ours else {}

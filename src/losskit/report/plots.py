@@ -12,7 +12,7 @@ import numpy as np
 
 from losskit.base import Evaluated, Pointwise
 from losskit.calculus.emit import array_function
-from losskit.domains import SIGNS, UNIT
+from losskit.domains import SIGNS, UNIT, Intervals
 from losskit.errors import CapabilityError, DataError, DomainError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class View:
 
     grid: Array
     predictions: Array
-    targets: tuple[tuple[float, str], ...]
+    targets: tuple[tuple[Any, str], ...]
     variable: str
     label: str
 
@@ -110,7 +110,7 @@ def _mathtext(tex: str) -> str | None:
     return text
 
 
-def view_of(loss: Pointwise, y: float | None) -> View:
+def view_of(loss: Pointwise, y: Any) -> View:
     """What to draw of a closed loss."""
     steps = np.arange(-_STEPS, _STEPS + 1) / _STEPS
     if y is not None and not loss.domain.contains(y):
@@ -126,7 +126,7 @@ def view_of(loss: Pointwise, y: float | None) -> View:
         return View(y + grid, y + grid, ((y, f"y = {y:g}"),), "f", "prediction f")
     if loss.variables == ("m",) and y is None:
         return View(3 * steps, 3 * steps, ((1.0, ""),), "m", "margin m = y f")
-    middle = float(loss.link.to_score(y)) if y is not None and loss.link.name == "log" else 0.0
+    middle = float(loss.link.to_score(y)) if np.ndim(y) == 0 and y is not None and loss.link.name == "log" else 0.0
     grid = (middle if np.isfinite(middle) else 0.0) + steps * {"logit": 5.0, "log": 2.5}.get(loss.link.name, 3.0)
     meaning = {"logit": "raw score f, the logit", "log": "raw score f, the log of the mean"}
     return View(grid, grid, _targets(loss, y), "f", meaning.get(loss.link.name, "prediction f"))
@@ -137,10 +137,14 @@ def _reach(loss: Pointwise) -> float:
     return max((2.0 if scale > 3 else 3.0) * scale for scale in scales) if scales else 3.0
 
 
-def _targets(loss: Pointwise, y: float | None) -> tuple[tuple[float, str], ...]:
+def _targets(loss: Pointwise, y: Any) -> tuple[tuple[Any, str], ...]:
     """A few targets that the loss may meet, each with its label."""
+    chosen: tuple[Any, ...]
+    if isinstance(loss.domain, Intervals):
+        some = ((1.0, 1.0), (1.0, np.inf), (0.0, 1.0), (0.5, 2.0)) if y is None else (y,)
+        return tuple((t, f"y = ({t[0]:g}, {t[1]:g})") for t in some)
     if y is not None:
-        chosen: tuple[float, ...] = (float(y),)
+        chosen = (float(y),)
     elif loss.domain == UNIT:
         chosen = (0.0, 1.0)
     elif loss.domain == SIGNS:
@@ -172,16 +176,16 @@ def _draw(panel: Axes, loss: Pointwise, view: View, order: int) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def evaluator(loss: Pointwise, y: float, order: int) -> Any:
+def evaluator(loss: Pointwise, y: Any, order: int) -> Any:
     """f -> the loss's derivative of that order at target y, as arrays, by the array dialect: nothing is compiled."""
     trace = loss.trace()
     node = (trace.value, trace.gradient[0], trace.hessian[0])[order]
     numbers = {name: value for name, value in loss.parameters.items() if value is not None}
-    function = array_function("curve", ("y", "f", *numbers), [node])
+    function = array_function("curve", (*loss.targets, "f", *numbers), [node])
 
     def evaluate(f: Array) -> Array:
         with np.errstate(all="ignore"):
-            values = function(np, np.full_like(f, y), f, *map(np.float64, numbers.values()))
+            values = function(np, *(np.full_like(f, t) for t in np.ravel(y)), f, *map(np.float64, numbers.values()))
         return np.array(np.broadcast_to(values, f.shape), dtype=float)
 
     return evaluate

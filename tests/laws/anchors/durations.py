@@ -145,5 +145,5 @@ ANCHORS: dict[str, Any] = {
 }
 
 _NAMES = ("CensoredWeibullNLL", "CensoredLogNormalNLL", "CensoredLogLogisticNLL")
-TELLING = dict.fromkeys(_NAMES, [{"sigma": s} for s in (0.05, 0.4, 3.0)])
-INSTANCES = dict.fromkeys(_NAMES, [{}, {"sigma": 0.6}])
+TELLING = {name: [{"sigma": s} for s in (0.05, 0.4, 3.0)] for name in _NAMES}
+INSTANCES = {name: [{}, {"sigma": 0.6}] for name in _NAMES}
