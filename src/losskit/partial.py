@@ -63,7 +63,7 @@ def _together(a: Pair, b: Pair) -> Pair:
     if np.ndim(a[0]) == 0:
         head = a[0] + b[0]
         return _added(a, b) if math.isfinite(head) else (head, 0.0)
-    with np.errstate(invalid="ignore"):  # infinities of both signs
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs, and sums beyond the largest double
         head = a[0] + b[0]
     finite = np.isfinite(head)
     total, rest = _added(*((np.where(finite, x, 0.0), y) for x, y in (a, b)))
@@ -92,7 +92,7 @@ def _sum_in_two(x: Any, axis: int | None) -> Pair:
 
 def _folded(x: np.ndarray) -> Pair:
     """The sum of `x` along its first axis in two parts: halves are added, with what each sum rounds away."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         plain = np.add.reduce(x, axis=0)
     finite = np.isfinite(plain)
     if not finite.all():
@@ -105,7 +105,8 @@ def _folded(x: np.ndarray) -> Pair:
         other = x - a
         rest = (first + second) + ((a - (x - other)) + (b - other))
     total, left = _added((x[0], 0.0), (rest[0], 0.0))
-    return np.where(finite, total, plain)[()], np.where(finite, left, 0.0)[()]
+    sums: tuple[Any, Any] = np.where(finite, total, plain), np.where(finite, left, 0.0)
+    return (float(sums[0]), float(sums[1])) if x.ndim == 1 else sums
 
 
 def _halves(x: np.ndarray) -> Iterator[np.ndarray]:

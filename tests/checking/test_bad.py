@@ -202,7 +202,8 @@ def test_a_users_own_loss_is_held_to_its_formula(cls, codes):
 def test_every_code_is_tried_by_a_test_here():
     from pathlib import Path
 
-    text = Path(__file__).read_text() + (Path(__file__).parent / "test_libraries.py").read_text()
+    here = Path(__file__).parent
+    text = "".join((here / f"test_{name}.py").read_text() for name in ("bad", "libraries", "classes"))
     assert [code for code in CODES if code not in text] == []
 
 

@@ -122,10 +122,17 @@ def test_keras_losses():
     code = (
         "import os; os.environ['KERAS_BACKEND'] = 'torch'\nimport keras, losskit as lk\n"
         "found = lk.check_loss(keras.losses.BinaryCrossentropy())\n"
-        "print(found.library, found.order, found.same_as, *found.codes)"
+        "print(found.library, found.order, found.same_as, *found.codes)\n"
+        "for scores in (True, False):\n"
+        "    found = lk.check_loss(keras.losses.CategoricalCrossentropy(from_logits=scores))\n"
+        "    print(found.library, found.order, found.same_as, *found.codes)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    library, order, same, *codes = done.stdout.split()
+    binary, scores, probabilities = (line.split() for line in done.stdout.splitlines())
+    assert scores[:3] == ["keras", "target_first", "SoftmaxCrossEntropy()"]
+    assert probabilities[:3] == ["keras", "target_first", "CategoricalCrossEntropy()"]
+    assert {"LK008", "LK018"} <= set(probabilities[3:])
+    library, order, same, *codes = binary
     assert (library, order, same) == ("keras", "target_first", "BinaryCrossEntropy()")
     assert {"LK008", "LK011"} <= set(codes)
 

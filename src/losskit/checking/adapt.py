@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.base import Loss, Pointwise
+from losskit.base import Pointwise
 from losskit.checking.behaviour import kind_by_behaviour, looks_like_label
 from losskit.checking.libraries import CallFailed, library_of, plain_function
 from losskit.checking.recognise import recognise
@@ -17,6 +17,7 @@ from losskit.checking.reference import Reference
 from losskit.checking.rows import kind_named, ordinary
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST, Ours, Subject
 from losskit.errors import CapabilityError, ParameterError
+from losskit.setwise import Setwise
 
 ORDERS = (TARGET_FIRST, PREDICTION_FIRST)
 _TARGETS = {
@@ -45,7 +46,7 @@ def adapt(
     """
     if order is not None and order not in ORDERS:
         raise ParameterError(f"order={order!r} is not known; use one of {', '.join(map(repr, ORDERS))}")
-    thing = _made(thing)
+    thing = made(thing)
     for name, one in (("the loss", thing), ("gradient", gradient), ("hessian", hessian)):
         if one is not None or name == "the loss":
             _refuse(name, one)
@@ -53,10 +54,10 @@ def adapt(
         if gradient is not None or hessian is not None:
             raise ParameterError(f"{thing!r} has its own derivatives; leave out gradient= and hessian=")
         return Ours(thing)
-    subject = Subject(_name(thing), thing, library_of(thing), own_gradient=gradient, own_hessian=hessian)
-    names = _parameters(thing)
+    subject = Subject(library_name(thing), thing, library_of(thing), own_gradient=gradient, own_hessian=hessian)
+    names = parameters(thing)
     subject.residual = names is not None and len(names) == 1
-    subject.weight_name = _weight_name(thing)
+    subject.weight_name = weight_name(thing)
     _find_form(subject, order)
     subject.rowwise = not subject.booster and _gives_rows(subject)
     _find_order(subject, order, names)
@@ -70,7 +71,7 @@ def adapt(
     return subject
 
 
-def _made(thing: Any) -> Any:
+def made(thing: Any) -> Any:
     """An instance of a class that needs no argument; a loss of ours with its open parameters closed."""
     if inspect.isclass(thing):
         try:
@@ -79,8 +80,8 @@ def _made(thing: Any) -> Any:
             raise CapabilityError(
                 f"{thing.__name__} is a class and cannot be made without arguments ({error}); pass an instance"
             ) from None
-    if isinstance(thing, Loss) and not isinstance(thing, Pointwise):
-        raise CapabilityError(f"{thing!r} is a loss of many predictions a row, which check_loss cannot attack yet")
+    if isinstance(thing, Setwise):
+        raise CapabilityError(f"{thing!r} couples rows, which check_loss cannot attack; check the loss inside")
     return thing._at_scale(1.0) if isinstance(thing, Pointwise) else thing
 
 
@@ -96,15 +97,15 @@ def _refuse(name: str, thing: Any) -> None:
         raise CapabilityError(f"{name} is an async function; a loss is computed at once: pass a plain function")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise CapabilityError(f"{name} is a generator, which gives no number; pass a plain function")
-    if len(_parameters(thing) or ()) > 2:
-        wanted = ", ".join(_parameters(thing) or ())
+    if len(parameters(thing) or ()) > 2:
+        wanted = ", ".join(parameters(thing) or ())
         raise CapabilityError(
             f"{name} needs the arguments {wanted}; a loss takes a target and a prediction. Fix the others first, as "
             "functools.partial or lambda y, f: ... does"
         )
 
 
-def _name(thing: Any) -> str:
+def library_name(thing: Any) -> str:
     name = getattr(thing, "__name__", None)
     text = " ".join(repr(thing).split())
     return str(name) if name else type(thing).__name__ if " at 0x" in text else text[:60]
@@ -121,7 +122,7 @@ def _signature(thing: Any) -> inspect.Signature | None:
         return None
 
 
-def _parameters(thing: Any) -> list[str] | None:
+def parameters(thing: Any) -> list[str] | None:
     """The names of the positional arguments without default (two at most expected); None if not known."""
     signature = _signature(thing)
     if signature is None:
@@ -135,7 +136,7 @@ def _parameters(thing: Any) -> list[str] | None:
     return needed
 
 
-def _weight_name(thing: Any) -> str | None:
+def weight_name(thing: Any) -> str | None:
     signature = _signature(thing)
     return next((n for n in _WEIGHTS if signature is not None and n in signature.parameters), None)
 
@@ -194,7 +195,7 @@ def _is_jax(subject: Subject) -> bool:
 
 
 def _find_order(subject: Subject, order: str | None, names: list[str] | None) -> None:
-    said = order or _by_names(names)
+    said = order or by_names(names)
     custom = {"torch": PREDICTION_FIRST, "jax": PREDICTION_FIRST, "keras": TARGET_FIRST}.get(subject.library)
     if subject.residual:
         said, subject.order_from = TARGET_FIRST, "it takes the residual f - y alone"
@@ -236,7 +237,7 @@ def _rows_of(subject: Subject) -> Callable[[Any, Any], Any]:
     return lambda y, f: subject.gradient(y, f)
 
 
-def _by_names(names: list[str] | None) -> str | None:
+def by_names(names: list[str] | None) -> str | None:
     if names is None or len(names) != 2:
         return None
     first, second = (name.lower().strip("_") for name in names)

@@ -60,7 +60,12 @@ _TABLE = (
          "Test with where(isnan(f), f, ...); comparisons with nan are false and pick the other branch."),
     Code("LK020", "changes its arguments", "The caller's data differ after the call.", "Work on a copy."),
     Code("LK021", "does not depend on the prediction", "Nothing can be learnt from it.",
-         "If it takes several predictions a row (classes, say), pass a function of one of them."),
+         "If it takes several predictions a row (classes, say), say target=\"labels\" or \"shares\"."),
+    Code("LK022", "nan at a class left out", "A mask gives classes a score of minus infinity; one of them makes the "
+         "row, the sum and then every weight nan.",
+         "Leave out what has share 0: where(t > 0, t * log_p, 0), or take the label's own score alone."),
+    Code("LK023", "labels that are none pass", "Rows without a label, or with that of another coding, are trained on "
+         "as if they were of some class.", "Raise unless 0 <= y < k; name the label of rows to leave out."),
 )  # fmt: skip
 CODES = {each.code: each for each in _TABLE}
 

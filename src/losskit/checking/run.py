@@ -9,8 +9,11 @@ from losskit.checking import numbers, shape, traps
 from losskit.checking import weights as weighing
 from losskit.checking.adapt import adapt
 from losskit.checking.claims import claims_of, read_claims
+from losskit.checking.class_attacks import ATTACKS as CLASS_ATTACKS
+from losskit.checking.class_attacks import chance as class_chance
+from losskit.checking.classes import ClassSubject, of_classes
 from losskit.checking.findings import CODES, Finding, finding
-from losskit.checking.libraries import CallFailed, quiet
+from losskit.checking.libraries import CallFailed, library_of, quiet
 from losskit.checking.outcome import Check
 from losskit.checking.subject import Ours, Subject
 from losskit.errors import ParameterError
@@ -42,8 +45,9 @@ def check_loss(
         differentiate.
     order : {"target_first", "prediction_first"}, optional
         Found from the arguments' names or by trial if None.
-    target : {"real", "nonnegative", "positive", "binary", "signs"}, optional
-        The targets it is meant for; found by trial if None.
+    target : {"real", "nonnegative", "positive", "binary", "signs", "labels", "shares"}, optional
+        The targets it is meant for; found by trial if None. The last two are for losses of many classes: labels of
+        shape (n,) or shares of shape (n, k), with k predictions a row.
     prediction : {"score", "probability", "positive"}, optional
         The predictions it is meant for; found by trial if None.
     claims : Traits or dict, optional
@@ -67,6 +71,10 @@ def check_loss(
     if unknown := sorted(ignored - set(CODES)):
         raise ParameterError(f"ignore: there is no code {unknown[0]!r}; codes are LK001 to {max(CODES)}")
     claimed = read_claims(claims)
+    with quiet(library_of(thing)):
+        classes = of_classes(thing, order, target, gradient)
+    if classes is not None:
+        return _check_classes(classes, ignored)
     try:
         subject = adapt(thing, order, gradient, hessian, target, prediction)
     except CallFailed as error:
@@ -78,6 +86,26 @@ def check_loss(
         tried, found = _attacked(subject, claimed)
     kept = sorted((each for each in found if each.code not in ignored), key=lambda each: each.code)
     return _check(subject, tried, kept, claimed)
+
+
+def _check_classes(subject: ClassSubject, ignored: set[str]) -> Check:
+    with quiet(subject.library):
+        found = list(class_chance(subject))
+        tried = [class_chance] if found else [class_chance, *CLASS_ATTACKS]
+        for attack in tried[1:]:
+            found += attack(subject)
+    kept = sorted((each for each in _once(found) if each.code not in ignored), key=lambda each: each.code)
+    skipped = ["claims and jumps (several predictions a row)"]
+    if subject.weight_name is None:
+        skipped.append("weights of rows (it takes none)")
+    if subject.same is None and not subject.ours:
+        skipped.append("exact values (it is none of the losses losskit knows)")
+    shares = "shares of k classes" if subject.form == "shares" else "labels 0 ... k - 1"
+    takes = f"{shares}, k {'probabilities' if subject.probability else 'scores'} a row"
+    return Check(
+        subject.name, subject.library, subject.order, subject.order_from, takes, subject.reduction,
+        str(subject.same or ""), tuple(each.__name__ for each in tried), tuple(skipped), tuple(kept),
+    )  # fmt: skip
 
 
 def _attacked(subject: Subject, claimed: Traits | None) -> tuple[list[str], list[Finding]]:

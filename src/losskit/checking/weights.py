@@ -31,12 +31,13 @@ def weights(subject: Subject) -> Iterator[Finding]:
             )  # fmt: skip
         except CallFailed:
             continue
-        yield from _compared(subject, reduction, np.asarray(got), rows, w)
+        yield from compared(subject.eps, reduction, np.asarray(got), rows, w)
 
 
-def _compared(subject: Subject, reduction: str, got: np.ndarray, rows: np.ndarray, w: np.ndarray) -> Iterator[Finding]:
+def compared(eps: float, reduction: str, got: np.ndarray, rows: np.ndarray, w: np.ndarray) -> Iterator[Finding]:
+    """What a loss gives for rows of these weights, against the rows repeated as often."""
     total = float(w @ rows)
-    within = max(1e-9, 50 * subject.eps)
+    within = max(1e-9, 50 * eps)
     wanted = {"none": w * rows, "sum": total, "mean": total / w.sum()}[reduction]
     if got.size == np.size(wanted) and np.allclose(got.ravel(), wanted, rtol=within, atol=within):
         return

@@ -122,9 +122,9 @@ class SmoothedLabels(Combined):
 
     def derived(self, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
         y, f = variables
-        half = self.rate / 2
-        a, b = self.loss.graphs(y, (f,)), self.loss.graphs(1 - y if self.loss.domain == UNIT else -y, (f,))
-        return mixed(a, b, lambda one, other: (1 - half) * one + half * other)
+        half, other = self.rate / 2, 1 - y if self.loss.domain == UNIT else -y
+        a, b = self.loss.graphs((y,), (f,)), self.loss.graphs((other,), (f,))
+        return mixed(a, b, lambda kept, flipped: (1 - half) * kept + half * flipped)
 
     def traits(self) -> Traits:
         known = self.loss.traits()

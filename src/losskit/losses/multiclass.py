@@ -333,13 +333,7 @@ class Sparsemax(Rowwise):
     axis: Axis = -1
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
-        t, p = one_hot(y, f.shape[1]), SPARSEMAX.to_prediction(f)
-        inside = np.where(p > 0, 1.0, 0.0)
-        count = inside.sum(axis=1)[:, None, None]
-        value = ((p - t) * (f - f.max(axis=1, keepdims=True) - 0.5 * (p + t))).sum(axis=1)
-        if order < 2:
-            return value, p - t
-        return value, p - t, diagonals(inside, 2) - inside[:, :, None] * inside[:, None, :] / count
+        return FenchelYoung(2.0).rows(y, f, order)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=False, differentiable=True, bounded=False, lipschitz=2**0.5,
