@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from losskit.base import Pointwise
 from losskit.design import Array, Design, is_sparse, refuse_unfinite
+from losskit.errors import DomainError
 from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
@@ -39,6 +41,8 @@ class ClassObjective:
     DomainError
         If a label is none.
     """
+
+    free = True  # whether the loss does not change where all scores of a row rise alike
 
     def __init__(
         self, loss: Rowwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
@@ -88,8 +92,8 @@ class ClassObjective:
             bend = self.penalty.hessian_diagonal(coef.ravel()).reshape(k, p) / design.scale**2
             each, at = np.arange(k)[:, None], np.arange(p)
             blocks[each, each, at, at] += bend
-            free = np.abs(np.diagonal(blocks[0, 0])).max() / k
-            blocks += free * np.eye(q)  # along scores that all rise alike; the gradient has no part there
+            if self.free:  # along scores that all rise alike; the gradient has no part there
+                blocks += np.abs(np.diagonal(blocks[0, 0])).max() / k * np.eye(q)
             hessian = blocks.swapaxes(1, 2).reshape(self.size, self.size)
         return Point(theta, value / self.total + self.penalty.value(coef.ravel()), gradient.ravel(), hessian)
 
@@ -170,3 +174,49 @@ def _add_grams(grams: Array, block: Any, hessian: Array) -> None:
             grams[j, i] += part
             if i < j:
                 grams[i, j] += part
+
+
+class OutputsObjective(ClassObjective):
+    """sum(w L(y, X B + b)) / sum(w) + penalty(B) for a loss of several outputs by formula, such as GaussianNLL.
+
+    As `ClassObjective`, with a block of coefficients an output; solvers start at the best constants.
+
+    Raises
+    ------
+    DomainError
+        If a target lies outside the loss's domain.
+    """
+
+    free = False
+
+    def __init__(
+        self, loss: Pointwise, penalty: Penalty, X: Array, y: Array, weights: Array | None, fit_intercept: bool
+    ) -> None:
+        self.loss, self.penalty, self.y, self.weights = loss, penalty, y, weights  # type: ignore[assignment]
+        self.classes = len(loss.outputs)
+        self.total = float(len(y) if weights is None else weights.sum())
+        constants = np.asarray(loss.constant(y, weights), dtype=np.float64)
+        if not np.isfinite(constants).all():
+            raise DomainError(
+                f"{type(loss).__name__}: the best constants are {constants.tolist()}, so one output runs to infinity; "
+                "y holds one value only, or leaves nothing to that output"
+            )
+        at = np.broadcast_to(constants if fit_intercept else 0.0 * constants, (len(y), self.classes))
+        self._reference = float(np.abs(loss.gradient(y, at, weights, "sum")).sum()) / self.classes / self.total or 1.0
+        self.design = Design(X, fit_intercept, weights, 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1])))
+        self.size = self.classes * self.design.size
+        null = np.zeros((self.classes, self.design.size))
+        if fit_intercept:
+            null[:, -1] = constants
+        self.null = null.ravel()
+
+    def from_user(self, coef: Array, intercept: Array) -> Array:
+        """The inverse of `to_user`."""
+        return np.concatenate([self.design.from_user(c, float(b)) for c, b in zip(coef, intercept, strict=True)])
+
+    def thinned(self, stride: int) -> OutputsObjective:
+        """The same objective over every `stride`-th row."""
+        w = None if self.weights is None else self.weights[::stride].copy()
+        X, y = np.ascontiguousarray(self.design.X[::stride]), self.y[::stride].copy()
+        loss: Any = self.loss
+        return OutputsObjective(loss, self.penalty, X, y, w, self.design.intercept)

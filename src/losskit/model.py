@@ -22,8 +22,11 @@ from losskit.tables import Table, read_table
 
 Array = np.ndarray
 _SCHEMA = "losskit.linear/2"
-_TEXT = {"schema": str, "target": str, "question": str, "loss": str, "classes": list, "preprocess": dict}
-_NUMBERS = ("alpha", "shift")
+_TEXT = {"schema": str, "target": str, "question": str, "loss": str, "classes": list, "preprocess": dict,
+         "turn": str, "levels": list}  # fmt: skip
+_NUMBERS = ("alpha",)
+_OF_LEVELS = ("quantile", "levels", "density")
+_TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,7 @@ class LinearModel:
     target, question : the column predicted, and what of it
     costs : (classes, classes), optional
         What each label (column) costs for rows of each class (row): labels are those of least expected cost.
+    levels, turn : of the quantiles of an interval or a distribution, and how they come from the scores
     """
 
     preprocessor: Preprocessor
@@ -49,18 +53,30 @@ class LinearModel:
     coef: Array
     intercept: Any
     alpha: float
-    shift: float
+    shift: Any
     classes: tuple[str, ...]
     target: str
     question: str
     costs: Array | None = None
+    levels: tuple[float, ...] = ()
+    turn: str = "link"
 
     def scores(self, X: Any) -> Array:
-        """The raw scores of the rows of a table, one a row, or one a row and class."""
-        return np.asarray(self.preprocessor.transform(X) @ self.coef.T + (self.intercept + self.shift))
+        """The raw scores of the rows of a table, one a row, or several: one a class, level or output."""
+        f = self.preprocessor.transform(X) @ self.coef.T + self.intercept
+        return np.asarray(f if self.levels else f + self.shift)
+
+    def quantiles(self, X: Any) -> Array:
+        """The quantiles at `levels`, a column each, in order."""
+        if not self.levels:
+            raise CapabilityError("this model has one prediction a row; ask for interval:0.9 or distribution")
+        return quantiles(self.turn, self.loss, self.scores(X), self.levels, self.shift)
 
     def predict(self, X: Any) -> Array:
-        """Numbers, or labels as text."""
+        """Numbers, or labels as text; of an interval the middle, of a distribution the median."""
+        if self.levels:
+            q = self.quantiles(X)
+            return np.asarray(q[:, q.shape[1] // 2] if q.shape[1] % 2 else (q[:, 0] + q[:, -1]) / 2)
         f = self.scores(X)
         if not self.classes:
             return np.asarray(self.loss.predict(f))
@@ -81,11 +97,15 @@ class LinearModel:
         return probabilities(self.loss, self.scores(X))
 
     def table(self, X: Any) -> dict[str, Array]:
-        """The columns that `losskit predict` writes: probabilities if there are any, then `prediction`."""
+        """The columns that `losskit predict` writes: probabilities or quantiles if any, then `prediction`."""
         columns: dict[str, Array] = {}
         if self.has_probabilities:
             each = self.predict_proba(X)
             columns = {f"probability_{label}": each[:, i] for i, label in enumerate(self.classes)}
+        if self.levels:
+            each = self.quantiles(X)
+            names = ("lower", "upper") if len(self.levels) == 2 else [f"quantile_{q:g}" for q in self.levels]
+            columns = {name: each[:, i] for i, name in enumerate(names)}
         return columns | {"prediction": self.predict(X)}
 
     def read(self, path: str | os.PathLike[str]) -> Table:
@@ -109,9 +129,12 @@ class LinearModel:
             "schema": _SCHEMA, "target": self.target, "question": self.question, "classes": list(self.classes),
             "loss": repr(self.loss),
             "preprocess": self.preprocessor.to_dict(),
+            "turn": self.turn, "levels": list(self.levels),
             **{name: float(getattr(self, name)) for name in _NUMBERS},
         }  # fmt: skip
-        arrays = {"coef": self.coef, "intercept": np.atleast_1d(self.intercept)}
+        arrays = {
+            "coef": self.coef, "intercept": np.atleast_1d(self.intercept), "shift": np.atleast_1d(self.shift),
+        }  # fmt: skip
         if self.costs is not None:
             arrays["costs"] = self.costs
         made = {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
@@ -119,7 +142,8 @@ class LinearModel:
 
     def importance(self) -> list[tuple[str, float]]:
         """Features and their coefficients a standard deviation, largest first; of many classes, their spread."""
-        weights = self.coef if self.coef.ndim == 1 else self.coef.std(axis=0)
+        each = self.coef.reshape(-1, self.coef.shape[-1])
+        weights = each.std(axis=0) if len(each) > 1 and self.classes else each.mean(axis=0)
         order = np.argsort(-np.abs(weights), kind="stable")
         return [(self.preprocessor.feature_names[i], float(weights[i])) for i in order]
 
@@ -145,25 +169,58 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
         if type(payload[key]) is not kind:
             raise ModelFileError(f"{where}: {key!r} is a {type(payload[key]).__name__}, wanted {kind.__name__}")
     preprocessor, loss = Preprocessor.from_dict(payload["preprocess"]), _loss(payload["loss"], where)
-    classes = tuple(payload["classes"])
-    several = (len(classes),) if isinstance(loss, Rowwise) else ()
+    classes, levels, turn = tuple(payload["classes"]), tuple(payload["levels"]), payload["turn"]
+    good = all(type(q) is float and 0 < q < 1 for q in levels) and list(levels) == sorted(set(levels))
+    good = good and turn in _TURNS
+    if isinstance(loss, Rowwise):
+        several: tuple[int, ...] = (len(classes),)
+    else:
+        several = (len(levels),) if turn == "levels" else (len(loss.outputs),) if len(loss.outputs) > 1 else ()
+    shift = arrays.get("shift", np.zeros(0))
     wanted_arrays = {"coef": (*several, len(preprocessor.feature_names)), "intercept": several or (1,)}
+    wanted_arrays["shift"] = shift.shape if shift.shape in ((1,), (len(levels),)) else ()
     if "costs" in arrays:
         wanted_arrays["costs"] = (len(classes), len(classes))
     if {name: values.shape for name, values in arrays.items()} != wanted_arrays:
         raise ModelFileError(f"{where}: the coefficients do not fit the features or classes; the model is damaged")
-    good = all(values.dtype == np.float64 and np.isfinite(values).all() for values in arrays.values())
-    good = good and all(math.isfinite(payload[n]) for n in _NUMBERS)
+    good = good and all(values.dtype == np.float64 and np.isfinite(values).all() for values in arrays.values())
+    good = good and all(math.isfinite(payload[n]) for n in _NUMBERS) and (not levels or turn in _OF_LEVELS)
+    good = good and (turn == "density") == (not isinstance(loss, Rowwise) and len(loss.outputs) > 1)
     labels = all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
     counts = (2,) if isinstance(loss, Pointwise) else range(2, len(classes) + 1)
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))
     if not good or not labels or not fits:
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
-    intercept = arrays["intercept"] if several else float(arrays["intercept"][0])
     return LinearModel(
-        preprocessor, loss, arrays["coef"], intercept, payload["alpha"], payload["shift"], classes, payload["target"],
-        payload["question"], arrays.get("costs"),
+        preprocessor, loss, arrays["coef"], arrays["intercept"] if several else float(arrays["intercept"][0]),
+        payload["alpha"], shift if len(shift) > 1 else float(shift[0]), classes, payload["target"],
+        payload["question"], arrays.get("costs"), levels, turn,
     )  # fmt: skip
+
+
+def quantiles(turn: str, loss: Pointwise | Rowwise, f: Array, levels: tuple[float, ...], shift: Any) -> Array:
+    """Quantiles at `levels` from scores, a column each and in order: where two cross, they are exchanged.
+
+    Parameters
+    ----------
+    turn : {"levels", "density", "quantile"}
+        A score each; location and log scale (or log variance) of a density; or one score, moved by `shift`.
+    shift : added to each quantile
+    """
+    if turn == "density":
+        half = 0.5 if "variance" in loss.outputs[1] else 1.0
+        f = f[:, :1] + np.exp(half * f[:, 1:]) * _standard(loss, levels)
+    elif turn == "quantile":
+        f = f[:, None]
+    return np.sort(f + shift + np.zeros(len(levels)), axis=1)
+
+
+def _standard(loss: Pointwise | Rowwise, levels: tuple[float, ...]) -> Array:
+    """The quantiles of the loss's density at location 0 and scale 1."""
+    from scipy.special import ndtri, stdtrit
+
+    degrees = loss.parameters.get("df")
+    return np.asarray(ndtri(levels) if degrees is None else stdtrit(degrees, levels))
 
 
 def tells_probabilities(loss: Pointwise | Rowwise, classes: int) -> bool:
@@ -217,6 +274,6 @@ def _loss(printed: str, where: str) -> Pointwise | Rowwise:
         loss = read_loss(printed)
     except LosskitError as error:
         raise ModelFileError(f"{where}: the loss {printed[:80]!r} cannot be made: {error}; update losskit") from None
-    if not isinstance(loss, Pointwise) or len(loss.outputs) != 1 or loss._open() or repr(loss) != printed:
+    if not isinstance(loss, Pointwise | Rowwise) or loss._open() or repr(loss) != printed:
         raise ModelFileError(f"{where}: {loss!r} is not what a linear model is fitted with; the model is damaged")
     return loss

@@ -49,7 +49,8 @@ class Axis:
 def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
     """The charts of a selection, each with a title and a caption."""
     charts = [losses(found), histogram(found)]
-    last = {"probability": calibration, "label": None}.get(found.question.kind, agreement)
+    kinds = {"probability": calibration, "label": None, "interval": coverage, "distribution": coverage}
+    last = kinds.get(found.question.kind, agreement)
     return [*charts, last(found)] if last else charts
 
 
@@ -126,6 +127,24 @@ def agreement(found: Selection) -> tuple[str, str, Markup]:
     return "Predicted and actual", caption, _svg(body, x, h, "predicted", "actual", caption)
 
 
+def coverage(found: Selection) -> tuple[str, str, Markup]:
+    """For each level the share of rows below its quantile, first round."""
+    scores, levels = found.winner.scores, found.metric.levels
+    assert scores is not None
+    known = np.isfinite(scores).all(axis=1)
+    below = (found.target.y[known, None] <= scores[known]).mean(axis=0)
+    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    marks = Markup("").join(
+        Markup('<circle cx="{}" cy="{}" r="4"/>').format(x(q), h(share)) for q, share in zip(levels, below, strict=True)
+    )
+    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(x(0), h(0), x(1), h(1), marks)
+    caption = "For each quantile the share of rows below it, predicted by models that have not seen them."
+    if len(levels) == 2:
+        inside, asked = below[1] - below[0], levels[1] - levels[0]
+        caption += f" Between the ends lie {inside:.1%} of the rows, where {asked:.0%} were asked."
+    return "Do the levels hold?", caption, _svg(body, x, h, "level asked", "share below", caption)
+
+
 def calibration(found: Selection) -> tuple[str, str, Markup]:
     """The share of class 1 among rows of like probability, first round; of many classes, of each in turn."""
     scores = found.winner.scores
@@ -200,7 +219,8 @@ def _view(found: Selection) -> tuple[Array, str, float | None]:
     if found.metric.name.startswith("Poisson"):
         y = float(np.median(found.target.y[found.target.y > 0]))
         return np.linspace(y / 20, 4 * y, 161), f"whose target is {y:.4g}, by the predicted mean", y
-    residuals = np.asarray(found.metric.link.to_prediction(scores)) - found.target.y
+    middle = scores if scores.ndim == 1 else scores.mean(axis=1)
+    residuals = np.asarray(found.metric.link.to_prediction(middle)) - found.target.y
     reach = 6 * (float(np.median(np.abs(residuals[np.isfinite(residuals)]))) or 1.0)
     return np.linspace(-reach, reach, 161), "by how far the prediction is off", None
 
@@ -209,6 +229,8 @@ def _cost(candidate: Candidate, grid: Array, target: float | None, classes: int)
     loss = candidate.loss
     assert loss is not None
     y = np.full_like(grid, 0.0 if target is None else target)
+    if len(loss.outputs) > 1:
+        return np.asarray(loss(y, np.column_stack([grid, np.zeros_like(grid)]), reduction="none"))
     if isinstance(loss, Rowwise):
         scores = np.zeros((len(grid), classes))
         scores[:, 1] = grid

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from losskit.report.charts import intervals, pictures
 from losskit.report.terminal import change
-from losskit.selection.explain import number, percent, shown
+from losskit.selection.explain import asked_for, number, percent, shown
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
@@ -34,7 +34,7 @@ def _content(found: Selection) -> dict[str, Any]:
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": _facts(found),
-        "snippet": _snippet(found),
+        "snippet": _snippet(found), "asked": asked_for(found.question),
     }  # fmt: skip
 
 

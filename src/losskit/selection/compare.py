@@ -11,11 +11,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from losskit.constants import robust_scale
+from losskit.constants import robust_scale, weighted_quantile
 from losskit.errors import DataError, LosskitError, ParameterError
+from losskit.losses.regression import Quantile
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
@@ -59,7 +61,7 @@ class Task:
     @property
     def width(self) -> tuple[int, ...]:
         """How many scores a row has, if it has more than one."""
-        return (self.classes,) if self.classes > 2 else ()
+        return (self.classes,) if self.classes > 2 else (len(self.metric.levels),) if self.metric.levels else ()
 
     def rows(self, preprocessor: Preprocessor, at: Array) -> Rows:
         """The rows `at` as a fitted preprocessor makes them."""
@@ -89,7 +91,7 @@ class Fitted:
     alpha: float
     step: float
     line: Line
-    shift: float
+    shift: Any  # added to scores: a quantile of residuals for each level, and what makes intervals reach theirs
 
     def metric_score(self, metric: Metric, X: Array) -> Array:
         """Predictions for rows, on the metric's scale."""
@@ -141,17 +143,58 @@ class Trainer:
         alphas = [c * unit for c in STEPS]
         outer, inner = self._lines.get(contender.start or "", (None, [None] * INNER))
         paths = [
-            fit_path(loss, self._weighed(train, contender), alphas, constant, start)
+            self._fit(contender, loss, self._weighed(train, contender), alphas, constant, start)
             for (train, _), start in zip(self.inner, inner, strict=True)
         ]
         best = self._best(contender, loss, paths)
-        line = fit_path(loss, rows, [alphas[best]], constant, outer or paths[0][best], self.keep)[0]
+        start = outer or (None if contender.turn == "levels" else paths[0][best])
+        line = self._fit(contender, loss, rows, [alphas[best]], constant, start, self.keep)[0]
         name = type(contender.loss).__name__
         self._lines.setdefault(name, (line, [path[best] for path in paths]))
         if self._residuals is None and not task.classes:
-            self._residuals = rows.y - score(line, rows.X)
-        shift = residual_quantile(rows, line, task.level) if contender.turn == "quantile" else 0.0
+            self._residuals = rows.y - score(line, rows.X) if line[0].ndim == 1 else None
+        shift = self._shift(contender, rows, line) + self._widening(contender, loss, [path[best] for path in paths])
         return Fitted(contender, loss, alphas[best], STEPS[best], line, shift)
+
+    def _fit(
+        self, contender: Contender, loss: Loss, rows: Rows, alphas: list[float], constant: Any,
+        start: Line | None = None, keep: bool = False,
+    ) -> list[Line]:  # fmt: skip
+        """`fit_path`, once for each level where that is wanted."""
+        if contender.turn != "levels":
+            return fit_path(loss, rows, alphas, constant, start, keep)
+        each = [
+            fit_path(Quantile(level), rows, alphas, weighted_quantile(rows.y, level, rows.w), None, keep)
+            for level in self.task.metric.levels
+        ]
+        return [(np.array([c for c, _ in at]), np.array([b for _, b in at])) for at in zip(*each, strict=True)]
+
+    def _shift(self, contender: Contender, rows: Rows, line: Line) -> Any:
+        """The quantiles of the residuals, one for each level asked."""
+        if contender.turn != "quantile":
+            return 0.0
+        if not self.task.metric.levels:
+            return residual_quantile(rows, line, self.task.level)
+        return np.array([residual_quantile(rows, line, level) for level in self.task.metric.levels])
+
+    def _widening(self, contender: Contender, loss: Loss, lines: list[Line]) -> Any:
+        """What to add to both ends so that they hold the share asked of rows not seen: conformity over inner folds.
+
+        Romano et al. (2019), arXiv:1905.03222, with cross-validation in place of a split.
+        """
+        task = self.task
+        if len(task.metric.levels) != 2:
+            return 0.0
+        misses, weights = [], []
+        for (train, test), line in zip(self.inner, lines, strict=True):
+            shift = self._shift(contender, train, line)
+            low, high = metric_score(contender, loss, task.metric, score(line, test.X), shift).T
+            misses.append(np.maximum(low - test.y, test.y - high))
+            weights.append(np.ones(len(test.y)) if test.w is None else test.w)
+        miss, n = np.concatenate(misses), sum(map(len, misses))
+        share = min(1.0, (task.metric.levels[1] - task.metric.levels[0]) * (1 + 1 / n))
+        wider = weighted_quantile(miss, share, np.concatenate(weights))
+        return np.array([-wider, wider])
 
     def _weighed(self, rows: Rows, contender: Contender) -> Rows:
         """The rows with the costs of an error in their weights, where the contender wants that."""
@@ -180,7 +223,7 @@ class Trainer:
         for (train, test), path in zip(self.inner, paths, strict=True):
             weight += len(test.y) if test.w is None else float(test.w.sum())
             for k, line in enumerate(path):
-                shift = residual_quantile(train, line, task.level) if contender.turn == "quantile" else 0.0
+                shift = self._shift(contender, train, line)
                 scores = metric_score(contender, loss, task.metric, score(line, test.X), shift)
                 costs = task.metric.rows(test.y, scores)
                 totals[k] += costs.sum() if test.w is None else float(test.w @ costs)

@@ -14,13 +14,17 @@ from losskit.selection.statistic import smallest_difference
 from losskit.traits import Traits
 
 _ASKED = {
-    "mean": "mean", "median": "median", "quantile": "quantile", "probability": "probability", "label": "label",
+    "mean": "mean", "median": "median", "quantile": "quantile", "interval": "interval",
+    "distribution": "distribution", "probability": "probability", "label": "label",
 }  # fmt: skip
 _MEANING = {
     "mean": "A prediction is a mean: it may miss on every single row, and its sum over many rows comes out right.",
     "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
     "quantile": "A prediction is a quantile: about {level:.0%} of rows like it lie below.",
     "probability": "A prediction is a probability: of all rows given 30 %, about 30 % should turn out so.",
+    "interval": "About {level:.0%} of rows like it lie between the ends, which were moved until {level:.0%} of rows not "
+    "seen in training did.",
+    "distribution": "A prediction is a row of quantiles: of all rows, a tenth should lie below the one called 0.1.",
     "label": "A prediction is a label, the likeliest class; it says nothing of how sure it is.",
     "costs": "A prediction is the label of least expected cost, which need not be the likeliest class.",
 }
@@ -69,6 +73,12 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
             yield True, "With enough data it finds the likeliest class."
         if candidate.link == "sign":
             yield False, "It gives labels only; probabilities cannot be had from it later."
+    elif asked in ("interval", "distribution") and "NLL" in candidate.name:
+        yield True, "It learns the centre and the spread of each row together, from all rows."
+        yield False, "It trusts one shape of density; where the data have another, its quantiles are off."
+    elif asked in ("interval", "distribution") and candidate.name.startswith("Quantile"):
+        yield True, "Each quantile is fitted for itself: no shape of the noise is assumed."
+        yield False, "Quantiles in the tails are learned from the few rows there, and may cross."
     elif "residual quantile" in candidate.name:
         yield True, "It uses all rows for the slope, where a quantile loss uses mostly those near the quantile."
         yield False, "It assumes that the spread is the same everywhere: the quantile is the mean moved by one number."
@@ -148,7 +158,7 @@ def verdict(
     challengers = [c for c in candidates if c.role == "challenger" and c.valid]
     rival = winner if winner is not default else min(challengers, key=lambda c: c.mean, default=None)
     least = _smallest(rival, default, len(challengers))
-    asked = f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
+    asked = asked_for(question)
     asked += " under these costs" if question.costs else ""
     named = f"{winner.name} ({winner.link} link)"
     if winner is default:
@@ -160,6 +170,13 @@ def verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
         _MEANING["costs" if question.costs else question.kind].format(level=question.level or 0), changes, least,
     )  # fmt: skip
+
+
+def asked_for(question: Question) -> str:
+    """The question as the object of a sentence."""
+    if question.kind == "interval":
+        return f"the {question.level:.0%} interval"
+    return f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
 
 
 def _smallest(rival: Candidate | None, default: Candidate, tests: int) -> float:
@@ -224,6 +241,8 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
     others = {
         "mean": "Another question, such as --question median or --question quantile:0.9, is judged by another metric.",
         "median": "If totals matter, ask for the mean (--question mean).",
+        "interval": "Another level (--question interval:0.5) may suit another loss.",
+        "distribution": "If one number a row is enough, ask for the mean or the median.",
         "quantile": "If one number a row is enough, ask for the median or the mean.",
         "probability": "If only labels count, ask for them (--question label); for totals, probabilities are right.",
         "label": "If errors cost differently, say so (--costs); if probabilities are wanted, --question probability.",

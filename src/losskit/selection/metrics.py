@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.constants import weighted_quantile
 from losskit.links import IDENTITY, LOG, LOGIT, SIGN, SOFTMAX, Link
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
@@ -34,6 +35,7 @@ class Metric:
     link : from the scale of the metric's scores to predictions
     loss : what a row costs; None where a label is judged
     costs : of each label (column) for rows of each class, in place of 0 and 1
+    levels, factor : of the quantiles that are judged together, a score each, by so many times the sum of their losses
     power : the power of the target's unit it is in (2 for squared error), or None where it has none
     """
 
@@ -43,9 +45,14 @@ class Metric:
     loss: Pointwise | Rowwise | None
     power: int | None = None
     costs: tuple[tuple[float, ...], ...] | None = None
+    levels: tuple[float, ...] = ()
+    factor: float = 1.0
 
     def rows(self, y: Array, score: Array) -> Array:
         """What each row costs; inf where the prediction is outside the metric's domain or certain and wrong."""
+        if self.levels:
+            parts = [Quantile(level)(y, q, reduction="none") for level, q in zip(self.levels, score.T, strict=True)]
+            return self.factor * np.where(np.isfinite(score).all(axis=1), np.sum(parts, axis=0), np.inf)
         if self.loss is None:
             chosen, actual = labels(score), y.astype(np.intp)
             cost = (chosen != actual).astype(np.float64) if self.costs is None else np.array(self.costs)[actual, chosen]
@@ -59,6 +66,8 @@ class Metric:
 
     def constant(self, y: Array, w: Array | None, classes: int = 0) -> Any:
         """The score of the best constant prediction; of `classes` > 2, one a class."""
+        if self.levels:
+            return np.array([weighted_quantile(y, level, w) for level in self.levels])
         if self.loss is not None and classes <= 2:
             assert isinstance(self.loss, Pointwise)
             return self.loss.constant(y, w)
@@ -118,6 +127,19 @@ def pinball(level: float) -> Metric:
         Quantile(level),
         1,
     )
+
+
+def interval_score(level: float) -> Metric:
+    """Judges intervals: Winkler's score, doi:10.1198/016214506000001437."""
+    words = f"the mean width, and for a row outside {2 / (1 - level):.3g} times its distance on top"
+    ends = (0.5 - level / 2, 0.5 + level / 2)
+    return Metric(f"interval score at {level:g}", words, IDENTITY, None, 1, None, ends, 2 / (1 - level))
+
+
+def quantile_score(levels: tuple[float, ...]) -> Metric:
+    """Judges distributions by quantiles: about the CRPS, of which it is a sum of few terms."""
+    words = f"twice the mean pinball loss of the {len(levels)} quantiles {', '.join(f'{q:g}' for q in levels)}"
+    return Metric("quantile score", words, IDENTITY, None, 1, None, levels, 2 / len(levels))
 
 
 def log_loss() -> Metric:

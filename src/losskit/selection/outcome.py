@@ -71,7 +71,7 @@ class Candidate:
         """The name with parameters as set on all rows, in few digits."""
         if self.loss is None:
             return self.name
-        if isinstance(self.loss, Rowwise):
+        if isinstance(self.loss, Rowwise) or self.name.startswith("Quantile at"):
             return self.name
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
         shift = " + residual quantile" if "residual quantile" in self.name else ""

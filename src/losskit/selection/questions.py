@@ -11,6 +11,7 @@ from losskit.base import Pointwise
 from losskit.errors import ParameterError
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.counts import Gamma, Poisson, Tweedie
+from losskit.losses.distributions import GaussianNLL, StudentTNLL
 from losskit.losses.margin import Hinge, SquaredHinge
 from losskit.losses.multiclass import LDAM, FocalSoftmax, SoftmaxCrossEntropy
 from losskit.losses.regression import (
@@ -27,29 +28,41 @@ from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
+    interval_score,
     log_loss,
     log_loss_of_classes,
     mean_cost,
     pinball,
     poisson_deviance,
+    quantile_score,
     squared_error,
 )
 
 Problem = Literal["real", "count", "amount", "binary", "multiclass"]
 PROBLEMS: tuple[Problem, ...] = ("real", "count", "amount", "binary", "multiclass")
+Turn = Literal["link", "quantile", "levels", "density", "posterior", "weighted"]
 Costs = tuple[tuple[float, ...], ...]  # of each label (column) given to a row of each class (row)
 _NUMBERS: tuple[Problem, ...] = ("real", "count", "amount")
+DISTRIBUTION = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 _SKEWED: tuple[Problem, ...] = ("count", "amount")
 CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a prediction: "mean", "median", "quantile" at a level, "probability" or "label" under costs."""
+    """What is asked of a prediction: "mean", "median", "quantile" or "interval" at a level, "distribution",
+    "probability" or "label" under costs."""
 
     kind: str
     level: float | None = None
     costs: Costs | None = None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The quantiles that an interval or a distribution is made of."""
+        if self.kind == "interval" and self.level is not None:
+            return (0.5 - self.level / 2, 0.5 + self.level / 2)
+        return DISTRIBUTION if self.kind == "distribution" else ()
 
     def __str__(self) -> str:
         return self.kind if self.level is None else f"{self.kind}:{self.level:g}"
@@ -63,16 +76,17 @@ class Contender:
     ----------
     loss : Pointwise or Rowwise
         A parameter may be "auto": it is set from the residuals of the default.
-    turn : {"link", "quantile", "posterior", "weighted"}
-        Through the loss's link; shifted by the quantile of the training residuals; through the loss's own optimum; or
-        trained on rows that weigh what an error on them costs, where a score tells no probability.
+    turn : {"link", "quantile", "levels", "density", "posterior", "weighted"}
+        Through the loss's link; shifted by the quantiles of the training residuals; a fit for each level; through the
+        density's quantiles; through the loss's own optimum; or trained on rows that weigh what an error on them costs,
+        where a score tells no probability.
     start : the class of an earlier contender whose fit a loss that is not convex starts from
     positive : whether y must be positive
     counted : whether the parameter `counts` is the number of training rows of each class
     """
 
     loss: Pointwise | Rowwise
-    turn: Literal["link", "quantile", "posterior", "weighted"] = "link"
+    turn: Turn = "link"
     start: str | None = None
     positive: bool = False
     counted: bool = False
@@ -87,10 +101,13 @@ class Row:
     metric: Callable[[float], Metric]
     default: Callable[[float], Pointwise | Rowwise]
     challengers: tuple[Contender, ...]
+    turn: Turn = "link"  # of the default
 
 
 _HUBER, _PSEUDO, _LOGCOSH = Contender(Huber("auto")), Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
 _TUKEY = Contender(Tukey("auto"), start="Huber")
+_SHIFTED = Contender(SquaredError(), turn="quantile")
+_GAUSSIAN, _STUDENT = Contender(GaussianNLL(), turn="density"), Contender(StudentTNLL(), turn="density")
 _SMOOTHED = Contender(SoftmaxCrossEntropy(label_smoothing=0.05))
 
 CONTRACT = (
@@ -99,7 +116,10 @@ CONTRACT = (
         (Contender(SquaredError()), Contender(Tweedie(1.5)), Contender(Gamma(), positive=True))),
     Row("median", _NUMBERS, lambda q: absolute_error(), lambda q: AbsoluteError(),
         (Contender(SquaredError()), _HUBER, _LOGCOSH, _TUKEY)),
-    Row("quantile", _NUMBERS, pinball, Quantile, (Contender(SquaredError(), turn="quantile"),)),
+    Row("quantile", _NUMBERS, pinball, Quantile, (_SHIFTED,)),
+    Row("interval", _NUMBERS, interval_score, Quantile, (_SHIFTED, _GAUSSIAN, _STUDENT), "levels"),
+    Row("distribution", _NUMBERS, lambda q: quantile_score(DISTRIBUTION), lambda q: GaussianNLL(),
+        (_SHIFTED, _STUDENT, Contender(Quantile(0.5), turn="levels")), "density"),
     Row("probability", ("binary",), lambda q: log_loss(), lambda q: Logistic(),
         (Contender(BinaryFocal(), turn="posterior", start="Logistic"),)),
     Row("label", ("binary",), lambda q: error_rate(), lambda q: Logistic(),
@@ -110,7 +130,10 @@ CONTRACT = (
         (Contender(FocalSoftmax(), start="SoftmaxCrossEntropy"), _SMOOTHED, Contender(LDAM(scale=1.0), counted=True))),
 )  # fmt: skip
 
-_KNOWN = "mean, median, quantile:LEVEL (such as quantile:0.9), probability or label"
+_KNOWN = (
+    "mean, median, quantile:LEVEL (such as quantile:0.9), interval:LEVEL (such as interval:0.9), distribution, "
+    "probability or label"
+)
 
 
 def parse_question(text: Any) -> Question:
@@ -123,17 +146,17 @@ def parse_question(text: Any) -> Question:
     """
     if isinstance(text, Question):
         return text
-    if text in ("mean", "median", "probability", "label"):
+    if text in ("mean", "median", "probability", "label", "distribution"):
         return Question(text)
-    match = re.fullmatch(r"quantile:([0-9.eE+-]+)", text) if isinstance(text, str) else None
+    match = re.fullmatch(r"(quantile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
     try:
-        level = float(match[1]) if match else 0.0
+        level = float(match[2]) if match else 0.0
     except ValueError:
         level = 0.0
-    if not 0 < level < 1:
-        hint = "; the level lies between 0 and 1" if str(text).startswith("quantile") else ""
+    if match is None or not 0 < level < 1:
+        hint = "; the level lies between 0 and 1" if str(text).startswith(("quantile", "interval")) else ""
         raise ParameterError(f"question={text!r} is not known{hint}; ask for {_KNOWN}")
-    return Question("quantile", level)
+    return Question(match[1], level)
 
 
 def infer_question(problem: Problem) -> Question:
@@ -152,7 +175,7 @@ def contract(question: Question, problem: Problem) -> Row:
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
-    wanted = "probability or label" if problem in CLASSES else "mean, median or quantile:LEVEL"
+    wanted = "probability or label" if problem in CLASSES else "mean, median, quantile:LEVEL, interval:LEVEL or distribution"
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 

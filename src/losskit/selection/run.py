@@ -67,7 +67,7 @@ def select(
     ----------
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
-    question : {"mean", "median", "quantile:LEVEL", "probability", "label"}, optional
+    question : {"mean", "median", "quantile:LEVEL", "interval:LEVEL", "distribution", "probability", "label"}, optional
         What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
     problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         What y is; found if None.
@@ -216,7 +216,8 @@ class _Run:
         chosen = fitted[1][winner]
         made = LinearModel(
             fitted[0], chosen.loss, *chosen.line, chosen.alpha, chosen.shift, target.classes, target.name,
-            str(question), None if question.costs is None else np.array(question.costs),
+            str(question), None if question.costs is None else np.array(question.costs), question.levels,
+            chosen.contender.turn,
         )  # fmt: skip
         if self.tested is not None:
             _final(task, self.tested, candidates, fitted)
@@ -255,7 +256,7 @@ def _final(task: Task, part: Part, candidates: list[Candidate], fitted: tuple[An
 def _task(table: Table, target: Target, w: Array | None, row: Row, level: float, plan: Plan) -> Task:
     positive = bool(target.y.min() > 0)
     challengers = [c for c in row.challengers if positive or not c.positive]
-    contenders = (Contender(row.default(level)), *challengers)
+    contenders = (Contender(row.default(level), row.turn), *challengers)
     return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders, plan)
 
 
@@ -308,6 +309,8 @@ def _candidates(task: Task, results: Results, fitted: tuple[Any, dict[int, Fitte
 
 
 def _name(contender: Contender) -> str:
+    if contender.turn == "levels":
+        return "Quantile at each level"
     return f"{contender.loss!r}" + (" + residual quantile" if contender.turn == "quantile" else "")
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.class_objective import ClassObjective
+from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.constants import robust_scale, weighted_quantile
 from losskit.domains import SIGNS
 from losskit.errors import ParameterError
 from losskit.links import Link
-from losskit.model import decision, posterior
+from losskit.model import decision, posterior, quantiles
 from losskit.objective import Objective
 from losskit.penalties import L2
 from losskit.rowwise import Rowwise
@@ -60,6 +60,9 @@ def unit_of_penalty(loss: Loss, y: Array, w: Array | None, constant: Any) -> flo
     bound = loss.traits().curvature
     if bound is not None and 0 < bound < math.inf:
         return float(bound)
+    if len(loss.outputs) > 1:  # the mean's own curvature; that of a log scale is near 1
+        at = np.broadcast_to(constant, (len(y), len(constant)))
+        return abs(float(np.sum(loss.hessian(y, at, w), axis=0)[0, 0])) or 1.0
     if isinstance(loss, Rowwise):
         at = np.broadcast_to(constant, (len(y), len(constant)))
         return float(np.sum(loss.hessian_diagonal(y, at, w), axis=0).max())
@@ -118,6 +121,8 @@ def _objective(loss: Loss, rows: Rows, alpha: float, constant: Any) -> Any:
     """The objective, from which solvers start at `constant`."""
     if isinstance(loss, Rowwise):
         return ClassObjective(loss, L2(alpha), rows.X, rows.y, rows.w, True, rows.classes)
+    if len(loss.outputs) > 1:
+        return OutputsObjective(loss, L2(alpha), rows.X, rows.y, rows.w, True)
     objective = Objective(loss, L2(alpha), rows.X, rows.code(loss), rows.w, fit_intercept=True)
     null = np.zeros(objective.design.size)
     null[-1] = constant if math.isfinite(constant) else 0.0
@@ -130,8 +135,10 @@ def score(line: Line, X: Array) -> Array:
     return np.asarray(X @ line[0].T + line[1])
 
 
-def metric_score(contender: Contender, loss: Loss, metric: Metric, f: Array, shift: float) -> Array:
+def metric_score(contender: Contender, loss: Loss, metric: Metric, f: Array, shift: Any) -> Array:
     """Raw scores on the metric's scale; nan or -inf where the prediction is outside its domain."""
+    if metric.levels:
+        return quantiles(contender.turn, loss, f, metric.levels, shift)
     if metric.loss is None:
         return f if metric.costs is None or contender.turn == "weighted" else decision(loss, f, np.array(metric.costs))
     if contender.turn == "posterior":

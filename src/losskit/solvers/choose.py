@@ -69,8 +69,9 @@ def _not_two_pieces(objective: Problem) -> str | None:
 def _not_one_score(objective: Problem) -> str | None:
     if objection := _penalty_kinked(objective):
         return objection
-    several = isinstance(objective.loss, Rowwise)
-    return 'it has a score for each class; use solver="newton" or "lbfgs"' if several else None
+    kind = "for each class" if isinstance(objective.loss, Rowwise) else "for each output"
+    several = isinstance(objective.loss, Rowwise) or len(objective.loss.outputs) > 1
+    return f'it has a score {kind}; use solver="newton" or "lbfgs"' if several else None
 
 
 def _not_proximal(objective: Problem) -> str | None:
@@ -163,10 +164,13 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
                 f"{loss!r} is not known to be convex and smooth along the last axis, which a linear model of many "
                 "classes needs; use SoftmaxCrossEntropy"
             )
-    elif len(loss.outputs) != 1:
-        raise CapabilityError(f"{name} predicts {len(loss.outputs)} numbers a row; a linear model here predicts one")
     elif len(loss.targets) != 1:
         raise CapabilityError(f"{name} takes {len(loss.targets)} targets a row; a linear model here takes one")
+    elif len(loss.outputs) != 1 and loss.traits().differentiable is not True:
+        raise CapabilityError(
+            f"{name} predicts {len(loss.outputs)} numbers a row and has kinks; a linear model of several outputs "
+            "needs a smooth loss, such as GaussianNLL"
+        )
     if loss.prediction_domain.bounded:
         raise CapabilityError(
             f"{name} needs {loss.prediction_domain.describe('f')}, which a linear model's raw score does not keep to; "

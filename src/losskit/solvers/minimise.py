@@ -11,7 +11,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
-from losskit.class_objective import ClassObjective
+from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.design import is_sparse
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
@@ -83,7 +83,8 @@ def minimise(
     ----------
     loss : Pointwise, Rowwise or JointScale
         A parameter "auto" is resolved on the residuals of a median fit. Of a row-wise loss y holds labels, and there
-        are coefficients (classes, columns) and an intercept a class.
+        are coefficients (classes, columns) and an intercept a class; of several outputs, such as GaussianNLL's mean
+        and log variance, (outputs, columns) and one an output.
     penalty : Penalty or None
     X : array_like of shape (rows, columns)
         float32 is kept as it is; everything is summed in float64.
@@ -152,6 +153,13 @@ def _objective(
         if proximal:
             return Composite(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
+    if isinstance(loss, Pointwise) and len(loss.outputs) > 1:
+        if proximal:
+            raise CapabilityError(
+                f"the penalty {penalty!r} has kinks, and {loss!r} predicts {len(loss.outputs)} numbers a row; use L2, "
+                "or a loss of one output"
+            )
+        return OutputsObjective(loss, penalty, X, y, w, fit_intercept)
     inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
     if proximal:
         return Composite(inner, penalty, X, y, w, fit_intercept)
@@ -161,7 +169,7 @@ def _objective(
 def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
     solver, why = choose(objective, solver)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
-    if theta is None and objective.loss.traits().convex is False:
+    if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
         theta = _convex_start(objective.smooth if isinstance(objective, Composite) else objective)
     outcome = METHODS[solver].solve(objective, theta, control)
     return _solution(objective, outcome, control, solver, why)
