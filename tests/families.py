@@ -9,12 +9,17 @@ from losskit.registry import losses
 
 
 def one_of_each_kind() -> dict[str, type[Pointwise]]:
-    """The first loss of each combination of variable, domains and links of its outputs, and of having parameters."""
+    """The first loss of each combination of variable, domains, link and of having parameters.
+
+    Of several outputs the domains of these alone count: what is shared knows no links, and their kernels take long.
+    """
     kinds: dict[tuple[object, ...], str] = {}
     for name, cls in losses().items():
         loss = cls()
         form = bool(loss.parameters), None in loss.parameters.values()
-        kinds.setdefault((loss.variables, loss.domain, loss.prediction_domains, loss.links, form), name)
+        one = len(loss.outputs) == 1
+        own = (loss.domain, loss.links, form) if one else ()
+        kinds.setdefault((loss.variables, loss.prediction_domains, *own), name)
     return {name: losses()[name] for name in kinds.values()}
 
 

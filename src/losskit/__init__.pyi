@@ -94,9 +94,12 @@ from losskit.losses.distributions import (
     GammaNLL as GammaNLL,
     GaussianNLL as GaussianNLL,
     GaussianVarianceNLL as GaussianVarianceNLL,
+    HurdlePoisson as HurdlePoisson,
     LaplaceNLL as LaplaceNLL,
+    NegativeBinomialNLL as NegativeBinomialNLL,
     PoissonNLL as PoissonNLL,
     StudentTNLL as StudentTNLL,
+    ZeroInflatedPoisson as ZeroInflatedPoisson,
 )
 from losskit.losses.durations import (
     CensoredLogLogisticNLL as CensoredLogLogisticNLL,

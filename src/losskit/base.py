@@ -151,7 +151,7 @@ class Evaluated(Loss):
         Raises
         ------
         CapabilityError
-            If the loss is no log-likelihood.
+            If the loss is no log-likelihood, or the expectation has no closed form.
         """
         return self._evaluate(y, f, sample_weight, reduction, ("hessian",), out, empty, "fisher")[0]
 

@@ -125,7 +125,8 @@ def _curvature(twin: Any, kind: str) -> tuple[Node, ...]:
         return tuple(bound if i == j else as_node(0.0) for i in range(k) for j in range(k))
     if not hasattr(twin, "information"):
         raise CapabilityError(
-            f"{type(twin).__name__} is no log-likelihood, so it has no Fisher information; use hessian or majorizer"
+            f"{type(twin).__name__} is no log-likelihood, or one whose Fisher information has no closed form; use "
+            "hessian or majorizer"
         )
     return _symmetric(_nodes(twin.information(*map(symbol, twin.outputs))), k)
 

@@ -25,6 +25,9 @@ _POINTS = ("aft_z", "aft_exp", "aft_softplus", "aft_sigmoid", "aft_sigmoid_slope
 _INTERVALS = (
     "aft_gap", "weibull_mass", "weibull_pull", "weibull_bend", "normal_mass", "normal_mean", "normal_bend",
 )  # fmt: skip
+_DISPERSED = ("dispersed_deviance", "dispersed_pull", "dispersed_bend", "dispersed_cross", "dispersed_sag",
+              "dispersed_sway")
+_FLOOR = ("dispersed_floor", "dispersed_floor_slope", "dispersed_floor_bend")
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
     "log": (0.2, 1.0, 7.5),
@@ -59,6 +62,8 @@ PLACES = {
     **dict.fromkeys(("gaussian_variance_nll", "poisson_nll", *_STUDENT), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("binet", "stirling", "student_constant", *_POINTS, *_INTERVALS), (0.2, 1.4, 3.0)),
+    **dict.fromkeys(("zero_nll", "zero_share", "zero_rest"), (-2.5, 0.3, 1.0)),
+    **dict.fromkeys(("truncated_poisson_nll", *_DISPERSED, *_FLOOR), (1.0, 2.0, 5.0)),
 }
 # and wide enough to part the branches of the array bodies
 BODY_PLACES = PLACES | {
@@ -109,6 +114,12 @@ BODY_PLACES = PLACES | {
     "gaussian_variance_nll": (-30.0, -2.5, 1e-6, 0.3, 1.7, 25.0),
     "poisson_nll": (-30.0, -2.5, 0.0, 1.0, 1.1, 3.0, 17.0),
     **dict.fromkeys(("binet", "stirling", "student_constant"), (1e-9, 0.3, 1.0, 1.7, 3.9, 4.1, 1e9)),
+    "zero_rest": (-30.0, -2.5, 0.0, 1.0, 2.0, 5.0),
+    "truncated_poisson_nll": (-60.0, -30.0, -2.5, 0.0, 1.0, 1.1, 3.0, 17.0),
+    "truncated_excess": (-60.0, -30.0, -2.5, 0.3, 1.7, 25.0),
+    "truncated_bend": (-60.0, -30.0, -2.5, 0.3, 1.7, 3.8, 4.1, 25.0),
+    **dict.fromkeys(_DISPERSED, (-30.0, -2.0, 0.0, 0.45, 1.0, 3.0, 17.0)),
+    **dict.fromkeys(_FLOOR, (-30.0, -2.5, 0.0, 0.7, 1.0, 3.0, 17.0)),
     **dict.fromkeys(_STUDENT, (-400.0, -2.5, 1e-5, 0.3, 1.7, 25.0)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
 }
@@ -126,6 +137,10 @@ BODY_WHERE = {
     "gaussian_variance_nll": lambda r, v: v > 0,
     **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), lambda y, f, a: y > 0),
     "poisson_nll": lambda y, f: (y >= 0) & (y == np.floor(y)),
+    "zero_rest": lambda f, z, k: (k == 0) | (k == 1) | (k == 2),
+    "truncated_poisson_nll": lambda y, f: (y >= 1) & (y == np.floor(y)),
+    **dict.fromkeys(_DISPERSED, lambda y, f, a: (y >= 0) & (y == np.floor(y))),
+    **dict.fromkeys(_FLOOR, lambda y, a: (y >= 0) & (y == np.floor(y))),
     **dict.fromkeys(_STUDENT, lambda r, s, n: n > 0),
     "abs_power": lambda c, r, a: (r != 0) | (a > 0),
     "sign_power": lambda c, r, a: (r != 0) | (a > 0),

@@ -278,6 +278,37 @@ def _censored(loss: Pointwise, y: Any, f: float, part: str) -> list[Any]:
         return [mpmath.exp(a) / s, pull / s]
 
 
+def _zero_inflated(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    """mu and y; of zeros mu and mu^2 times what is Poisson's among them, and the shares of the others."""
+    mean, z = mpmath.exp(f[0]), mpmath.mpf(f[1])
+    if part == "gradient 0":
+        return [mean, y]
+    extra, rest = _sigmoid(z + mean), _sigmoid(-z - mean)
+    if part == "hessian 0 0":
+        return [0] if y else [mean * rest, mean**2 * rest * extra]
+    fill = _sigmoid(-z) * extra * -mpmath.expm1(-mean)
+    return [0] if y else [fill * _sigmoid(z), fill * rest]
+
+
+def _hurdle(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    mean = mpmath.exp(f[0])
+    return [mean / -mpmath.expm1(-mean) - 1, y - 1] if y else [0]
+
+
+def _negative_binomial_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    """By the logarithm of the dispersion: what the deviance adds, r (v + log(1 - v)), and what the normaliser does."""
+    output, *by = part.split()
+    true = exact(loss, y, f, output, tuple(map(int, by)))
+    with mpmath.workprec(5000):
+        mean, r = mpmath.exp(f[0]), mpmath.exp(-mpmath.mpf(f[1]))
+        v, logarithm = (mean - y) / (mean + r), mpmath.log((y + r) / (mean + r))
+        sag, turn = r * (v + logarithm), r * v**2 * r / (y + r)
+        if part == "gradient 1":
+            return [sag, true - sag]
+        far = [r * logarithm, r * v * mean / (mean + r), r * v * r / (y + r)]
+        return [true + sag + turn, *(far if v < -1 else [sag, turn])]
+
+
 ROOT: dict[tuple[str, str], Any] = {
     **{
         (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)
@@ -287,6 +318,9 @@ ROOT: dict[tuple[str, str], Any] = {
             ("LaplaceNLL", _laplace, ("value", "gradient 1")),
             ("GammaNLL", _gamma_density, ("value", "gradient 0", "gradient 1", "hessian 0 1")),
             ("StudentTNLL", _student_density, ("value", "gradient 1", "hessian 0 0")),
+            ("ZeroInflatedPoisson", _zero_inflated, ("gradient 0", "hessian 0 0", "hessian 1 1")),
+            ("HurdlePoisson", _hurdle, ("gradient 0",)),
+            ("NegativeBinomialNLL", _negative_binomial_density, ("gradient 1", "hessian 1 1")),
         )
         for part in parts
     },
@@ -340,7 +374,7 @@ ROOT: dict[tuple[str, str], Any] = {
 DEVIANCE = {
     (name, "value")
     for name in ("Poisson", "PoissonNLL", "Gamma", "Tweedie", "InverseGaussian", "NegativeBinomial", "Weibull",
-                 "LogNormal")
+                 "LogNormal", "ZeroInflatedPoisson", "HurdlePoisson", "NegativeBinomialNLL")
 }
 
 
@@ -356,6 +390,8 @@ def excess(loss: Pointwise, y: Any, f: Any, output: str, got: float, true: Any, 
     if key in ROOT and plain > 1:
         return error(got, true, max(abs(x) for x in ROOT[key](loss, y, f)))
     if key in DEVIANCE and plain > 1 and y > 0 and plain != float("inf"):
-        unknown = abs(exact(loss, y, f, "gradient")) * ulp(max(abs(mpmath.mpf(f)), abs(mpmath.log(y))))
+        several = len(loss.outputs) > 1  # the logarithm of the mean is the first
+        slope = exact(loss, y, f, "gradient", (0,) if several else None)
+        unknown = abs(slope) * ulp(max(abs(mpmath.mpf(f[0] if several else f)), abs(mpmath.log(y))))
         return float(max(mpmath.mpf(0), abs(mpmath.mpf(got) - true) - unknown) / ulp(true))
     return plain

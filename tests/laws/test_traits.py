@@ -53,7 +53,12 @@ def test_a_flipped_trait_is_refuted(cls: type[Pointwise]):
         assert contradictions(loss, claim, evaluate), claim
 
 
-@pytest.mark.parametrize("cls", [c for c in losses().values() if c.__name__.endswith("NLL")], ids=lambda c: c.__name__)
+# the full densities, and of them those whose Fisher information has a closed form
+DENSITIES = [c for c in losses().values() if c.__module__.endswith(".distributions") or c.__name__.endswith("NLL")]
+INFORMED = [c for c in DENSITIES if hasattr(c, "information")]
+
+
+@pytest.mark.parametrize("cls", DENSITIES, ids=lambda c: c.__name__)
 def test_the_exponential_of_a_full_negative_log_density_has_mass_1(cls: type[Pointwise]):
     rng = np.random.default_rng(3)
     for loss in parameter_sets(cls, rng, 2):
@@ -61,7 +66,7 @@ def test_the_exponential_of_a_full_negative_log_density_has_mass_1(cls: type[Poi
             assert normalised(loss, lambda at, y, f: [at(y, f if np.ndim(f) else np.full(len(y), f), None, "none")])
 
 
-@pytest.mark.parametrize("cls", [c for c in losses().values() if c.__name__.endswith("NLL")], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("cls", INFORMED, ids=lambda c: c.__name__)
 def test_the_fisher_information_of_a_density_is_the_expected_square_of_its_gradient(cls: type[Pointwise]):
     loss, k = cls(), len(cls().outputs)
     y, weight = everywhere(loss)

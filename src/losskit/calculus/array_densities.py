@@ -135,6 +135,164 @@ def poisson_nll(xp: Any, y: Array, f: Array) -> Array:
     return deviance + stirling(xp, y)
 
 
+def _shifted(xp: Any, f: Array, z: Array) -> tuple[Array, Array]:
+    """t = z + e^f, and e^-|t|."""
+    t = z + xp.exp(f)
+    return t, xp.exp(-xp.abs(t))
+
+
+def zero_share(xp: Any, f: Array, z: Array) -> Array:
+    t, e = _shifted(xp, f, z)
+    return xp.where(t < 0, e, 1.0) / (1.0 + e)
+
+
+def zero_rest(xp: Any, f: Array, z: Array, k: Array) -> Array:
+    t, e = _shifted(xp, f, z)
+    return xp.exp(k * f - xp.where(t > 0, t, 0.0)) / (1.0 + e)
+
+
+def zero_nll(xp: Any, f: Array, z: Array) -> Array:
+    mu, decay = xp.exp(f), xp.exp(-xp.abs(z))
+    missing = -xp.expm1(-mu) * xp.where(z > 0, decay, 1.0) / (1.0 + decay)
+    rare = xp.log1p(decay) + (xp.where(mu < -z, mu, -z) - xp.log1p(_shifted(xp, f, z)[1]))
+    return xp.where(missing < 0.5, -xp.log1p(-xp.where(missing < 0.5, missing, 0.0)), rare)
+
+
+def _expm1mx(xp: Any, x: Array) -> Array:
+    near = xp.abs(x) < 0.5
+    held = xp.where(near, x, 0.0)
+    series = _series(held, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    return xp.where(near, held * held * series, xp.expm1(x) - x)
+
+
+def _held_mean(xp: Any, f: Array) -> tuple[Array, Array, Array]:
+    """mu = e^f, whether it is large enough not to vanish beside 1 or when squared, and 1 where it is not."""
+    mu = xp.exp(f)
+    seen = mu > 1e-20
+    return mu, seen, xp.where(seen, mu, 1.0)
+
+
+def truncated_poisson_nll(xp: Any, y: Array, f: Array) -> Array:
+    mu, seen, held = _held_mean(xp, f)
+    low = xp.where(held < 1.0, held, 1.0)
+    positive = xp.where(seen, xp.log(-xp.expm1(-held)), f)
+    close = xp.where(seen, xp.log1p(_expm1mx(xp, low) / low), mu / 2.0)
+    return xp.where(y == 1.0, xp.where(mu < 1.0, close, (mu - f) + positive), poisson_nll(xp, y, f) + positive)
+
+
+def truncated_excess(xp: Any, f: Array) -> Array:
+    mu, seen, held = _held_mean(xp, f)
+    return xp.where(seen, _expm1mx(xp, -held) / -xp.expm1(-held), mu / 2.0)
+
+
+def truncated_bend(xp: Any, f: Array) -> Array:
+    mu, seen, held = _held_mean(xp, f)
+    near = xp.where(held < 50.0, held, 50.0)
+    ratio = xp.where(held < 50.0, _expm1mx(xp, near) / xp.expm1(near), 1.0)
+    return xp.where(seen, held / -xp.expm1(-held) * ratio, mu / 2.0)
+
+
+def _sum_sigmoid(xp: Any, f: Array, a: Array) -> Array:
+    z = f + a
+    e = xp.exp(-xp.abs(z))
+    return xp.where(z < 0, e, 1.0) / (1.0 + e)
+
+
+def _log_label(xp: Any, y: Array) -> Array:
+    """log y, far below all else at y = 0."""
+    return xp.where(y > 0, xp.log(xp.where(y > 0, y, 1.0)), -1e4)
+
+
+def dispersed_pull(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    d = _log_label(xp, y) - f
+    gap = xp.expm1(-xp.abs(d))
+    above = -gap * xp.exp(xp.where(f < -a, f, -a)) / (1.0 + xp.exp(-xp.abs(f + a)))
+    return xp.where(d > 0, y * gap * _sum_sigmoid(xp, -f, -a), above)
+
+
+def dispersed_bend(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    size = xp.abs(f + a)
+    return (y * xp.exp(-size) + xp.exp(-a - size)) / (1.0 + xp.exp(-size)) ** 2
+
+
+def _dispersed_shift(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    """v = (mu - y)/(mu + r)."""
+    d = _log_label(xp, y) - f
+    gap = xp.expm1(-xp.abs(d))
+    below = y * gap * xp.exp(xp.where(a < -f, a, -f)) / (1.0 + xp.exp(-xp.abs(f + a)))
+    return xp.where(d > 0, below, -gap * _sum_sigmoid(xp, f, a))
+
+
+def _total_rise(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    """log((mu + r)/(y + r))."""
+    z, z0 = f + a, _log_label(xp, y) + a
+    lead = xp.where(z > 0, z, 0.0) - xp.where(z0 > 0, z0, 0.0)
+    return lead + (xp.log1p(xp.exp(-xp.abs(z))) - xp.log1p(xp.exp(-xp.abs(z0))))
+
+
+def dispersed_sag(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    v = _dispersed_shift(xp, y, f, a)
+    near = xp.abs(v) < 0.25
+    held = xp.where(near, v, 0.0)
+    series = -_series(held, tuple(1.0 / k for k in range(2, 32))) * held * held
+    far = xp.where(v < 0.5, v + xp.log1p(-xp.where(v < 0.5, v, 0.0)), v - _total_rise(xp, y, f, a))
+    return xp.where(near, series, far) * xp.exp(-a)
+
+
+def dispersed_cross(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    return dispersed_pull(xp, y, f, a) * _sum_sigmoid(xp, f, a)
+
+
+def dispersed_sway(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    pull, v, rest = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a), _sum_sigmoid(xp, -_log_label(xp, y), -a)
+    far = _total_rise(xp, y, f, a) * xp.exp(-a) - pull * (_sum_sigmoid(xp, f, a) + rest)
+    return xp.where(v < -1.0, far, -dispersed_sag(xp, y, f, a) - pull * (v * rest))
+
+
+def dispersed_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:
+    g = _log_label(xp, y)
+    low = g + a <= 0
+    e = xp.where(low, f - g, g - f)
+    share = _sum_sigmoid(xp, xp.where(low, g, -g), xp.where(low, a, -a))
+    near = xp.abs(e) < 0.5
+    inner = xp.where(near, e, 0.0)
+    x = share * xp.expm1(inner)
+    square = x * x * _series(-x, tuple(1.0 / k for k in range(2, 42)))
+    series = inner * inner * _series(inner, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    part = xp.where(low, y, xp.exp(-a))
+    close = xp.where(share > 0, part * (series - square / xp.where(share > 0, share, 1.0)), part * series)
+    up = xp.where(low, f + a, -(f + a))
+    grown = xp.where(up > 0, up, 0.0) + xp.log1p(xp.exp(-xp.abs(up))) - xp.log1p(xp.exp(-xp.abs(g + a)))
+    far = (y + xp.exp(-a)) * grown - part * e
+    return xp.where(near, close, far)
+
+
+def dispersed_floor(xp: Any, y: Array, a: Array) -> Array:
+    r = xp.exp(-a)
+    held = xp.where(y > 0, y, 1.0)
+    narrow = shape_normaliser(xp, -a) - shape_normaliser(xp, xp.log(held + r))
+    large = xp.where(r < 1.0, 1.0, r)
+    wide = xp.log1p(held / large) / 2.0 + (_binet_from_one(xp, large) - _binet_from_one(xp, large + held))
+    return xp.where(y > 0, stirling(xp, held) + xp.where(a > 0, narrow, wide), 0.0)
+
+
+def dispersed_floor_slope(xp: Any, y: Array, a: Array) -> Array:
+    held = xp.where(y > 0, y, 1.0)
+    q, rest = _sum_sigmoid(xp, xp.log(held), a), _sum_sigmoid(xp, -xp.log(held), -a)
+    total = xp.log(held + xp.exp(-a))
+    # the slopes without the halves that they all have
+    own, other = shape_slope(xp, -a) - 0.5, shape_slope(xp, total) - 0.5
+    return xp.where(y > 0, q / 2.0 + (own - rest * other), 0.0)
+
+
+def dispersed_floor_bend(xp: Any, y: Array, a: Array) -> Array:
+    held = xp.where(y > 0, y, 1.0)
+    q, rest = _sum_sigmoid(xp, xp.log(held), a), _sum_sigmoid(xp, -xp.log(held), -a)
+    total = xp.log(held + xp.exp(-a))
+    bends = shape_bend(xp, -a) - rest * rest * shape_bend(xp, total)
+    return xp.where(y > 0, bends + q * rest * shape_slope(xp, total), 0.0)
+
+
 def student_constant(xp: Any, df: Array) -> Array:
     x = df / 2.0
     return _HALF_LOG_2PI + ((0.5 - x * xp.log1p(0.5 / x)) + (binet(xp, x) - binet(xp, x + 0.5)))

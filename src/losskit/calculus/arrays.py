@@ -6,6 +6,15 @@ from typing import Any
 
 from losskit.calculus.array_densities import (
     binet,
+    dispersed_bend,
+    dispersed_cross,
+    dispersed_deviance,
+    dispersed_floor,
+    dispersed_floor_bend,
+    dispersed_floor_slope,
+    dispersed_pull,
+    dispersed_sag,
+    dispersed_sway,
     gamma_energy,
     gamma_excess,
     gamma_pull,
@@ -26,6 +35,12 @@ from losskit.calculus.array_densities import (
     student_pull,
     student_share,
     student_spread,
+    truncated_bend,
+    truncated_excess,
+    truncated_poisson_nll,
+    zero_nll,
+    zero_rest,
+    zero_share,
 )
 from losskit.calculus.array_durations import (
     aft_exp,

@@ -94,6 +94,12 @@ def binet_slope(w: float) -> float:
 
 
 @scalar
+def binet_bend(w: float) -> float:
+    """mu''(1/w)/w^3 for Binet's mu, 0 <= w <= 1."""
+    return select(w < 0.25, polynomial(w, BINET_BEND_FAR), polynomial(w - 0.625, BINET_BEND_NEAR))
+
+
+@scalar
 def shape_slope(a: float) -> float:
     """k (log k - psi(k)) at k = e^a: from 1 down to 1/2 as a grows (2.5 ulp)."""
     k = exp(a)
@@ -114,7 +120,7 @@ def shape_bend(a: float) -> float:
     s, s_tail = fast_two_sum(1.0, x)
     w = 1.0 / select(small, s, k)
     g = binet_slope(w)
-    h = select(w < 0.25, polynomial(w, BINET_BEND_FAR), polynomial(w - 0.625, BINET_BEND_NEAR))
+    h = binet_bend(w)
     w_tail = w * (fma(-w, s, 1.0) - w * s_tail)
     half = 0.5 * w * w
     half_tail = fma(0.5 * w, w, -half) + w * w_tail

@@ -33,6 +33,17 @@ from losskit.kernels.deviances import (
     tweedie_deviance,
     tweedie_slope,
 )
+from losskit.kernels.dispersed import (
+    dispersed_bend,
+    dispersed_cross,
+    dispersed_deviance,
+    dispersed_floor,
+    dispersed_floor_bend,
+    dispersed_floor_slope,
+    dispersed_pull,
+    dispersed_sag,
+    dispersed_sway,
+)
 from losskit.kernels.durations import (
     negative_binomial_deviance,
     poisson_deviance_of_mean,
@@ -65,7 +76,14 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.gammas import binet, shape_bend, shape_normaliser, shape_slope, stirling, student_constant
+from losskit.kernels.gammas import (
+    binet,
+    shape_bend,
+    shape_normaliser,
+    shape_slope,
+    stirling,
+    student_constant,
+)
 from losskit.kernels.margins import (
     dwd_power,
     flip_bend,
@@ -124,6 +142,14 @@ from losskit.kernels.survival import (
     weibull_pull,
 )
 from losskit.kernels.tempered import bitempered, bitempered_bend, bitempered_slope
+from losskit.kernels.zeros import (
+    truncated_bend,
+    truncated_excess,
+    truncated_poisson_nll,
+    zero_nll,
+    zero_rest,
+    zero_share,
+)
 
 __all__ = [
     "above_cost",
@@ -145,6 +171,15 @@ __all__ = [
     "bitempered_bend",
     "bitempered_slope",
     "damped",
+    "dispersed_bend",
+    "dispersed_cross",
+    "dispersed_deviance",
+    "dispersed_floor",
+    "dispersed_floor_bend",
+    "dispersed_floor_slope",
+    "dispersed_pull",
+    "dispersed_sag",
+    "dispersed_sway",
     "div_square",
     "dwd_power",
     "exp",
@@ -229,6 +264,9 @@ __all__ = [
     "tangent_gap",
     "tangent_slope",
     "tanh",
+    "truncated_bend",
+    "truncated_excess",
+    "truncated_poisson_nll",
     "tweedie_bend",
     "tweedie_deviance",
     "tweedie_slope",
@@ -240,6 +278,9 @@ __all__ = [
     "xdivy",
     "xlog1py",
     "xlogy",
+    "zero_nll",
+    "zero_rest",
+    "zero_share",
 ]
 
 # log((1 + s)/(1 - s)) = 2 s + s z R(z), z = s^2, for 0 <= s <= tanh(1/2)^2, error 2^-59.2 s

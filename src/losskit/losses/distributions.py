@@ -13,8 +13,11 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.calculus import (
+    dispersed_deviance,
+    dispersed_floor,
     div_square,
     exp,
+    expm1,
     gamma_energy,
     gaussian_nll,
     gaussian_variance_nll,
@@ -25,6 +28,8 @@ from losskit.calculus import (
     shape_bend,
     shape_normaliser,
     shape_slope,
+    sigmoid,
+    softplus,
     sqrt,
     student_bend,
     student_constant,
@@ -33,11 +38,15 @@ from losskit.calculus import (
     student_pull,
     student_share,
     student_spread,
+    truncated_bend,
+    truncated_poisson_nll,
     where,
+    zero_nll,
+    zero_share,
 )
 from losskit.constants import weighted_quantile
 from losskit.domains import COUNTS, POSITIVE, REAL, Positive
-from losskit.links import IDENTITY, LOG
+from losskit.links import IDENTITY, LOG, LOGIT
 from losskit.traits import Traits
 
 _DENSITY = {"bounded": False, "lipschitz": inf, "curvature": inf, "proper": True}
@@ -211,3 +220,86 @@ class PoissonNLL(Pointwise):
 
     def information(self, f: Any) -> Any:
         return exp(f)
+
+
+class ZeroInflatedPoisson(Pointwise):
+    """The negative log mass of Poisson counts among extra zeros; outputs are log mean and the extra zeros' logit."""
+
+    source = "Lambert (1992), doi:10.2307/1269547"
+    use = "Some rows can only be 0, others are Poisson counts that may be 0 too: visits, claims, catches."
+    avoid = "A zero always has the other cause: HurdlePoisson; or counts above 0 vary too: NegativeBinomialNLL."
+    outputs, links = ("log_mean", "logit_zero"), (LOG, LOGIT)
+    domain = COUNTS
+
+    def formula(self, y: Any, log_mean: Any, logit_zero: Any) -> Any:
+        return where(y == 0, zero_nll(log_mean, logit_zero), softplus(logit_zero) + poisson_nll(y, log_mean))
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def information(self, log_mean: Any, logit_zero: Any) -> Any:
+        mean, extra, rest = exp(log_mean), zero_share(log_mean, logit_zero), sigmoid(-logit_zero)
+        zeros = exp(log_mean - mean) * extra
+        return rest * mean * (1 - zeros), -rest * zeros, sigmoid(logit_zero) * rest * extra * -expm1(-mean)
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        zeros = float(np.average(y == 0, weights=w))
+        mean = float(np.average(y, weights=w))
+        return [float(LOG.to_score(mean)), float(LOGIT.to_score(max(zeros - np.exp(-mean), 0.0)))]
+
+    def _point(self, *f: Any) -> Any:
+        return LOG.to_prediction(f[0]) * LOGIT.to_prediction(-f[1])
+
+
+class HurdlePoisson(Pointwise):
+    """The negative log mass of zeros and of Poisson counts above 0; outputs are log mean and the zeros' logit."""
+
+    source = "Mullahy (1986), doi:10.1016/0304-4076(86)90002-3"
+    use = "Whether anything happens and how often it then does have causes of their own; zeros may be too few as well."
+    avoid = "Zeros are counts like others: PoissonNLL, whose mean is easier to read, or some are: ZeroInflatedPoisson."
+    outputs, links = ("log_mean", "logit_zero"), (LOG, LOGIT)
+    domain = COUNTS
+
+    def formula(self, y: Any, log_mean: Any, logit_zero: Any) -> Any:
+        above = softplus(logit_zero) + truncated_poisson_nll(y, log_mean)
+        return where(y == 0, softplus(-logit_zero), above)
+
+    def traits(self) -> Traits:
+        return Traits(convex=True, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def information(self, log_mean: Any, logit_zero: Any) -> Any:
+        rest = sigmoid(-logit_zero)
+        return rest * truncated_bend(log_mean), 0.0, sigmoid(logit_zero) * rest
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        zeros = float(np.average(y == 0, weights=w))
+        above = float(np.average(y, weights=w)) / (1 - zeros) if zeros < 1 else 0.0
+        return [float(LOG.to_score(max(above - 1, 0.0))), float(LOGIT.to_score(zeros))]
+
+    def _point(self, *f: Any) -> Any:
+        mean = LOG.to_prediction(f[0])
+        return LOGIT.to_prediction(-f[1]) * mean / -np.expm1(-mean)
+
+
+class NegativeBinomialNLL(Pointwise):
+    """The negative log mass of counts of variance mean + dispersion mean^2; outputs are the logarithms of both."""
+
+    source = "Hilbe (2011), doi:10.1017/CBO9780511973420; Lawless (1987), doi:10.2307/3314912"
+    use = "Counts vary more than Poisson's, by how much differs from row to row and is learned with the mean."
+    avoid = "Counts vary less than Poisson's: the dispersion falls for ever. One dispersion is known: NegativeBinomial."
+    outputs, links = ("log_mean", "log_dispersion"), (LOG, LOG)
+    domain = COUNTS
+
+    def formula(self, y: Any, log_mean: Any, log_dispersion: Any) -> Any:
+        return dispersed_deviance(y, log_mean, log_dispersion) + dispersed_floor(y, log_dispersion)
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",
+                      **_DENSITY)
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        mean = np.average(y, weights=w)
+        excess = np.average((y - mean) ** 2, weights=w) - mean
+        return [float(LOG.to_score(mean)), float(LOG.to_score(max(excess, 0.0)) - 2 * LOG.to_score(mean))]

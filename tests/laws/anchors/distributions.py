@@ -7,7 +7,7 @@ from typing import Any
 import mpmath
 import numpy as np
 from mpmath import exp, log, loggamma, pi
-from scipy import stats
+from scipy import special, stats
 
 import losskit as lk
 from tests.laws.anchors.samples import AMOUNTS, COUNTS, RNG, R, same, value
@@ -15,6 +15,7 @@ from tests.laws.anchors.samples import AMOUNTS, COUNTS, RNG, R, same, value
 S = RNG.normal(size=R.size)  # logarithms of scales
 Y = np.round(RNG.normal(size=R.size) * 2, 2)
 BOTH = np.stack([R, S], axis=-1)
+LOW = np.minimum(R, 3.0)
 VARIANCES = np.stack([R, np.exp(S)], axis=-1)
 
 
@@ -22,6 +23,13 @@ def _student(y: Any, location: Any, s: Any, df: Any) -> Any:
     n = mpmath.mpf(df)
     normaliser = loggamma(n / 2) - loggamma((n + 1) / 2) + log(n * pi) / 2 + s
     return normaliser + (n + 1) / 2 * log(1 + ((y - location) / exp(s)) ** 2 / n)
+
+
+def _negative_binomial(y: Any, f: Any, a: Any) -> Any:
+    with mpmath.workdps(600):  # r may be 1e170
+        r, odds = exp(-a), exp(f + a)
+        ways = mpmath.fprod((r + k) / (k + 1) for k in range(int(y)))
+        return -log(ways * (odds / (1 + odds)) ** y) + r * log(1 + odds)
 
 
 TEXTBOOK: dict[str, Any] = {
@@ -33,6 +41,12 @@ TEXTBOOK: dict[str, Any] = {
         loggamma(exp(a)) - exp(a) * log(exp(a) / exp(f)) - (exp(a) - 1) * log(y) + exp(a) * y / exp(f)
     ),
     "PoissonNLL": lambda y, f: exp(f) - y * f + loggamma(y + 1),
+    "ZeroInflatedPoisson": lambda y, f, z: -log(
+        (1 if y == 0 else 0) / (1 + exp(-z)) + exp(-exp(f)) * exp(f) ** y / mpmath.gamma(y + 1) / (1 + exp(z))),
+    "HurdlePoisson": lambda y, f, z: -log(
+        1 / (1 + exp(-z)) if y == 0
+        else exp(-exp(f)) * exp(f) ** y / mpmath.gamma(y + 1) / -mpmath.expm1(-exp(f)) / (1 + exp(z))),
+    "NegativeBinomialNLL": _negative_binomial,
 }
 
 IDENTITIES: dict[str, Any] = {
@@ -51,6 +65,27 @@ IDENTITIES: dict[str, Any] = {
     "the gamma density is its half deviance, weighted by the shape, and what does not depend on the mean": lambda: same(
         lk.GammaNLL().gradient(AMOUNTS, BOTH, reduction="none")[:, 0],
         np.exp(S) * lk.Gamma().gradient(AMOUNTS, R, reduction="none"), 1e-9,
+    ),
+    "a Poisson count without extra zeros": lambda: same(
+        value(lk.ZeroInflatedPoisson(), COUNTS, np.stack([R, np.full_like(R, -np.inf)], axis=-1)),
+        value(lk.PoissonNLL(), COUNTS, R)
+    ),
+    "the negative binomial without dispersion is Poisson": lambda: same(
+        value(lk.NegativeBinomialNLL(), COUNTS, np.stack([R, np.full_like(R, -np.inf)], axis=-1)),
+        value(lk.PoissonNLL(), COUNTS, R)
+    ),
+    "the negative binomial density is its half deviance and what does not depend on the mean": lambda: same(
+        lk.NegativeBinomialNLL().gradient(COUNTS, np.stack([R, 0 * R + np.log(0.5)], axis=-1))[:, 0],
+        lk.NegativeBinomial(0.5).gradient(COUNTS, R), 1e-11
+    ),
+    "a hurdle is a binary loss and, above 0, a truncated count": lambda: same(
+        value(lk.HurdlePoisson(), COUNTS, BOTH),
+        value(lk.Logistic(), (COUNTS == 0) * 1.0, S)
+        + np.where(COUNTS > 0, value(lk.PoissonNLL(), COUNTS, R) + np.log(-np.expm1(-np.exp(R))), 0), 1e-9
+    ),
+    "a hurdle of Poisson's own zeros is Poisson": lambda: same(
+        value(lk.HurdlePoisson(), COUNTS, np.stack([LOW, -np.log(np.expm1(np.exp(LOW)))], axis=-1)),
+        value(lk.PoissonNLL(), COUNTS, LOW), 1e-9
     ),
     "the normal density of variance 1 is half the squared error and a constant": lambda: same(
         value(lk.GaussianNLL(), Y, np.stack([R, 0 * R], axis=-1)) - np.log(2 * np.pi) / 2,
@@ -77,6 +112,18 @@ def _gaussian_of_torch() -> None:
 def _gamma_of_scipy() -> list[float]:
     shape, _, scale = stats.gamma.fit(AMOUNTS, floc=0)
     return [float(np.log(shape * scale)), float(np.log(shape))]
+
+
+def _statsmodels(model: str, y: Any, params: list[float], **options: Any) -> Any:
+    """Minus what a count model of statsmodels gives each row at these parameters, of a constant alone."""
+    from statsmodels.discrete import count_model, discrete_model, truncated_model
+
+    home = next(m for m in (count_model, discrete_model, truncated_model) if hasattr(m, model))
+    return -getattr(home, model)(y, np.ones((len(y), 1)), **options).loglikeobs(np.array(params))
+
+
+def _row(*f: float) -> Any:
+    return np.tile(f, (COUNTS.size, 1))
 
 
 ANCHORS: dict[str, Any] = {
@@ -115,6 +162,31 @@ ANCHORS: dict[str, Any] = {
         lambda: same(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454),
         lambda: same(value(lk.PoissonNLL(), COUNTS, R), -stats.poisson.logpmf(COUNTS, np.exp(R)), 1e-9),
         lambda: same(lk.PoissonNLL().gradient(COUNTS, R), lk.Poisson().gradient(COUNTS, R)),
+    ],
+    "ZeroInflatedPoisson": [
+        # a third extra zeros, mean 1: 1/3 + 2/3 e^-1 at 0
+        lambda: same(lk.ZeroInflatedPoisson()([0.0], [[0.0, -np.log(2)]]), -np.log(1 / 3 + 2 / 3 / np.e)),
+        lambda: same(value(lk.ZeroInflatedPoisson(), COUNTS, np.stack([LOW, S], axis=-1)), -np.log(
+            special.expit(S) * (COUNTS == 0) + special.expit(-S) * stats.poisson.pmf(COUNTS, np.exp(LOW))), 1e-9),
+        lambda: same(value(lk.ZeroInflatedPoisson(), COUNTS, _row(0.7, -0.4)),
+                     _statsmodels("ZeroInflatedPoisson", COUNTS, [-0.4, 0.7]), 1e-9),
+    ],
+    "HurdlePoisson": [
+        # half zeros, mean 1 of counts that would be 0 as well: (1/2) (e^-1/2) / (1 - e^-1) at 2
+        lambda: same(lk.HurdlePoisson()([2.0], [[0.0, 0.0]]), np.log(4 * np.e) + np.log1p(-np.exp(-1))),
+        lambda: same(value(lk.HurdlePoisson(), COUNTS + 1, BOTH)[:20], np.log1p(np.exp(S[:20]))
+                     - stats.poisson.logpmf(COUNTS[:20] + 1, np.exp(R[:20])) + np.log(
+                         stats.poisson.sf(0, np.exp(R[:20]))), 1e-9),
+        lambda: same(value(lk.HurdlePoisson(), COUNTS + 1, _row(0.7, -50.0)),
+                     _statsmodels("TruncatedLFPoisson", COUNTS + 1, [0.7]), 1e-9),
+    ],
+    "NegativeBinomialNLL": [
+        # dispersion 1 is geometric: mean 3 has 3^2/4^3 at 2
+        lambda: same(lk.NegativeBinomialNLL()([2.0], [[np.log(3), 0.0]]), np.log(64 / 9)),
+        lambda: same(value(lk.NegativeBinomialNLL(), COUNTS, BOTH),
+                     -stats.nbinom.logpmf(COUNTS, np.exp(-S), 1 / (1 + np.exp(R + S))), 1e-9),
+        lambda: same(value(lk.NegativeBinomialNLL(), COUNTS, _row(0.7, np.log(0.8))),
+                     _statsmodels("NegativeBinomialP", COUNTS, [0.7, 0.8]), 1e-9),
     ],
 }
 
