@@ -43,6 +43,7 @@ _LAZY = {
     "MCP": "penalties",
     "Margin": "base",
     "Multiple": "combine",
+    "NegativeLogLikelihood": "likelihood",
     "NoPenalty": "penalties",
     "NoiseCorrected": "combine",
     "NuclearNorm": "penalties",

@@ -67,6 +67,8 @@ from losskit.estimators import (
 from losskit.estimators_cv import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
+from losskit.likelihood import (
+    NegativeLogLikelihood as NegativeLogLikelihood,
 )
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,

@@ -422,14 +422,16 @@ class Pointwise(Evaluated):
     def _structure(self) -> Structure:
         given = self.parameters.items()
         absent = tuple(name for name, value in given if value is None)
-        return Structure(type(self), absent, tuple((n, v._structure()) for n, v in given if isinstance(v, Pointwise)))
+        fixed = tuple((name, value) for name, value in given if isinstance(value, str | int) and value != "auto")
+        parts = tuple((name, value._structure()) for name, value in given if isinstance(value, Pointwise))
+        return Structure(type(self), absent, parts, fixed)
 
     def _numbers(self) -> Iterator[float]:
         """The numbers among the parameters, those of losses inside included, in the order of the kernel's."""
         for value in self.parameters.values():
             if isinstance(value, Pointwise):
                 yield from value._numbers()
-            elif value is not None:  # None is part of the formula
+            elif isinstance(value, float):  # None, words and whole numbers are part of the formula
                 yield value
 
     def trace(self) -> Trace:

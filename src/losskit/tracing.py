@@ -59,7 +59,7 @@ def in_place_of(trace: Trace, variable: Node, replacement: Node) -> Trace:
 
 @dataclass(frozen=True)
 class Structure:
-    """What decides a loss's graphs: the class, which parameters are None, and the losses it is made of.
+    """What decides a loss's graphs: the class, parameters that are None, words or whole numbers, and losses inside.
 
     `parts` has the name and structure of each parameter that is a loss itself; the symbols of its parameters are
     numbered, so that `Huber(delta) + Huber(delta)` has `delta_1` and `delta_2`.
@@ -68,6 +68,7 @@ class Structure:
     cls: Any
     absent: tuple[str, ...] = ()
     parts: tuple[tuple[str, Structure], ...] = ()
+    fixed: tuple[tuple[str, str | int], ...] = ()  # words and whole numbers, which are part of the formula
 
     def symbols(self, suffix: str = "") -> dict[str, str | dict[str, Any]]:
         """The symbol of each parameter that is a number, nested as the losses are, in the order of the kernel's."""
@@ -77,7 +78,7 @@ class Structure:
             if field.name in parts:
                 position = 1 + [name for name, _ in self.parts].index(field.name)
                 found[field.name] = parts[field.name].symbols(f"{suffix}_{position}")
-            elif field.name not in self.absent:
+            elif field.name not in (*self.absent, *dict(self.fixed)):
                 found[field.name] = field.name + suffix
         return found
 
@@ -97,17 +98,18 @@ def _flat(symbols: dict[str, Any]) -> Iterator[str]:
 
 def _twin(structure: Structure, symbols: dict[str, Any]) -> Any:
     twin = object.__new__(structure.cls)
-    parts = dict(structure.parts)
+    parts, fixed = dict(structure.parts), dict(structure.fixed)
     for field in dataclasses.fields(structure.cls):
         given = symbols.get(field.name)
         value = _twin(parts[field.name], symbols[field.name]) if field.name in parts else given and symbol(given)
+        value = fixed.get(field.name, value)
         object.__setattr__(twin, field.name, value)
     return twin
 
 
 @cache
 def twin_of(structure: Structure) -> Any:
-    """A loss of this structure with its parameters as symbols, but for those that are None."""
+    """A loss of this structure with its parameters as symbols, but for those that are part of the formula."""
     return _twin(structure, structure.symbols())
 
 

@@ -30,7 +30,7 @@ LAYERS = [
     ("constants",),
     ("losses", "penalties", "combine"),
     ("registry",),
-    ("own",),
+    ("own", "likelihood"),
     ("expressions",),
     ("crosswalk",),
     ("textfiles",),
