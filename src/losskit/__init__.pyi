@@ -67,6 +67,7 @@ from losskit.estimators import (
 from losskit.estimators_cv import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
+)
 from losskit.likelihood import (
     NegativeLogLikelihood as NegativeLogLikelihood,
 )

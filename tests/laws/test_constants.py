@@ -110,6 +110,12 @@ def test_a_best_constant_ignores_the_shape_the_order_and_rows_of_no_weight(loss)
         (lk.SquaredError(), [1e308, 1e308], None, 1e308),
         (lk.AbsoluteError(), [-1.7e308, 1.7e308], None, 0.0),
         (lk.BinaryFocal(), [1, 1], None, INF),
+        (lk.HurdlePoisson(), [0, 0, 1, 3], None, [math.log(1.5936242600400403), 0.0]),
+        (lk.HurdlePoisson(), [1, 1], None, [-INF, -INF]),
+        (lk.HurdlePoisson(), [0, 0], None, [-INF, INF]),
+        (lk.ZeroInflatedPoisson(), [1, 2, 3], None, [math.log(2), -INF]),
+        (lk.NegativeBinomialNLL(), [2, 2, 2], None, [math.log(2), -INF]),
+        (lk.NegativeBinomialNLL(), [0, 0], None, [-INF, 0.0]),
     ],
     ids=repr,
 )

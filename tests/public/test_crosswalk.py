@@ -50,6 +50,9 @@ def losses_of(row):
 def data(loss, rows=60):
     """Targets and predictions that both take: labels 0 and 1 or signs, amounts, or any number."""
     rng = np.random.default_rng(3)
+    if len(loss.outputs) > 1:
+        draws = [rng.gamma(2.0, size=rows) if d.bounded else rng.normal(size=rows) for d in loss.prediction_domains]
+        return draws[0] + rng.normal(size=rows), np.stack(draws, axis=-1)
     bounded = loss.prediction_domain.bounded
     if isinstance(loss, lk.Rowwise):
         return rng.integers(0, 3, rows), rng.dirichlet(np.ones(3), rows) if bounded else rng.normal(size=(rows, 3))

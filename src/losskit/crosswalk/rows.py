@@ -27,6 +27,8 @@ _DEVIANCE = "a mean of 0 or below raises or is clipped; here the log of the mean
 _CLIPPED = "predicted probabilities are clipped; here a certain and wrong one costs infinity"
 _KERAS_BINARY: dict[str, Any] = {"from_logits": False, "label_smoothing": 0.0, "axis": -1}
 _LABELS = "labels of 0 are taken as -1; here y must be -1 or 1"
+_MEAN_AND_VARIANCE = "(f[..., 0], y, f[..., 1])"
+_LEAST_VARIANCE = "variances below eps count as eps; here a variance of 0 raises"
 _BOOSTED_BINARY: dict[str, Any] = {"scale_pos_weight": 1.0}
 
 
@@ -98,6 +100,10 @@ _TORCH = (
         eps=1e-8, note="constants of y are left out; eps is added to the mean inside the logarithm"),
     Row("Logistic", "torch.nn.SoftMarginLoss()", call="(f, 2 * y - 1)", note="overflows to inf beyond a margin of -88 "
         "in float32"),
+    Row("GaussianVarianceNLL", "torch.nn.GaussianNLLLoss(full=True)", call=_MEAN_AND_VARIANCE, full=False, eps=1e-6,
+        note=_LEAST_VARIANCE),
+    Row("GaussianVarianceNLL", "torch.nn.GaussianNLLLoss()", offset="-log(2 * 3.141592653589793) / 2",
+        call=_MEAN_AND_VARIANCE, full=False, eps=1e-6, also=("gaussian_nll_loss",), note=_LEAST_VARIANCE),
     Row("BinaryCrossEntropy", "torch.nn.BCELoss()", weight=None, also=("binary_cross_entropy",),
         note="the logarithm is cut at -100; here a certain and wrong probability costs infinity"),
 )

@@ -244,8 +244,8 @@ class ZeroInflatedPoisson(Pointwise):
         return rest * mean * (1 - zeros), -rest * zeros, sigmoid(logit_zero) * rest * extra * -expm1(-mean)
 
     def _start(self, y: Any, w: Any) -> list[float]:
-        zeros = float(np.average(y == 0, weights=w))
-        mean = float(np.average(y, weights=w))
+        zeros, mean = (float(np.average(x, weights=w)) for x in (y == 0, y))
+        # without more zeros than Poisson's there are no others
         return [float(LOG.to_score(mean)), float(LOGIT.to_score(max(zeros - np.exp(-mean), 0.0)))]
 
     def _point(self, *f: Any) -> Any:
@@ -273,10 +273,16 @@ class HurdlePoisson(Pointwise):
         rest = sigmoid(-logit_zero)
         return rest * truncated_bend(log_mean), 0.0, sigmoid(logit_zero) * rest
 
-    def _start(self, y: Any, w: Any) -> list[float]:
-        zeros = float(np.average(y == 0, weights=w))
-        above = float(np.average(y, weights=w)) / (1 - zeros) if zeros < 1 else 0.0
-        return [float(LOG.to_score(max(above - 1, 0.0))), float(LOGIT.to_score(zeros))]
+    def _best(self, y: Any, w: Any) -> list[float]:
+        from scipy.optimize import brentq
+
+        zeros, mean = (float(np.average(x, weights=w)) for x in (y == 0, y))
+        above = mean / (1 - zeros) if zeros < 1 else 1.0  # the mean of the counts above 0, which is mu/(1 - e^-mu)
+        within = above - 1, min(above, 2 * (above - 1))
+        mu = max(2 * (above - 1), 0.0)  # near 1 it is 1 + mu/2
+        if mu > 1e-8:
+            mu = brentq(lambda mu: mu / -np.expm1(-mu) - above, *within, xtol=1e-300, rtol=1e-15)
+        return [float(LOG.to_score(mu)), float(LOGIT.to_score(zeros))]
 
     def _point(self, *f: Any) -> Any:
         mean = LOG.to_prediction(f[0])
@@ -302,4 +308,5 @@ class NegativeBinomialNLL(Pointwise):
     def _start(self, y: Any, w: Any) -> list[float]:
         mean = np.average(y, weights=w)
         excess = np.average((y - mean) ** 2, weights=w) - mean
-        return [float(LOG.to_score(mean)), float(LOG.to_score(max(excess, 0.0)) - 2 * LOG.to_score(mean))]
+        start = LOG.to_score(max(excess, 0.0)) - 2 * LOG.to_score(mean) if mean > 0 else 0.0
+        return [float(LOG.to_score(mean)), float(start)]  # without an excess the best dispersion is 0
