@@ -198,6 +198,28 @@ class Evaluated(Loss):
 
         return adapter("torch").LossModule(self, reduction, tuple(learn), empty, distributed)
 
+    def to_jax(self, reduction: Reduction = "mean", *, empty: str = "nan") -> Any:
+        """This loss as a function of JAX arrays in optax's order: `f(prediction, target, weight=None)`.
+
+        It is pure, and differentiable twice by the prediction, forward and backward, by our own derivatives, under
+        jit, vmap, grad and hessian. What it returns has the prediction's dtype; half precision is computed in float32.
+        Under a transformation a row outside the domain is nan; called on arrays that hold data it raises.
+
+        Parameters
+        ----------
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            As for a call.
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all; "raise" is nan under a transformation.
+
+        Raises
+        ------
+        MissingExtra, ParameterError
+        """
+        from losskit.hosts import adapter
+
+        return adapter("jax").function(self, reduction, empty)
+
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
         from losskit.report.plots import plot_loss
