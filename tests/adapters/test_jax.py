@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import losskit as lk
+from losskit.arrayforms import form_of
 from tests.adapters.test_torch import KINDS, rows
 
 SLOW = (1, 4, 5)  # of a kind that others show too
