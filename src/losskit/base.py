@@ -198,6 +198,79 @@ class Evaluated(Loss):
 
         return adapter("torch").LossModule(self, reduction, tuple(learn), empty, distributed)
 
+    def to_jax(self, reduction: Reduction = "mean", *, empty: str = "nan") -> Any:
+        """This loss as a function of JAX arrays in optax's order: `f(prediction, target, weight=None)`.
+
+        It is pure, and differentiable twice by the prediction, forward and backward, by our own derivatives, under
+        jit, vmap, grad and hessian. What it returns has the prediction's dtype; half precision is computed in float32.
+        Under a transformation a row outside the domain is nan; called on arrays that hold data it raises.
+
+        Parameters
+        ----------
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            As for a call.
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all; "raise" is nan under a transformation.
+
+        Raises
+        ------
+        MissingExtra, ParameterError
+        """
+        from losskit.hosts import adapter
+
+        return adapter("jax").function(self, reduction, empty)
+
+    def to_keras(self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None) -> Any:
+        """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch and JAX backends.
+
+        It is saved and loaded with a model. Sample weights and masks count as in a call: "mean" is sum(w L) / sum(w)
+        over the rows that are not masked, where Keras divides by the number of rows ("mean_over_rows").
+
+        Parameters
+        ----------
+        reduction : {"mean", "sum", "none", "mean_over_rows"}
+            As for a call.
+        empty : {"nan", "zero", "raise"}
+            The mean over no weight at all.
+        name : str, optional
+            By default the loss's own, in lower case.
+
+        Raises
+        ------
+        MissingExtra, ParameterError
+        CapabilityError
+            On another backend.
+        """
+        from losskit.hosts import adapter
+
+        return adapter("keras").KerasLoss(self, reduction, empty, name)
+
+    def to_scorer(self, response_method: str | None = None) -> Any:
+        """This loss as a scikit-learn scorer: minus the mean loss, so that greater is better.
+
+        For regressors it takes `predict`, for classifiers `predict_proba`, and turns them into raw scores by the
+        loss's link; losses whose link gives labels (Hinge) take `decision_function`. Labels of any kind are coded by
+        the order of the estimator's `classes_`.
+
+        Parameters
+        ----------
+        response_method : str, optional
+            A method of the estimator whose numbers are taken as raw scores as they are.
+
+        Returns
+        -------
+        callable
+            `scorer(estimator, X, y, sample_weight=None)`, for cross_validate, GridSearchCV and kin.
+
+        Raises
+        ------
+        CapabilityError, DomainError
+            When scoring: if the estimator does not give what the loss needs, or y holds a class it does not know.
+        """
+        from losskit.hosts import adapter
+
+        return adapter("sklearn").LossScorer(self, response_method)
+
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
         from losskit.report.plots import plot_loss

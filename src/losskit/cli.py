@@ -188,6 +188,32 @@ def kernels(
     repeats : timed runs a side, at least 7
     json : write the result to this file as well
     """
+    _bench("kernels", rows, loss, repeats, json)
+
+
+@bench.command
+def frameworks(
+    *,
+    rows: int = 1_000_000,
+    loss: list[str] | None = None,
+    repeats: int = 9,
+    compiled: bool = True,
+    json: str | None = None,
+) -> None:
+    """A training step through PyTorch and JAX against their own losses and optax's.
+
+    Parameters
+    ----------
+    rows : rows of the random data
+    loss : only this loss; may be repeated
+    repeats : timed runs a side, at least 7
+    compiled : measure torch.compile too, which takes a minute
+    json : write the result to this file as well
+    """
+    _bench("frameworks", rows, loss, repeats, json, compiled=compiled)
+
+
+def _bench(suite: str, rows: int, loss: list[str] | None, repeats: int, json: str | None, **more: Any) -> None:
     from losskit.bench.kernels import render, run_pinned
     from losskit.registry import get
 
@@ -196,7 +222,7 @@ def kernels(
     chosen = [type(get(each)).__name__ for each in loss or []]
     if json is not None:
         _writable(json)
-    result = run_pinned(rows, chosen, repeats)
+    result = run_pinned(rows, chosen, repeats, suite, **more)
     if json is not None:
         import json as js
 

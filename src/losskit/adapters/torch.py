@@ -71,14 +71,13 @@ for _name in ("argmax", "broadcast_to", "clip", "floor", "nan_to_num", "ones_lik
     setattr(Names, _name, staticmethod(getattr(torch, _name)))
 
 
-@dataclasses.dataclass(frozen=True)
 class Kernels:
     """A call by compiled kernels, on NumPy views of the tensors."""
 
-    loss: Any
-    reduction: str
-    empty: str
-    curvature: str | None = None
+    __slots__ = ("curvature", "empty", "loss", "reduction")
+
+    def __init__(self, loss: Any, reduction: str, empty: str, curvature: str | None = None):
+        self.loss, self.reduction, self.empty, self.curvature = loss, reduction, empty, curvature
 
     @property
     def axis(self) -> int:
@@ -87,7 +86,7 @@ class Kernels:
     def parts(self, f: Tensor, y: Tensor, w: Tensor | None, *want: str) -> list[Tensor]:
         yn, fn, wn = _viewed(y, f, w)
         found = self.loss._evaluate(yn, fn, wn, self.reduction, want, None, self.empty, self.curvature)
-        return [torch.from_numpy(x) if isinstance(x, np.ndarray) else torch.full((), x, dtype=f.dtype) for x in found]
+        return [torch.from_numpy(x if isinstance(x, np.ndarray) else np.array(x, fn.dtype)) for x in found]
 
     def part(self, f: Tensor, y: Tensor, w: Tensor | None, order: int) -> Tensor:
         return self.parts(f, y, w, PARTS[order])[0]
@@ -112,7 +111,7 @@ class Arrays:
 
 
 def _viewed(*tensors: Tensor | None) -> list[Any]:
-    return [x if x is None else x.detach().numpy() for x in tensors]
+    return [x if x is None else (x.detach() if x.requires_grad else x).numpy() for x in tensors]
 
 
 class Rows(Function):
@@ -215,9 +214,10 @@ def evaluate(
     _check(y, f, w)
     narrow = f.dtype if f.dtype in _HALF and not torch.is_autocast_enabled(f.device.type) else None
     f = f.float() if f.dtype in _HALF else f
-    y, w = (x if x is None or (x.is_floating_point() and x.dtype not in _HALF) else x.to(f.dtype) for x in (y, w))
+    if y.dtype is not f.dtype or (w is not None and w.dtype is not f.dtype):
+        y, w = (x if x is None or (x.is_floating_point() and x.dtype not in _HALF) else x.to(f.dtype) for x in (y, w))
     orders = [PARTS.index(name) for name in want]
-    if not getattr(form, "learn", ()) and _in_memory(f) and _in_memory(y) and (w is None or _in_memory(w)):
+    if not getattr(form, "learn", ()) and _in_memory(f, y, w):
         call = Kernels(loss, reduction, empty, curvature)
         found = _derived(call, f, y, w, orders) if f.requires_grad and torch.is_grad_enabled() else (
             call.parts(f, y, w, *want)
@@ -256,17 +256,22 @@ def _is_dual(x: Tensor) -> bool:
     return not torch.compiler.is_compiling() and unpack_dual(x).tangent is not None
 
 
-def _in_memory(x: Tensor) -> bool:
-    return _has_data(x) and x.device.type == "cpu" and x.layout is torch.strided and not _is_dual(x)
+def _in_memory(*tensors: Tensor | None) -> bool:
+    """Whether kernels can read all of them as they lie."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    return all(
+        x is None or (x.is_cpu and type(x) in (Tensor, nn.Parameter) and x.layout is torch.strided and not _is_dual(x))
+        for x in tensors
+    )
 
 
 def _derived(call: Kernels, f: Tensor, y: Tensor, w: Tensor | None, orders: list[int]) -> list[Tensor]:
-    made = {
-        0: lambda: Fused.apply(f, y, w, call),
-        1: lambda: part(f, y, w, call, 1),
-        2: lambda: Last.apply(call.part(f, y, w, 2), f),
-    }
-    return [made[order]() for order in orders]
+    return [
+        Fused.apply(f, y, w, call) if order == 0 else part(f, y, w, call, 1) if order == 1
+        else Last.apply(call.part(f, y, w, 2), f)
+        for order in orders
+    ]  # fmt: skip
 
 
 def _by_arrays(

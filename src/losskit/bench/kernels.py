@@ -35,11 +35,13 @@ TOLERANCE = 1e-12
 _PINS = ("LOSSKIT_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def run_pinned(rows: int = 1_000_000, losses: Sequence[str] = (), repeats: int = 9) -> dict[str, Any]:
-    """As `measure`, in a fresh process with every library's threads pinned to one; progress goes to stderr."""
-    order = json.dumps({"rows": rows, "losses": list(losses), "repeats": repeats})
+def run_pinned(
+    rows: int = 1_000_000, losses: Sequence[str] = (), repeats: int = 9, suite: str = "kernels", **more: Any
+) -> dict[str, Any]:
+    """A suite's `measure` in a fresh process with every library's threads pinned to one; progress goes to stderr."""
+    order = json.dumps({"rows": rows, "losses": list(losses), "repeats": repeats, **more})
     env = {**os.environ, **dict.fromkeys(_PINS, "1")}
-    command = [sys.executable, "-m", __name__, order]
+    command = [sys.executable, "-m", f"losskit.bench.{suite}", order]
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode < 0 or done.returncode == 130:
         raise KeyboardInterrupt
@@ -273,10 +275,12 @@ _SHORT = {"value+gradient": "v+g", "gradient+Hessian": "g+h", "value_and_gradien
 
 
 def render(result: dict[str, Any]) -> list[Any]:
-    """The result as rich tables, one for each of P1, P4, P5 and P6, and a line on the machine."""
+    """The result as rich tables, one for each of P1 to P6 that was measured, and a line on the machine."""
     on, count = result["machine"], result["settings"]["rows"]
     titles = {
         "P1": f"P1  kernels: ns a row, median ± half the interquartile range; {count:,} rows, float64, one thread",
+        "P2": "P2  through PyTorch: us a step (mean and gradient), one core",
+        "P3": "P3  through JAX under jit: us a step (mean and gradient), one core",
         "P4": "P4  classes: ns a row, a million scores, value and gradient of the mean, one thread",
         "P5": "P5  call latency: us a call",
         "P6": "P6  start: ms",
@@ -330,10 +334,15 @@ def _rounded(x: float) -> str:
     return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
 
 
-if __name__ == "__main__":
+def serve(measure: Callable[..., dict[str, Any]]) -> None:
+    """Measure what the command line orders, and print the result: the child's side of `run_pinned`."""
     order = json.loads(sys.argv[1])
     try:
         result = measure(**order, tell=lambda text: print(f"measuring {text}", file=sys.stderr, flush=True))
     except KeyboardInterrupt:
         sys.exit(130)
     print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    serve(measure)

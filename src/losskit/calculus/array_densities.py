@@ -66,9 +66,10 @@ def _student(xp: Any, r: Array, s: Array, df: Array) -> tuple[Array, Array]:
 
 def student_log(xp: Any, r: Array, s: Array, df: Array) -> Array:
     x, _ = _student(xp, r, s, df)
-    far = x > 1e150
+    far, over = x > 1e18, xp.abs(x) == xp.inf
     held = xp.where(far, 1.0, x)
-    beyond = 2.0 * (xp.log(xp.where(far, xp.abs(r), 1.0)) - s) - xp.log(df)
+    beyond = 2.0 * (xp.log(xp.where(over, xp.abs(r), 1.0)) - s) - xp.log(df)
+    beyond = xp.where(over, beyond, 2.0 * xp.log(xp.where(far & (x < xp.inf), x, 1.0)))
     return xp.where(far, beyond, xp.log1p(held * held))
 
 

@@ -58,6 +58,7 @@ from losskit.calculus.array_durations import (
 )
 
 Array = Any
+_FAR = 1e18  # beyond it 1 + x^2 is x^2 in double, and up to it x^2 is finite in single
 
 
 def where(xp: Any, condition: Array, a: Array, b: Array) -> Array:
@@ -125,7 +126,7 @@ def log_cosh_slope(xp: Any, r: Array, scale: Array) -> Array:
 
 def _hypot1(xp: Any, r: Array, delta: Array) -> tuple[Array, Array, Array]:
     """Whether r is so far out that only its size counts, r kept from there, and sqrt(1 + (r/delta)^2)."""
-    far = xp.abs(r) / delta > 1e70
+    far = xp.abs(r) / delta > _FAR
     held = xp.where(far, 0.0, r)
     x = held / delta
     return far, held, xp.sqrt(1.0 + x * x)
@@ -290,7 +291,7 @@ def sign_power(xp: Any, c: Array, r: Array, a: Array) -> Array:
 
 def _square(xp: Any, r: Array, c: Array) -> tuple[Array, Array, Array]:
     """Whether r/c is too large to be squared, r/c kept from there, and its square."""
-    far = xp.abs(r) / c > 1e70
+    far = xp.abs(r) / c > _FAR
     x = xp.where(far, 1.0, r) / c
     return far, x, x * x
 
@@ -450,12 +451,12 @@ def sigmoid_times(xp: Any, x: Array, w: Array) -> Array:
 
 def softplus_scaled(xp: Any, x: Array, w: Array) -> Array:
     t = mul_exp(xp, w, 1.0, x)
-    return xp.where(t < 1e300, xp.log1p(t), x + xp.log(w))
+    return xp.where(t < xp.inf, xp.log1p(t), x + xp.log(w))
 
 
 def sigmoid_scaled(xp: Any, x: Array, w: Array) -> Array:
     t = mul_exp(xp, w, 1.0, x)
-    return xp.where(t < 1e300, t / (1.0 + t), xp.where(t > 1.0, 1.0, t))
+    return xp.where(t < xp.inf, t / (1.0 + t), xp.where(t > 1.0, 1.0, t))
 
 
 def dwd_power(xp: Any, m: Array, q: Array) -> Array:
@@ -490,7 +491,7 @@ def flip_bend(xp: Any, x: Array, a: Array, b: Array) -> Array:
 def _above(xp: Any, x: Array, m: Array) -> tuple[Array, Array]:
     """Whether sigmoid(x) is above m, and 1 - m/sigmoid(x), which is positive there."""
     odds = m / (1.0 - m)
-    d = x - xp.log(xp.where(odds > 0, odds, 1e-300))
+    d = x - xp.where(odds > 0, xp.log(xp.where(odds > 0, odds, 1.0)), -xp.inf)
     inside = d > 0
     return inside, (1.0 - m) * -xp.expm1(-xp.where(inside, d, 1.0))
 
@@ -516,7 +517,7 @@ def above_cost(xp: Any, x: Array, m: Array) -> Array:
 def _tempered(xp: Any, x: Array, b: Array) -> tuple[Array, Array]:
     """Logarithms of the smaller and of the larger of the tempered probabilities at scores x and 0."""
     k, size = b - 1.0, xp.abs(x)
-    held = xp.where(size < 1e300, size, 1e300)
+    held = xp.where(size < xp.inf, size, 1e37)
     w = minimum(xp, -xp.log1p(k * held) / k, xp.log(0.5 + 0.0 * held))
     for _ in range(6):
         q = xp.exp(w)
