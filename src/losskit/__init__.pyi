@@ -109,6 +109,10 @@ from losskit.losses.durations import (
     CensoredLogNormalNLL as CensoredLogNormalNLL,
     CensoredWeibullNLL as CensoredWeibullNLL,
 )
+from losskit.losses.entmax import (
+    FenchelYoung as FenchelYoung,
+    Sparsemax as Sparsemax,
+)
 from losskit.losses.margin import (
     DWD as DWD,
     Exponential as Exponential,
@@ -131,13 +135,11 @@ from losskit.losses.multiclass import (
     CategoricalCrossEntropy as CategoricalCrossEntropy,
     ClassBalanced as ClassBalanced,
     CrammerSinger as CrammerSinger,
-    FenchelYoung as FenchelYoung,
     FocalSoftmax as FocalSoftmax,
     LDAM as LDAM,
     LogitAdjustedSoftmax as LogitAdjustedSoftmax,
     PolySoftmax as PolySoftmax,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,
-    Sparsemax as Sparsemax,
     WestonWatkins as WestonWatkins,
 )
 from losskit.losses.multilabel import (

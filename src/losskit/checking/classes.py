@@ -14,7 +14,7 @@ from losskit.checking.libraries import CallFailed, autodiff, call, library_of, t
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST
 from losskit.domains import UNIT
 from losskit.errors import LosskitError
-from losskit.losses import multiclass
+from losskit.losses import entmax, multiclass
 from losskit.rowwise import Rowwise
 
 Array = np.ndarray
@@ -193,7 +193,7 @@ def _candidates() -> Iterator[Rowwise]:
     yield from (known.SoftmaxCrossEntropy(label_smoothing=rate) for rate in (0.05, 0.1, 0.2, 0.3))
     yield from (known.FocalSoftmax(gamma=gamma) for gamma in (0.5, 1.0, 2.0, 3.0, 5.0))
     yield from (known.PolySoftmax(epsilon=epsilon) for epsilon in (1.0, 2.0))
-    yield from (known.Sparsemax(), known.FenchelYoung(), known.WestonWatkins(), known.CrammerSinger())
+    yield from (entmax.Sparsemax(), entmax.FenchelYoung(), known.WestonWatkins(), known.CrammerSinger())
 
 
 def _known(subject: ClassSubject) -> bool:
