@@ -217,6 +217,6 @@ class OutputsObjective(ClassObjective):
     def thinned(self, stride: int) -> OutputsObjective:
         """The same objective over every `stride`-th row."""
         w = None if self.weights is None else self.weights[::stride].copy()
-        X, y = np.ascontiguousarray(self.design.X[::stride]), self.y[::stride].copy()
+        X, y = self.design.every(stride), self.y[::stride].copy()
         loss: Any = self.loss
         return OutputsObjective(loss, self.penalty, X, y, w, self.design.intercept)

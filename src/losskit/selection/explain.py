@@ -22,8 +22,8 @@ _MEANING = {
     "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
     "quantile": "A prediction is a quantile: about {level:.0%} of rows like it lie below.",
     "probability": "A prediction is a probability: of all rows given 30 %, about 30 % should turn out so.",
-    "interval": "About {level:.0%} of rows like it lie between the ends, which were moved until {level:.0%} of rows not "
-    "seen in training did.",
+    "interval": "About {level:.0%} of rows like it lie between the ends, which were moved until {level:.0%} of rows "
+    "not seen in training did.",
     "distribution": "A prediction is a row of quantiles: of all rows, a tenth should lie below the one called 0.1.",
     "label": "A prediction is a label, the likeliest class; it says nothing of how sure it is.",
     "costs": "A prediction is the label of least expected cost, which need not be the likeliest class.",

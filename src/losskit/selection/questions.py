@@ -175,7 +175,8 @@ def contract(question: Question, problem: Problem) -> Row:
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
-    wanted = "probability or label" if problem in CLASSES else "mean, median, quantile:LEVEL, interval:LEVEL or distribution"
+    numbers = "mean, median, quantile:LEVEL, interval:LEVEL or distribution"
+    wanted = "probability or label" if problem in CLASSES else numbers
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
