@@ -41,6 +41,7 @@ from losskit.calculus.array_durations import (
     weibull_mass,
     weibull_pull,
 )
+from losskit.calculus.array_scores import bell, decay, half_bell, half_decay
 
 Array = Any
 
