@@ -46,6 +46,13 @@ from losskit.crosswalk import (
     equivalent as equivalent,
     from_config as from_config,
 )
+from losskit.decomposition import (
+    Decomposition as Decomposition,
+    decomposition as decomposition,
+)
+from losskit.divergence import (
+    Divergence as Divergence,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,
@@ -67,6 +74,9 @@ from losskit.estimators import (
 from losskit.estimators_cv import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
+)
+from losskit.forecast import (
+    Forecast as Forecast,
 )
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,
@@ -97,6 +107,17 @@ from losskit.losses.distributions import (
     LaplaceNLL as LaplaceNLL,
     PoissonNLL as PoissonNLL,
     StudentTNLL as StudentTNLL,
+)
+from losskit.losses.divergences import (
+    Bregman as Bregman,
+    FDivergence as FDivergence,
+    Hellinger as Hellinger,
+    JensenShannon as JensenShannon,
+    KL as KL,
+    Renyi as Renyi,
+    ReverseKL as ReverseKL,
+    TotalVariationDistance as TotalVariationDistance,
+    Wasserstein1 as Wasserstein1,
 )
 from losskit.losses.durations import (
     CensoredLogLogisticNLL as CensoredLogLogisticNLL,
@@ -188,6 +209,17 @@ from losskit.losses.robust import (
     Tukey as Tukey,
     Welsch as Welsch,
     Wing as Wing,
+)
+from losskit.losses.scores import (
+    CRPSEnsemble as CRPSEnsemble,
+    CRPSGaussian as CRPSGaussian,
+    CRPSLaplace as CRPSLaplace,
+    CRPSLogistic as CRPSLogistic,
+    EnergyScore as EnergyScore,
+    IntervalScore as IntervalScore,
+    MultiQuantile as MultiQuantile,
+    SphericalScore as SphericalScore,
+    WeightedIntervalScore as WeightedIntervalScore,
 )
 from losskit.own import (
     from_formula as from_formula,

@@ -21,7 +21,7 @@ from losskit.softmax import probabilities
 
 Array = np.ndarray
 _TINY = 2.0**-1022  # shares below it are rounded
-_P, _Q, _L = symbol("y"), symbol("q"), symbol("l")  # a kernel calls the target y
+_P, _Q, _L = symbol("p"), symbol("q"), symbol("l")
 _DOMAINS = {"probabilities": UNIT, "log_probabilities": NONPOSITIVE, "logits": REAL, "masses": NONNEGATIVE}
 _LINKS = {"probabilities": IDENTITY, "log_probabilities": LOG, "logits": SOFTMAX, "masses": IDENTITY}
 
@@ -72,7 +72,7 @@ class Divergence(Rowwise):
     def latex(self, of: str = "value") -> str:
         """LaTeX of the sum, or of its derivatives by q_j where P and Q have shares."""
         value, slope, bend = _plain(self._twin(*self._key()))
-        names = {"y": "p_j", "q": "q_j"}
+        names = {"p": "p_j", "q": "q_j"}
         inner = latex({"value": value, "gradient": slope, "hessian": bend}[of], names)
         return rf"\sum_{{j}} \left({inner}\right)" if of == "value" else inner
 
@@ -131,7 +131,7 @@ class Divergence(Rowwise):
         numbers = tuple(v for v in self.parameters.values() if isinstance(v, float))
         cls: Any = type(self)
         kernel = _compiled(cls, self._key(), what)
-        run(kernel, np.ascontiguousarray(p), np.ascontiguousarray(at), None, 1.0, found, numbers, False)
+        run(kernel, p.size, np.ascontiguousarray(p), np.ascontiguousarray(at), None, 1.0, found, numbers, False)
 
     def _key(self) -> tuple[tuple[str, Any], ...]:
         """The parameters as the graphs see them: numbers by name alone."""
@@ -228,7 +228,7 @@ def _compiled(cls: Any, key: tuple[tuple[str, Any], ...], what: str) -> Any:
     names = tuple(name for name, value in key if value is ...)
     always = constant(0.0) < 1.0
     value = formula[0] if what == "formula" else excess[0]
-    return compiled(Program(value, (slopes[1],), (slopes[2],), (str(at.value),), names, always))
+    return compiled(Program(value, (slopes[1],), (slopes[2],), ("p",), (str(at.value),), names, always))
 
 
 def _total(x: Array) -> Array:

@@ -44,7 +44,7 @@ SETTINGS: tuple[Any, ...] = (
     lk.KL(on="logits"),
     lk.JensenShannon(on="logits"),
     lk.Hellinger(),
-    lk.TotalVariation(),
+    lk.TotalVariationDistance(),
     lk.Renyi(),
     lk.Wasserstein1(on="logits"),
     lk.FDivergence(),

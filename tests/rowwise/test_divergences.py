@@ -52,7 +52,7 @@ TEXTBOOK = {
     "ReverseKL": _each(lambda p, q: _entropy(q, p), lambda p, q: _entropy(q, p) - q + p),
     "JensenShannon": _each(lambda p, q: (_entropy(p, (p + q) / 2) + _entropy(q, (p + q) / 2)) / 2),
     "Hellinger": _each(lambda p, q: (mpmath.sqrt(p) - mpmath.sqrt(q)) ** 2 / 2),
-    "TotalVariation": _each(lambda p, q: abs(p - q) / 2),
+    "TotalVariationDistance": _each(lambda p, q: abs(p - q) / 2),
     "Renyi": _renyi,
     "Wasserstein1": _moved,
 }
@@ -173,7 +173,7 @@ NOTHING, MISSED, SPARE = ([0.0, 1.0], [0.0, 1.0]), ([0.5, 0.5], [0.0, 1.0]), ([0
         (lk.JensenShannon(), SPARE, 0.75 * math.log(4 / 3), (LOG2 / 2, -math.log(1.5) / 2), (0, 2 / 3)),
         (lk.Hellinger(), NOTHING, 0, (0.5, 0), (0, 0.25)),
         (lk.Hellinger(), MISSED, 1 - 0.5**0.5, (-INF, (1 - 0.5**0.5) / 2), (INF, 0.5**0.5 / 4)),
-        (lk.TotalVariation(), MISSED, 0.5, (-0.5, 0.5), (0, 0)),
+        (lk.TotalVariationDistance(), MISSED, 0.5, (-0.5, 0.5), (0, 0)),
         (lk.Renyi(), MISSED, LOG2, (-INF, -1), (INF, 1)),
         (lk.Renyi(2.0), MISSED, INF, (-INF, 0), (INF, 0)),
         (lk.Renyi(2.0), SPARE, LOG2, (0, -2), (0, 4)),
@@ -219,7 +219,7 @@ def test_divergences_by_a_text_are_those_with_a_name(on):
     f = f if on == "probabilities" else np.log(f)
     pairs = [
         (lk.FDivergence("xlogy(t, t)", on=on), lk.KL(on=on)),
-        (lk.FDivergence("abs(t - 1) / 2", 0.5, on=on), lk.TotalVariation(on=on)),
+        (lk.FDivergence("abs(t - 1) / 2", 0.5, on=on), lk.TotalVariationDistance(on=on)),
         (lk.FDivergence("(sqrt(t) - 1)**2 / 2", 0.5, on=on), lk.Hellinger(on=on)),
         *([(lk.Bregman("x**2"), lk.BrierScore())] if on == "probabilities" else []),
     ]
@@ -248,7 +248,7 @@ def test_identities_and_limits():
 
 
 @pytest.mark.parametrize("loss", [lk.KL(), lk.Bregman("x**2"), lk.Bregman("xlogy(x, x)"), lk.Bregman("-log(x)"),
-                                  lk.ReverseKL(), lk.JensenShannon(), lk.Hellinger(), lk.TotalVariation()],
+                                  lk.ReverseKL(), lk.JensenShannon(), lk.Hellinger(), lk.TotalVariationDistance()],
                          ids=repr)  # fmt: skip
 def test_proper_divergences_are_least_at_the_mean_of_the_targets_and_others_are_not(loss):
     rng = np.random.default_rng(6)

@@ -10,11 +10,11 @@ from losskit.calculus.table import mul_exp
 
 # of the distance of y from m in scales e^t, with the derivatives of one side where it is 0
 _DISTANCE = r"\left|{0:0} - {1:1}\right| \, e^{{-{2:1}}}"
-decay = row("decay", "e^{{-" + _DISTANCE + "}}", binds=3,
+decay: Any = row("decay", "e^{{-" + _DISTANCE + "}}", binds=3,
             partials=(None, lambda y, m, t: mul_exp(where(y > m, 1.0, -1.0) * decay(y, m, t), -1.0, t),
                       lambda y, m, t: mul_exp(distance(y, m), -1.0, t) * decay(y, m, t)),
             exact=lambda mp, y, m, t: mp.exp(-abs(y - m) * mp.exp(-t)))
-bell = row("bell", r"\varphi\left(" + _DISTANCE + r"\right)",
+bell: Any = row("bell", r"\varphi\left(" + _DISTANCE + r"\right)",
            partials=(None, lambda y, m, t: mul_exp(mul_exp(y - m, -1.0, t) * bell(y, m, t), -1.0, t),
                      lambda y, m, t: mul_exp(y - m, -1.0, t) ** 2.0 * bell(y, m, t)),
            exact=lambda mp, y, m, t: mp.npdf((y - m) * mp.exp(-t)))

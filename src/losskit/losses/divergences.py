@@ -180,7 +180,7 @@ class Hellinger(Divergence):
                       proper=False)
 
 
-class TotalVariation(Divergence):
+class TotalVariationDistance(Divergence):
     """Half the sum of |p_j - q_j|: the most by which the probabilities of an event can differ."""
 
     source = "Liese and Vajda (2006), doi:10.1109/TIT.2006.881731"
@@ -286,7 +286,7 @@ class FDivergence(Divergence):
 
     source = "Csiszar (1967); Liese and Vajda (2006), doi:10.1109/TIT.2006.881731"
     use = "A divergence is wanted that has no name of its own here, such as chi-squared: (t - 1)**2."
-    avoid = "It has one: KL, ReverseKL, JensenShannon, Hellinger, TotalVariation lose no digits near P = Q."
+    avoid = "It has one: KL, ReverseKL, JensenShannon, Hellinger, TotalVariationDistance lose no digits near P = Q."
     generator: Generator = "(t - 1)**2"
     far_slope: RealOrInfinite = inf
 
