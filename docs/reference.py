@@ -26,7 +26,8 @@ from losskit.report.loss_page import links, predictions, relation, summary, trai
 from losskit.report.mathml import mathml
 from losskit.selection.codes import CODES
 
-_HOOKS = ("formula", "derivative", "second_derivative", "information")  # what a loss is written by, not used by
+_HOOKS = ("formula", "derivative", "second_derivative", "information", "excess", "excess_derivative", "formula_of_log",
+          "excess_of_log")  # what a loss is written by, not used by
 _DERIVATIVES = {
     "r": "by the residual `r = f - y`",
     "m": "by the margin `m = y f`",

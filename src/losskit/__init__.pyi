@@ -46,6 +46,13 @@ from losskit.crosswalk import (
     equivalent as equivalent,
     from_config as from_config,
 )
+from losskit.decomposition import (
+    Decomposition as Decomposition,
+    decomposition as decomposition,
+)
+from losskit.divergence import (
+    Divergence as Divergence,
+)
 from losskit.errors import (
     CacheWarning as CacheWarning,
     CapabilityError as CapabilityError,
@@ -68,8 +75,13 @@ from losskit.estimators_cv import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
 )
+<<<<<<< HEAD
 from losskit.likelihood import (
     NegativeLogLikelihood as NegativeLogLikelihood,
+=======
+from losskit.forecast import (
+    Forecast as Forecast,
+>>>>>>> scoring
 )
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,
@@ -103,6 +115,17 @@ from losskit.losses.distributions import (
     PoissonNLL as PoissonNLL,
     StudentTNLL as StudentTNLL,
     ZeroInflatedPoisson as ZeroInflatedPoisson,
+)
+from losskit.losses.divergences import (
+    Bregman as Bregman,
+    FDivergence as FDivergence,
+    Hellinger as Hellinger,
+    JensenShannon as JensenShannon,
+    KL as KL,
+    Renyi as Renyi,
+    ReverseKL as ReverseKL,
+    TotalVariationDistance as TotalVariationDistance,
+    Wasserstein1 as Wasserstein1,
 )
 from losskit.losses.durations import (
     CensoredLogLogisticNLL as CensoredLogLogisticNLL,
@@ -196,6 +219,17 @@ from losskit.losses.robust import (
     Tukey as Tukey,
     Welsch as Welsch,
     Wing as Wing,
+)
+from losskit.losses.scores import (
+    CRPSEnsemble as CRPSEnsemble,
+    CRPSGaussian as CRPSGaussian,
+    CRPSLaplace as CRPSLaplace,
+    CRPSLogistic as CRPSLogistic,
+    EnergyScore as EnergyScore,
+    IntervalScore as IntervalScore,
+    MultiQuantile as MultiQuantile,
+    SphericalScore as SphericalScore,
+    WeightedIntervalScore as WeightedIntervalScore,
 )
 from losskit.own import (
     from_formula as from_formula,

@@ -53,6 +53,28 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Increasing:
+    """A parameter of increasing numbers of a domain: `least` of them or more."""
+
+    domain: Domain
+    least: int = 1
+
+    def checked(self, value: Any) -> tuple[float, ...] | None:
+        """`value` as a tuple of floats, or None if it is none."""
+        try:
+            numbers = np.asarray(value)
+            inside = numbers.ndim == 1 and numbers.size >= self.least and numbers.dtype.kind in "iuf"
+            rises = inside and self.domain.contains(numbers).all() and (numbers[1:] > numbers[:-1]).all()
+        except ValueError:
+            return None
+        return tuple(map(float, numbers)) if rises else None
+
+    def describe(self, name: str) -> str:
+        """The domain in words."""
+        return f"{self.domain.describe(f'each of {name}')}, in increasing order"
+
+
+@dataclass(frozen=True)
 class Whole:
     """A parameter that is a whole number, from `low` on if given."""
 
@@ -275,6 +297,7 @@ ABOVE_ONE = Domain(low=1.0, closed_low=False)
 ABOVE_TWO = Domain(low=2.0, closed_low=False)
 ABOVE_MINUS_ONE = Domain(low=-1.0, closed_low=False)
 REAL_OR_MINUS_INFINITY = Domain(only=(-math.inf,))
+POSITIVE_BUT_ONE = Domain(low=0.0, closed_low=False, without=(1.0,))
 TWEEDIE_POWER = Domain(low=1.0, only=(0.0,))
 
 # what a parameter is annotated with
@@ -312,3 +335,8 @@ OptionalColumnWeights = Annotated[tuple[float, ...] | None, Each(NONNEGATIVE, "c
 OptionalGroupWeights = Annotated[tuple[float, ...] | None, Each(NONNEGATIVE, "group", 1)]
 GroupLabels = Annotated[tuple[int, ...], Groups()]
 OnOff = Annotated[bool, Flag()]
+PositiveButOne = Annotated[float, POSITIVE_BUT_ONE]
+OptionalPositions = Annotated[tuple[float, ...] | None, Increasing(REAL, 2)]
+Levels = Annotated[tuple[float, ...], Increasing(OPEN_UNIT)]
+Estimator = Annotated[str, Words(("fair", "energy"))]
+Space = Annotated[str, Words(("probabilities", "log_probabilities", "logits", "masses"))]

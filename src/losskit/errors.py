@@ -14,6 +14,11 @@ ConvergenceWarning (UserWarning)    a solver stopped before its certificate was 
 CacheWarning (UserWarning)          compiled kernels cannot be kept where they should be
 """
 
+from __future__ import annotations
+
+import re
+from typing import Any
+
 
 class LosskitError(Exception):
     """Base of every error losskit raises on purpose."""
@@ -61,3 +66,23 @@ class ConvergenceWarning(UserWarning):
 
 class CacheWarning(UserWarning):
     """Compiled kernels cannot be kept in the usual folder."""
+
+
+_SHOWN = 20  # names in a message
+
+
+def plain_name(name: str) -> str:
+    """`name` as names are compared: in small letters, without underscores."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def nearest(name: str, known: Any) -> str:
+    """A hint for a misspelt name."""
+    import difflib
+
+    plain = {plain_name(k): k for k in known}
+    names = [plain[k] for k in difflib.get_close_matches(plain_name(name), plain, n=3, cutoff=0.5)]
+    if names:
+        return f"did you mean {' or '.join(names)}?"
+    some = list(known)[:_SHOWN]
+    return f"known: {', '.join(some)}" + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")

@@ -1,49 +1,22 @@
-"""Losses of one's own: `@loss` on a function, `from_formula` on a text. What is built in goes the same road.
-
-A text is read by Python's parser into a syntax tree, of which a short list of nodes is translated to a graph; nothing
-is ever executed.
-"""
+"""Losses of one's own: `@loss` on a function, `from_formula` on a text. What is built in goes the same road."""
 
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import inspect
-import itertools
-import math
-import operator
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
-from losskit import calculus, domains, links
+from losskit import domains, links
 from losskit.base import Margin, Pointwise, Residual
-from losskit.calculus.graph import BOOLEAN, Node, as_node, nodes_of, symbol
+from losskit.calculus.graph import BOOLEAN, nodes_of, symbol
 from losskit.domains import REAL, Domain
-from losskit.errors import FormulaError
+from losskit.errors import FormulaError, nearest
 from losskit.links import IDENTITY, Link
-from losskit.registry import nearest
+from losskit.reading import FUNCTIONS, Reader, parsed
 
-_LONGEST, _DEEPEST, _MOST = 2000, 40, 400  # characters, parentheses inside each other, nodes
 _FAMILIES: dict[tuple[str, ...], type[Pointwise]] = {("r",): Residual, ("m",): Margin, ("y", "f"): Pointwise}
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "abs": (abs, 1), "where": (calculus.where, 3), "max": (calculus.maximum, 2), "min": (calculus.minimum, 2),
-    "maximum": (calculus.maximum, 2), "minimum": (calculus.minimum, 2), "square": (lambda x: x * x, 1),
-    **{name: (getattr(calculus, name), 1) for name in (
-        "exp", "expm1", "expm1mx", "log", "log1p", "log1pmx", "sigmoid", "softplus", "sqrt", "tanh",
-    )},
-    **{name: (getattr(calculus, name), 2) for name in ("xlogy", "xlog1py", "xdivy")},
-    "mul_exp": (calculus.mul_exp, 3),
-}  # fmt: skip
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-}  # fmt: skip
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}  # fmt: skip
 
 
 def loss(
@@ -177,8 +150,8 @@ def _again(text: str, asked: dict[str, Any], parameters: dict[str, float]) -> Po
 
 @functools.lru_cache(maxsize=256)
 def _formula_class(text: str, parameters: tuple[str, ...], domain: Domain, link: Link) -> type[Pointwise]:
-    tree = _parsed(text)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - _FUNCTIONS.keys()
+    tree = parsed(text)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - FUNCTIONS.keys()
     variables = next((v for v in (("r",), ("m",)) if set(v) & names), ("y", "f"))
     if other := {"y", "f", "r", "m"} & names - set(variables):
         raise FormulaError(
@@ -188,113 +161,16 @@ def _formula_class(text: str, parameters: tuple[str, ...], domain: Domain, link:
     if missing := sorted(names - set(variables) - set(parameters)):
         raise FormulaError(
             f"{text!r} has the name {missing[0]!r}, which is neither a variable (y, f, r, m) nor a given parameter; "
-            f"write from_formula(text, {missing[0]}=1.0), or for a function {nearest(missing[0], _FUNCTIONS)}"
+            f"write from_formula(text, {missing[0]}=1.0), or for a function {nearest(missing[0], FUNCTIONS)}"
         )
     if unused := sorted(set(parameters) - names):
         raise FormulaError(f"{text!r} does not use the parameter {unused[0]!r}")
 
     def formula(self: Any, *own: Any) -> Any:
-        return _Reader(text, dict(zip(variables, own, strict=True)) | self.parameters).read(tree.body)
+        return Reader(text, dict(zip(variables, own, strict=True)) | self.parameters).read(tree.body)
 
     asked = {k: v for k, v, usual in (("domain", domain, REAL), ("link", link, IDENTITY)) if v != usual}
     annotations = dict.fromkeys(parameters, Annotated[float, REAL])
     more = {"text": text, "asked": asked, "__repr__": _Written.__repr__, "__reduce__": _Written.__reduce__,
             "__doc__": f"The loss {text}", "__module__": __name__}  # fmt: skip
     return _class("Formula", variables, dict.fromkeys(parameters, 1.0), annotations, formula, domain, link, more)
-
-
-def _parsed(text: str) -> ast.Expression:
-    if not isinstance(text, str):
-        raise FormulaError(f"a formula is a text; got {type(text).__name__}. For a function use @losskit.loss")
-    if len(text) > _LONGEST:
-        raise FormulaError(f"the formula has {len(text)} characters; at most {_LONGEST} are read")
-    if odd := re.search(r"[^\w\s.,()+\-*/<>=!]", text, re.ASCII):
-        raise FormulaError(f"{text!r} has {odd[0]!r} at {odd.start()}, which no formula has")
-    depth = deepest = 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        deepest = max(deepest, depth)
-    if deepest > _DEEPEST:
-        raise FormulaError(f"the formula has {deepest} parentheses inside each other; at most {_DEEPEST} are read")
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        place = f" at {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-        raise FormulaError(f"{text!r} cannot be read{place}: {getattr(error, 'msg', error)}") from None
-    if (count := sum(1 for _ in ast.walk(tree))) > _MOST:
-        raise FormulaError(f"the formula has {count} parts; at most {_MOST} are read")
-    return tree
-
-
-@dataclasses.dataclass(frozen=True)
-class _Reader:
-    """Translates an allowed syntax tree to a graph."""
-
-    text: str
-    names: dict[str, Any]
-
-    def read(self, node: ast.AST) -> Any:
-        """The graph of `node`; what is not on the list is refused with its place."""
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if method is None:
-            raise self.refused(node, f"{type(node).__name__} is not part of formulas")
-        return method(node)
-
-    def refused(self, node: ast.AST, why: str) -> FormulaError:
-        return FormulaError(f"{self.text!r} at {getattr(node, 'col_offset', 0)}: {why}")
-
-    def _constant(self, node: ast.Constant) -> Node:
-        if type(node.value) not in (int, float):
-            raise self.refused(node, f"{node.value!r} is no number")
-        try:
-            number = float(node.value)  # type: ignore[arg-type]
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise self.refused(node, "the number is beyond float64")
-        return as_node(number)
-
-    def _name(self, node: ast.Name) -> Any:
-        if node.id not in self.names:
-            raise self.refused(node, f"{node.id} is a function: write {node.id}(...)")
-        return self.names[node.id]
-
-    def _binop(self, node: ast.BinOp) -> Any:
-        act = _BINARY.get(type(node.op))
-        if act is None:
-            raise self.refused(node, f"{type(node.op).__name__} is not an operation of formulas; + - * / ** are")
-        return act(self.read(node.left), self.read(node.right))
-
-    def _unaryop(self, node: ast.UnaryOp) -> Any:
-        inner = self.read(node.operand)
-        if isinstance(node.op, ast.Not):
-            return ~inner
-        if isinstance(node.op, (ast.USub, ast.UAdd)):
-            return -inner if isinstance(node.op, ast.USub) else inner
-        raise self.refused(node, "~ is not an operation of formulas; write not")
-
-    def _compare(self, node: ast.Compare) -> Any:
-        sides = itertools.pairwise([node.left, *node.comparators])
-        tests = []
-        for (left, right), test in zip(sides, node.ops, strict=True):
-            if type(test) not in _COMPARE:
-                raise self.refused(node, "numbers are compared by < <= > >= == !=")
-            tests.append(_COMPARE[type(test)](self.read(left), self.read(right)))
-        return functools.reduce(operator.and_, tests)
-
-    def _boolop(self, node: ast.BoolOp) -> Any:
-        tests = [self.read(value) for value in node.values]
-        return functools.reduce(operator.and_ if isinstance(node.op, ast.And) else operator.or_, tests)
-
-    def _ifexp(self, node: ast.IfExp) -> Any:
-        return calculus.where(self.read(node.test), self.read(node.body), self.read(node.orelse))
-
-    def _call(self, node: ast.Call) -> Any:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name not in _FUNCTIONS:
-            called = ast.unparse(node.func)
-            raise self.refused(node, f"there is no function {called!r} in formulas; {nearest(called, _FUNCTIONS)}")
-        act, arity = _FUNCTIONS[name]
-        if node.keywords or len(node.args) != arity:
-            raise self.refused(node, f"{name} takes {arity} argument{'s' if arity > 1 else ''}, by position")
-        return act(*map(self.read, node.args))

@@ -85,12 +85,12 @@ def _sum_in_two(x: Any, axis: int | None) -> Pair:
     nothing = 0.0 if axis is None else np.zeros(rows.shape[1:])
     total: Pair = (nothing, nothing)
     step = max(1, _CHUNK // max(1, math.prod(rows.shape[1:])))
-    for part in (_folded(rows[i : i + step]) for i in range(0, len(rows), step)):
+    for part in (folded(rows[i : i + step]) for i in range(0, len(rows), step)):
         total = _together(total, part)
     return (float(total[0]), float(total[1])) if axis is None else total
 
 
-def _folded(x: np.ndarray) -> Pair:
+def folded(x: np.ndarray) -> Pair:
     """The sum of `x` along its first axis in two parts: halves are added, with what each sum rounds away."""
     with np.errstate(invalid="ignore", over="ignore"):
         plain = np.add.reduce(x, axis=0)

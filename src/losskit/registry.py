@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-import re
 from functools import cache
 from typing import Any
 
 from losskit.base import Evaluated, Pointwise
-from losskit.errors import ParameterError
-
-_SHOWN = 20  # names in a message
+from losskit.errors import ParameterError, nearest, plain_name
 
 
 @cache
@@ -30,10 +27,6 @@ def losses(tier: type[Evaluated] = Pointwise) -> dict[str, Any]:
     return found
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 def get(name: str, **parameters: Any) -> Any:
     """The loss called `name` (in any case, with or without underscores): `get("huber", delta=1.35)`.
 
@@ -44,7 +37,7 @@ def get(name: str, **parameters: Any) -> Any:
     """
     if not isinstance(name, str):
         raise ParameterError(f'there is no loss {name!r}; a loss is got by its name, a text such as "Logistic"')
-    loss = {_plain(known): loss for known, loss in losses(Evaluated).items()}.get(_plain(name))
+    loss = {plain_name(known): loss for known, loss in losses(Evaluated).items()}.get(plain_name(name))
     if loss is None:
         raise ParameterError(f"there is no loss {name!r}; {nearest(name, losses(Evaluated))}")
     names = [field.name for field in dataclasses.fields(loss)]
@@ -52,18 +45,6 @@ def get(name: str, **parameters: Any) -> Any:
         known = ", ".join(names) or "none"
         raise ParameterError(f"{loss.__name__} has no parameter {unknown[0]!r}; its parameters: {known}")
     return loss(**parameters)
-
-
-def nearest(name: str, known: Any) -> str:
-    """A hint for a misspelt name."""
-    import difflib
-
-    plain = {_plain(k): k for k in known}
-    names = [plain[k] for k in difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)]
-    if names:
-        return f"did you mean {' or '.join(names)}?"
-    some = list(known)[:_SHOWN]
-    return f"known: {', '.join(some)}" + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
 
 
 def find_losses(family: str | None = None, **traits: Any) -> list[Any]:

@@ -232,8 +232,8 @@ class Rowwise(Evaluated):
 
     def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
         given = self._rows_of(y, f, sample_weight)
-        f = np.moveaxis(given.f.reshape(*given.shape, -1), -1, self.axis)
-        f = f.astype(np.float64, copy=False)  # rows of float32 would be rounded
+        (f,) = as_arrays(f=f)
+        f = f.astype(np.promote_types(f.dtype, np.float64), copy=False)  # rows of float32 would be rounded
         rows = self._evaluate(y, f, sample_weight, "none", ("value",), None, "nan")[0]
         w = self.row_weights(given)
         return rows, None if w is None else w.reshape(given.shape)
@@ -295,12 +295,25 @@ class Rowwise(Evaluated):
         return total
 
     def check_rows(self, y: np.ndarray, f: np.ndarray, w: np.ndarray | None, first: int) -> None:
-        """Raise DomainError naming the first row, counted from `first`, whose target is none."""
+        """Raise DomainError naming the first row, counted from `first`, whose target or prediction is none."""
         counts = np.ones(len(f), bool) if w is None else w != 0
+        self.check_targets(y, f.shape[1], counts, first)
+        if self.prediction_domain.bounded:
+            wrong = counts[:, None] & ~(self.prediction_domain.contains(f) | np.isnan(f))
+            if wrong.any():
+                row, j = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+                raise DomainError(
+                    f"{type(self).__name__} needs {self.prediction_domain.describe('f')}; f[{row + first}, {j}] = "
+                    f"{float(f[row, j])!r} ({int(wrong.sum())} of {wrong.size} values are outside). If f holds raw "
+                    "scores, use SoftmaxCrossEntropy, or turn them into probabilities first"
+                )
+
+    def check_targets(self, y: np.ndarray, scores: int, counts: np.ndarray, first: int) -> None:
+        """Raise DomainError naming the first row, counted from `first`, that counts and whose target is none."""
         if y.ndim == 1:
-            classes = f.shape[1] + self.beyond
+            classes = scores + self.beyond
             bad = counts & ~((y >= 0) & (y < classes) & (np.floor(y) == y))
-            said = f"labels 0 ... {classes - 1}, for f has {f.shape[1]} classes{f' and {self.beyond}' * self.beyond}"
+            said = f"labels 0 ... {classes - 1}, for f has {scores} classes{f' and {self.beyond}' * self.beyond}"
         elif self.domain.several:
             bad = counts & ~((y >= 0) & (y <= 1)).all(axis=1)
             said = "rows of shares from 0 to 1"
@@ -317,15 +330,6 @@ class Rowwise(Evaluated):
                 f"{'is' if bad.sum() == 1 else 'are'} none). "
                 + (hint if y.ndim == 1 else "Divide each row by its sum, if shares are meant")
             )
-        if self.prediction_domain.bounded:
-            wrong = counts[:, None] & ~(self.prediction_domain.contains(f) | np.isnan(f))
-            if wrong.any():
-                row, j = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-                raise DomainError(
-                    f"{type(self).__name__} needs {self.prediction_domain.describe('f')}; f[{row + first}, {j}] = "
-                    f"{float(f[row, j])!r} ({int(wrong.sum())} of {wrong.size} values are outside). If f holds raw "
-                    "scores, use SoftmaxCrossEntropy, or turn them into probabilities first"
-                )
 
     def shapes(self, of_y: tuple[int, ...], of_f: tuple[int, ...]) -> tuple[tuple[int, ...], int, bool]:
         """The rows' shape, the number of classes, and whether y has labels; ShapeError if they do not fit."""
@@ -356,10 +360,7 @@ class Rowwise(Evaluated):
         if f.dtype.kind != "f":
             moved = moved.astype(np.float64)
         targets = y.reshape(-1) if labelled else np.moveaxis(y, self.axis, -1).reshape(-1, k)
-        if w is not None:
-            w = weights_like(w, np.broadcast_to(0, shape)).reshape(-1)
-            weight_sum(w)
-        return Rows(targets, moved.reshape(-1, k), w, shape, self.axis)
+        return Rows(targets, moved.reshape(-1, k), row_weights(w, shape), shape, self.axis)
 
 
 def _moved(x: Array, source: int, to: int) -> Array:
@@ -376,9 +377,27 @@ def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
     return ((y[:, None] == np.arange(classes)) if y.ndim == 1 else y).astype(np.float64)
 
 
+def row_weights(w: Array | None, shape: tuple[int, ...]) -> Array | None:
+    """Checked weights, one a row."""
+    if w is not None:
+        w = weights_like(w, np.broadcast_to(0, shape)).reshape(-1)
+        weight_sum(w)
+    return w
+
+
+def of_classes(loss: Any, name: str, classes: int) -> np.ndarray:
+    """The parameter `name`, one number a class."""
+    numbers = np.array(getattr(loss, name))
+    if len(numbers) != classes:
+        raise ShapeError(
+            f"{type(loss).__name__} has {len(numbers)} numbers in {name}, and f has {classes} classes; give one a class"
+        )
+    return numbers
+
+
 def diagonals(d: np.ndarray, order: int) -> np.ndarray:
     """Diagonal matrices (n, k, k) of the rows of `d`; `d` itself if no Hessian is asked."""
-    return d[:, :, None] * np.eye(d.shape[1]) if order == 2 else d
+    return np.where(np.eye(d.shape[1], dtype=bool), d[:, :, None], 0.0) if order == 2 else d
 
 
 def weighted(x: np.ndarray, w: np.ndarray | None, scale: float) -> np.ndarray:

@@ -221,12 +221,15 @@ def probabilities(xp: Any, z: Any) -> tuple[Any, Any, Any]:
     """Of rows of scores the probabilities, 1 minus them without a difference with 1, and the cross-entropy of each."""
     m = xp.max(z, axis=-1, keepdims=True)
     below = xp.where(z == m, 0.0, z - m)
-    e = xp.exp(below)
+    part = below - z
+    lost = (z - (below - part)) - (m + part)  # by rounding, in below
+    lost = xp.where(xp.isfinite(lost), lost, 0.0)
+    e = xp.exp(below) * (1.0 + lost)
     first = xp.arange(z.shape[-1]) == xp.argmax(z, axis=-1)[..., None]
     others = xp.sum(xp.where(first, 0.0, e), axis=-1, keepdims=True)
     total = 1.0 + others
     rest = xp.where(first, others, 1.0 + (others - e))
-    return e / total, rest / total, xp.log1p(others) - below
+    return e / total, rest / total, (xp.log1p(others) - lost) - below
 
 
 def _rows(

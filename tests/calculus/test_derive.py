@@ -135,6 +135,7 @@ BODY_WHERE = {
     "tweedie_deviance": lambda y, f, p: (y > 0) | (p < 2),
     **dict.fromkeys(("tweedie_slope", "tweedie_bend"), lambda y, f, p: (y >= 0) & ((p == 0) | (p >= 1)) & (p <= 3)),
     "gaussian_variance_nll": lambda r, v: v > 0,
+    **dict.fromkeys(("decay", "bell", "half_decay", "half_bell"), lambda y, m, t: np.abs(y - m) * np.exp(-t) < 8),
     **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), lambda y, f, a: y > 0),
     "poisson_nll": lambda y, f: (y >= 0) & (y == np.floor(y)),
     "zero_rest": lambda f, z, k: (k == 0) | (k == 1) | (k == 2),
@@ -196,6 +197,8 @@ def test_each_derivative_rule_is_the_limit_of_differences(name):
     names = [f"x{i}" for i in range(arity)]
     node = build(name, *map(symbol, names))
     for point in rule_points(name, arity):
+        if name == "decay" and point[0] == point[1]:
+            continue  # its kink
         values = dict(zip(names, map(mpmath.mpf, point), strict=True))
         for i, variable in enumerate(names):
             if TABLE[name].partials[i] is None:

@@ -30,6 +30,10 @@ def test_d9_the_hinge_falls_from_three_to_nothing():
     np.testing.assert_allclose(found["y=-1"], found["y=+1"][::-1], atol=1e-15)
 
 
+def test_d10_the_divergence_of_even_shares():
+    assert run("d10_kl_divergence.py") == 0.020135513550688863
+
+
 def test_d11_squared_error_of_four_rows():
     value, gradient = run("d11_squared_error_by_hand.py")
     assert value == 0.375

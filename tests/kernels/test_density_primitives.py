@@ -202,7 +202,18 @@ def tail_points(rng):
                 (rng.uniform(-5, 5, MANY),))  # fmt: skip
 
 
+def distances_in_scales(rng):
+    m = signed(rng, log_uniform(rng, 1e-3, 1e3, MANY))
+    y = m + signed(rng, log_uniform(rng, 1e-10, 1e3, MANY))
+    t = np.log(np.abs(y - m)) - np.log(rng.uniform(1e-3, 38, MANY))
+    return join(grid([0.0, 5e-324, 1.0, 1.7e308], [0.0, -1.0], [-745.0, 0.0, 3.0, 745.0]), (y, m, t))
+
+
 LAWS = [
+    ("decay", lambda y, m, t: mp.exp(-abs(y - m) * mp.exp(-t)), distances_in_scales, 2.0, None),
+    ("half_decay", lambda y, m, t: mp.exp(-abs(y - m) * mp.exp(-t) / 2), distances_in_scales, 2.0, None),
+    ("half_bell", lambda y, m, t: mp.exp(-(((y - m) * mp.exp(-t)) ** 2) / 4), distances_in_scales, 2.0, None),
+    ("bell", lambda y, m, t: mp.npdf((y - m) * mp.exp(-t)), distances_in_scales, 2.5, None),
     ("normal_cdf", lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, tail_points, 4.0, None),
     ("normal_pdf", lambda x: mp.exp(-(x**2) / 2) / mp.sqrt(2 * mp.pi), tail_points, 2.0, None),
     ("binet", true_binet, positive, 2.0, None),
@@ -281,6 +292,10 @@ def test_nan_in_any_argument_stays(name):
 
 
 LIMITS = [
+    ("decay", (INF, 0.0, 0.0), 0.0),
+    ("decay", (1.0, 0.0, INF), 1.0),
+    ("decay", (1.0, 0.0, -INF), 0.0),
+    ("bell", (INF, 0.0, 0.0), 0.0),
     ("normal_cdf", (INF,), 1.0),
     ("normal_cdf", (-INF,), 0.0),
     ("normal_pdf", (-INF,), 0.0),

@@ -307,9 +307,27 @@ def _negative_binomial_density(loss: Pointwise, y: float, f: Any, part: str) -> 
             return [sag, true - sag]
         far = [r * logarithm, r * v * mean / (mean + r), r * v * r / (y + r)]
         return [true + sag + turn, *(far if v < -1 else [sag, turn])]
+def _crps(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
+    """Of the slope by the location 1 and twice the tail; by the log scale what grows with it, and what is taken off."""
+    scale = mpmath.exp(mpmath.mpf(f[1]))
+    a, e = abs(mpmath.mpf(y) - f[0]) / scale, mpmath.exp(-abs(mpmath.mpf(y) - f[0]) / scale)
+    bell = mpmath.sqrt(2 / mpmath.pi) * mpmath.exp(-(a**2) / 2)
+    if part == "gradient 0":
+        return [1]
+    grows, bend, less = {
+        "CRPSGaussian": (bell, bell * a**2, 1 / mpmath.sqrt(mpmath.pi)),
+        "CRPSLogistic": (2 * (mpmath.log(1 + e) + a * e / (1 + e)), 2 * a**2 * e / (1 + e) ** 2, 1),
+        "CRPSLaplace": ((1 + a) * e, a**2 * e, mpmath.mpf(3) / 4),
+    }[type(loss).__name__]
+    return [scale * x for x in ((grows, less) if part == "gradient 1" else (grows, bend, less))]
 
 
 ROOT: dict[tuple[str, str], Any] = {
+    **{
+        (name, part): lambda loss, y, f, part=part: _crps(loss, y, f, part)
+        for name in ("CRPSGaussian", "CRPSLogistic", "CRPSLaplace")
+        for part in ("gradient 1", "hessian 1 1", *(["gradient 0"] if name == "CRPSGaussian" else []))
+    },
     **{
         (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)
         for name, summands, parts in (

@@ -11,6 +11,7 @@ from losskit.base import Pointwise
 from losskit.domains import INTERVALS, REAL, UNIT
 from losskit.links import IDENTITY
 from losskit.traits import Traits
+from tests.laws.anchors import collected
 
 INF = float("inf")
 _TARGETS = {"real": (-1.5, 0.4, 2.0), "unit": (0.1, 0.45, 0.8), "whole": (0.0, 1.0, 4.0), "positive": (0.4, 1.0, 3.5)}
@@ -63,7 +64,7 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Any) -> list[str]
         "differentiable": not kinked,
         "bounded": bool(np.nanmax(wide) < 100),
         "symmetric": _symmetric(loss, evaluate),
-        "proper": normalised(loss, evaluate),
+        "proper": normalised(loss, evaluate) if type(loss).__name__.endswith("NLL") else _proper(loss, evaluate),
     }
     wrong = [name for name, is_so in found.items() if getattr(claimed, name) not in (None, is_so)]
     if claimed.kinks is not None and bool(claimed.kinks) != kinked:
@@ -126,6 +127,19 @@ def normalised(loss: Pointwise, evaluate: Any) -> bool:
     """Whether exp(-loss) is a density for every prediction: then the loss is proper."""
     f = _box(loss, np.random.default_rng(18), 6, 1.5)
     return all(abs(mass(loss, evaluate, row) - 1) < 1e-5 for row in f)
+
+
+def _proper(loss: Pointwise, evaluate: Any) -> bool:
+    """Whether a forecast of where the targets are is best for them: the score of the anchors' distributions."""
+    forecast = collected("FORECAST")[type(loss).__name__]
+    rng = np.random.default_rng(20)
+    truth = np.array([0.4, 0.3]) if loss.links[1] is not IDENTITY else np.array([-0.7, 1.9])
+    y = forecast(loss, truth)
+
+    def mean(f: np.ndarray) -> float:
+        return float(evaluate(loss, y, np.broadcast_to(f, (y.size, 2)))[0].mean())
+
+    return all(mean(truth + away) > mean(truth) for away in rng.normal(size=(20, 2)) * 0.2)
 
 
 def _elicited(loss: Pointwise, claimed: Traits, evaluate: Any) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 
 import losskit as lk
 from losskit.base import Evaluated
-from losskit.registry import family_of, losses, nearest
+from losskit.errors import nearest
+from losskit.registry import family_of, losses
 
 FIRST_SIXTEEN = {
     "SquaredError",

@@ -51,6 +51,7 @@ from losskit.calculus.durations import (
     weibull_mass,
 )
 from losskit.calculus.graph import Node, constant, symbol, where
+from losskit.calculus.scores import bell, decay, distance, half_bell, half_decay
 from losskit.calculus.table import (
     abs_,
     abs_power,

@@ -56,6 +56,7 @@ from losskit.calculus.array_durations import (
     weibull_mass,
     weibull_pull,
 )
+from losskit.calculus.array_scores import bell, decay, half_bell, half_decay
 
 Array = Any
 _FAR = 1e18  # beyond it 1 + x^2 is x^2 in double, and up to it x^2 is finite in single

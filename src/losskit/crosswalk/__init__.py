@@ -13,8 +13,8 @@ from losskit.base import Evaluated, Pointwise
 from losskit.crosswalk.row import OBJECTIVE, Row
 from losskit.crosswalk.rows import LIBRARIES
 from losskit.domains import UNIT, Domain, Each
-from losskit.errors import CapabilityError, ParameterError
-from losskit.registry import get, losses, nearest
+from losskit.errors import CapabilityError, ParameterError, nearest
+from losskit.registry import get, losses
 from losskit.rowwise import Rowwise
 
 _ALIASES = {"scikitlearn": "sklearn", "pytorch": "torch", "lgbm": "lightgbm", "xgb": "xgboost"}

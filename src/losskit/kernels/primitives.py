@@ -125,6 +125,7 @@ from losskit.kernels.robust import (
     smoothed_step,
     welsch,
 )
+from losskit.kernels.scores import bell, decay, half_bell, half_decay
 from losskit.kernels.select import select
 from losskit.kernels.shifted import above_cost, above_power, above_rate
 from losskit.kernels.survival import (
@@ -166,11 +167,13 @@ __all__ = [
     "barron",
     "barron_bend",
     "barron_slope",
+    "bell",
     "binet",
     "bitempered",
     "bitempered_bend",
     "bitempered_slope",
     "damped",
+    "decay",
     "dispersed_bend",
     "dispersed_cross",
     "dispersed_deviance",
@@ -197,6 +200,8 @@ __all__ = [
     "gamma_pull",
     "gaussian_nll",
     "gaussian_variance_nll",
+    "half_bell",
+    "half_decay",
     "hypot1",
     "inverse_gaussian",
     "inverse_square",

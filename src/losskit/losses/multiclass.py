@@ -22,9 +22,15 @@ from losskit.domains import (
     Rate,
     Smoothing,
 )
+<<<<<<< HEAD
 from losskit.errors import ParameterError, ShapeError
 from losskit.links import IDENTITY
 from losskit.rowwise import Rows, Rowwise, diagonals, one_hot
+=======
+from losskit.errors import ParameterError
+from losskit.links import IDENTITY, SPARSEMAX, Link, entmax, entmax_link
+from losskit.rowwise import Rows, Rowwise, diagonals, of_classes, one_hot
+>>>>>>> scoring
 from losskit.softmax import Setting, Softmax, plain_table
 from losskit.traits import Traits
 
@@ -33,16 +39,6 @@ Array = np.ndarray
 
 _LIKELIHOOD = Traits(convex=True, strictly_convex=False, differentiable=True, bounded=False, strong=0.0,
                      lipschitz=2**0.5, curvature=0.5, calibrated=True)  # by the norm of a row's gradient and Hessian
-
-
-def _of_classes(loss: Any, name: str, classes: int) -> Array:
-    """The parameter `name`, one number a class."""
-    numbers = np.array(getattr(loss, name))
-    if len(numbers) != classes:
-        raise ShapeError(
-            f"{type(loss).__name__} has {len(numbers)} numbers in {name}, and f has {classes} classes; give one a class"
-        )
-    return numbers
 
 
 class SoftmaxCrossEntropy(Softmax):
@@ -67,12 +63,12 @@ class SoftmaxCrossEntropy(Softmax):
 
     def setting(self, classes: int) -> Setting:
         table, kept = plain_table(classes), 1.0
-        open_ = np.ones(classes) if self.mask is None else _of_classes(self, "mask", classes)
+        open_ = np.ones(classes) if self.mask is None else of_classes(self, "mask", classes)
         if open_.sum() < 2:
             raise ParameterError(f"{type(self).__name__} needs a mask with two classes or more of 1; got {self.mask}")
         table[0] = np.where(open_ == 1, 0.0, -inf)
         if self.class_weight is not None:
-            table[1] = _of_classes(self, "class_weight", classes)
+            table[1] = of_classes(self, "class_weight", classes)
         if self.label_smoothing:
             spread = self.label_smoothing / (open_.sum() - (self.smoothing == "others"))
             table[2], kept = spread * open_, 1.0 - self.label_smoothing
@@ -107,7 +103,7 @@ class BalancedSoftmax(Softmax):
 
     def setting(self, classes: int) -> Setting:
         table = plain_table(classes)
-        table[0] = np.log(_of_classes(self, "counts", classes))
+        table[0] = np.log(of_classes(self, "counts", classes))
         return Setting(table)
 
     def traits(self) -> Traits:
@@ -126,7 +122,7 @@ class LogitAdjustedSoftmax(Softmax):
 
     def setting(self, classes: int) -> Setting:
         table = plain_table(classes)
-        table[0] = self.tau * np.log(_of_classes(self, "prior", classes))
+        table[0] = self.tau * np.log(of_classes(self, "prior", classes))
         return Setting(table)
 
     def traits(self) -> Traits:
@@ -146,7 +142,7 @@ class LDAM(Softmax):
 
     def setting(self, classes: int) -> Setting:
         table = plain_table(classes)
-        margins = _of_classes(self, "counts", classes) ** -0.25
+        margins = of_classes(self, "counts", classes) ** -0.25
         table[3] = self.max_margin * (margins / margins.max())
         return Setting(table, self.scale)
 
@@ -170,7 +166,7 @@ class ClassBalanced(Softmax):
 
     def setting(self, classes: int) -> Setting:
         table = plain_table(classes)
-        weights = (1.0 - self.beta) / -np.expm1(_of_classes(self, "counts", classes) * np.log(max(self.beta, 1e-300)))
+        weights = (1.0 - self.beta) / -np.expm1(of_classes(self, "counts", classes) * np.log(max(self.beta, 1e-300)))
         table[1] = weights * (classes / weights.sum())
         return Setting(table)
 

@@ -13,6 +13,7 @@ _TOKEN = re.compile(
 )
 _SIGNS = {
     r"\cdot": "\u22c5", r"\le": "\u2264", r"\ge": "\u2265", r"\ne": "\u2260", r"\wedge": "\u2227", r"\vee": "\u2228",
+    r"\sum": "\u2211",
     "'": "\u2032", r"\neg": "\u00ac", r"\land": "\u2227", r"\lor": "\u2228", r"\lnot": "\u00ac", "-": "\u2212",
 }  # fmt: skip
 _LETTERS = {
