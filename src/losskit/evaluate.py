@@ -164,9 +164,9 @@ def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -
     counts = np.ones(rows_of(y, len(loss.targets)).shape, bool) if w is None else w != 0
     several = len(loss.outputs) > 1
     checks: list[tuple[str, Any, Domain | Intervals, tuple[int, ...]]] = [("y", y, loss.domain, ())]
-    for j, (name, domain) in enumerate(zip(loss.outputs, loss.prediction_domains, strict=True)):
-        if f is not None and domain.bounded:
-            checks.append((name, f[..., j] if several else f, domain, (j,) if several else ()))
+    for j, (name, own) in enumerate(zip(loss.outputs, loss.prediction_domains, strict=True)):
+        if f is not None and own.bounded:
+            checks.append((name, f[..., j] if several else f, own, (j,) if several else ()))
     for name, values, domain, column in checks:
         bad = counts & ~domain.contains(values)
         if name != "y":

@@ -6,30 +6,33 @@ interval, from a to b, either bound may be open: a = 0 or b = inf.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from losskit.calculus.table import _row as row
 from losskit.calculus.table import exp, log
 
+Apply = Callable[..., Any]
 _Z = r"\frac{{\log\left({0:-1}\right) - {1:1}}}{{{2:-1}}}"
 _A = r"\frac{{\log\left({0:-1}\right) - {2:1}}}{{{3:-1}}}"
 _B = r"\frac{{\log\left({1:-1}\right) - {2:1}}}{{{3:-1}}}"
 
-aft_z = row("aft_z", _Z, binds=3, partials=(None, lambda t, f, s: -1.0 / s, None),
-            face=lambda t, f, s: (log(t) - f) / s)
-aft_exp = row("aft_exp", f"e^{{{{{_Z}}}}}", binds=3, partials=(None, lambda t, f, s: -aft_exp(t, f, s) / s, None),
-              face=lambda t, f, s: exp((log(t) - f) / s))
-aft_softplus = row(
+aft_z: Apply = row("aft_z", _Z, binds=3, partials=(None, lambda t, f, s: -1.0 / s, None),
+                   face=lambda t, f, s: (log(t) - f) / s)
+aft_exp: Apply = row(
+    "aft_exp", f"e^{{{{{_Z}}}}}", binds=3, partials=(None, lambda t, f, s: -aft_exp(t, f, s) / s, None),
+    face=lambda t, f, s: exp((log(t) - f) / s))
+aft_softplus: Apply = row(
     "aft_softplus", rf"\log\left(1 + e^{{{{{_Z}}}}}\right)",
     partials=(None, lambda t, f, s: -aft_sigmoid(t, f, s) / s, None),
     face=lambda t, f, s: log(1.0 + exp((log(t) - f) / s)))
-aft_sigmoid = row(
+aft_sigmoid: Apply = row(
     "aft_sigmoid", rf"\sigma\left({_Z}\right)", partials=(None, lambda t, f, s: -aft_sigmoid_slope(t, f, s) / s, None),
     exact=lambda mp, t, f, s: 1 / (1 + mp.exp(-_z(mp, t, f, s))))
-aft_sigmoid_slope = row(
+aft_sigmoid_slope: Apply = row(
     "aft_sigmoid_slope", rf"\sigma'\left({_Z}\right)", partials=(None, None, None),
     exact=lambda mp, t, f, s: mp.sech(_z(mp, t, f, s) / 2) ** 2 / 4)
-aft_gap = row(
+aft_gap: Apply = row(
     "aft_gap", r"-\log\left(1 - e^{{\frac{{\log\left({0:-1}\right) - \log\left({1:-1}\right)}}{{{2:-1}}}}}\right)",
     binds=0, partials=(None, None, None),
     exact=lambda mp, a, b, s: -mp.log1p(-mp.exp((_log(mp, a) - _log(mp, b)) / s)))
@@ -37,27 +40,27 @@ aft_gap = row(
 # d, the rise of e^z from a to b; q = d/(e^d - 1)
 _RISE = rf"\left(e^{{{{{_B}}}}} - e^{{{{{_A}}}}}\right)"
 _PULL = rf"\frac{{{{{_RISE}}}}}{{{{e^{{{{{_RISE}}}}} - 1}}}}"
-weibull_mass = row(
+weibull_mass: Apply = row(
     "weibull_mass", rf"-\log\left(1 - e^{{{{-{_RISE}}}}}\right)", binds=0,
     partials=(None, None, lambda a, b, f, s: weibull_pull(a, b, f, s) / s, None),
     exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[0])
-weibull_pull = row(
+weibull_pull: Apply = row(
     "weibull_pull", _PULL, binds=3, partials=(None, None, lambda a, b, f, s: weibull_bend(a, b, f, s) / s, None),
     exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[1])
-weibull_bend = row(
+weibull_bend: Apply = row(
     "weibull_bend", rf"{_PULL} \, \left({_PULL} + {_RISE} - 1\right)", binds=1, partials=(None, None, None, None),
     exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[2])
 
 _MASS = rf"\left(\Phi\left({_B}\right) - \Phi\left({_A}\right)\right)"
 _MEAN = rf"\frac{{{{\varphi\left({_A}\right) - \varphi\left({_B}\right)}}}}{{{{{_MASS}}}}}"
-normal_mass = row(
+normal_mass: Apply = row(
     "normal_mass", rf"-\log{_MASS}", binds=0,
     partials=(None, None, lambda a, b, f, s: -normal_mean(a, b, f, s) / s, None),
     exact=lambda mp, a, b, f, s: _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[0])
-normal_mean = row(
+normal_mean: Apply = row(
     "normal_mean", _MEAN, binds=3, partials=(None, None, lambda a, b, f, s: -normal_bend(a, b, f, s) / s, None),
     exact=lambda mp, a, b, f, s: _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[1])
-normal_bend = row(
+normal_bend: Apply = row(
     "normal_bend",
     rf"\frac{{{{{_B} \, \varphi\left({_B}\right) - {_A} \, \varphi\left({_A}\right)}}}}{{{{{_MASS}}}}}"
     rf" + {{{{{_MEAN}}}}}^{{{{2}}}}", binds=0, partials=(None, None, None, None),

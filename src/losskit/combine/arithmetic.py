@@ -7,7 +7,7 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.calculus.graph import Node, as_node
 from losskit.combine.base import Combined, bounds_times, mixed, times
-from losskit.domains import Domain, Positive
+from losskit.domains import Domain, Intervals, Positive
 from losskit.errors import CapabilityError
 from losskit.tracing import Trace
 from losskit.traits import Traits
@@ -66,7 +66,7 @@ class Sum(Combined):
         return f"{self.first!r} + {second}"
 
     @property
-    def domain(self) -> Domain:  # type: ignore[override]
+    def domain(self) -> Domain | Intervals:  # type: ignore[override]
         return _narrower(self.first.domain, self.second.domain) or self.first.domain
 
     @property
@@ -101,10 +101,12 @@ class Sum(Combined):
         )  # fmt: skip
 
 
-def _narrower(a: Domain, b: Domain) -> Domain | None:
+def _narrower(a: Domain | Intervals, b: Domain | Intervals) -> Domain | Intervals | None:
     """The one of two domains that lies in the other."""
     if a == b:
         return a
+    if isinstance(a, Intervals) or isinstance(b, Intervals):
+        return None
     for inner, outer in ((a, b), (b, a)):
         inside = outer.low <= inner.low and inner.high <= outer.high
         if (inner.only and outer.contains(inner.only).all() and inner.low > inner.high):
