@@ -75,13 +75,11 @@ from losskit.estimators_cv import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
 )
-<<<<<<< HEAD
-from losskit.likelihood import (
-    NegativeLogLikelihood as NegativeLogLikelihood,
-=======
 from losskit.forecast import (
     Forecast as Forecast,
->>>>>>> scoring
+)
+from losskit.likelihood import (
+    NegativeLogLikelihood as NegativeLogLikelihood,
 )
 from losskit.losses.binary import (
     AsymmetricFocal as AsymmetricFocal,

@@ -22,15 +22,9 @@ from losskit.domains import (
     Rate,
     Smoothing,
 )
-<<<<<<< HEAD
-from losskit.errors import ParameterError, ShapeError
-from losskit.links import IDENTITY
-from losskit.rowwise import Rows, Rowwise, diagonals, one_hot
-=======
 from losskit.errors import ParameterError
-from losskit.links import IDENTITY, SPARSEMAX, Link, entmax, entmax_link
+from losskit.links import IDENTITY
 from losskit.rowwise import Rows, Rowwise, diagonals, of_classes, one_hot
->>>>>>> scoring
 from losskit.softmax import Setting, Softmax, plain_table
 from losskit.traits import Traits
 
