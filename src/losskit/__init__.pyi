@@ -272,6 +272,10 @@ from losskit.registry import (
     find_losses as find_losses,
     get as get,
 )
+from losskit.report.solver_curves import (
+    SolverCurves as SolverCurves,
+    compare_solvers as compare_solvers,
+)
 from losskit.rowwise import (
     Rowwise as Rowwise,
 )

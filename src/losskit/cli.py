@@ -233,6 +233,38 @@ def _bench(suite: str, rows: int, loss: list[str] | None, repeats: int, json: st
         print(f"result written to {os.path.abspath(json)}")
 
 
+@bench.command
+def solvers(
+    *,
+    scale: float = 1.0,
+    problem: list[str] | None = None,
+    repeats: int = 3,
+    json: str | None = None,
+) -> None:
+    """Linear models against scikit-learn, celer and skglm: time to a relative suboptimality of one objective.
+
+    Parameters
+    ----------
+    scale : factor on the rows of every problem
+    problem : only problems of this name or id (P8 ...); may be repeated
+    repeats : timed runs at each tolerance
+    json : write the result to this file as well
+    """
+    from losskit.bench.solvers import render, run_pinned
+
+    if not scale > 0 or repeats < 1:
+        raise ParameterError(f"--scale must be above 0 and --repeats >= 1; got scale={scale}, repeats={repeats}")
+    if json is not None:
+        _writable(json)
+    result = run_pinned(scale, problem or [], repeats)
+    if json is not None:
+        import json as js
+
+        with open(json, "w", encoding="utf-8") as file:
+            js.dump(result, file, indent=1)
+    print(render(result))
+
+
 def _writable(path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path) or not os.access(folder, os.W_OK):

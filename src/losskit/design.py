@@ -10,6 +10,7 @@ number of threads changes no bit.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
@@ -23,8 +24,10 @@ Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
 _CHUNKS = 32  # tasks of a pass, whatever the number of threads
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
+_GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _SAMPLE = 1 << 14  # rows that tell location and spread of a column well enough
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
+_LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
 _DENSE = 0.2  # share of nonzero entries from which a few sparse columns are better held dense
 
 
@@ -157,7 +160,8 @@ class Design:
         if self.sparse:
             step = max(256, -(-self.rows // _CHUNKS))
         self._step = step
-        chunk = -(-self.rows // (_CHUNKS * step)) * step
+        chunks = max(2, min(_CHUNKS, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
+        chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
 
     @cached_property
@@ -211,6 +215,8 @@ class Gram:
 
     def __init__(self, design: Design) -> None:
         q = design.columns + 1
+        if q > _LARGE:
+            _refuse_beyond_memory(q, len(design._chunks))
         self.sum = np.zeros((q, q))
         self._buffer = np.empty((0 if design.sparse else min(design._step, design.rows), q))
 
@@ -227,6 +233,23 @@ class Gram:
         np.multiply(block, root[:, None], out=part[:, :-1])
         part[:, -1] = root
         self.sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
+
+
+def _refuse_beyond_memory(columns: int, chunks: int) -> None:
+    needed, free = 8 * columns**2 * (chunks + 3), _free_bytes()
+    if needed > free:
+        raise DataError(
+            f"Gram matrices of {columns} columns need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; use "
+            'solver="lbfgs" with a smooth penalty, or a stronger penalty that leaves fewer columns'
+        )
+
+
+def _free_bytes() -> float:
+    """Memory that may be taken, as far as the system says."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array]:

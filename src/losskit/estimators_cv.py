@@ -25,6 +25,12 @@ _RULES = ("min", "one_standard_error")
 class _Chosen:
     """What regressor and classifier share: the grid, the folds, the choice."""
 
+    coef_: Any
+    intercept_: Any
+    loss_: Any
+    n_iter_: Any
+    solution_: Any
+
     def __init__(
         self,
         loss: Any = None,

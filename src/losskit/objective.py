@@ -103,6 +103,12 @@ class Objective:
             refuse_unfinite(self.design.X)
         return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian)
 
+    def hessian_alone(self) -> Array:
+        """The mean loss's Hessian at the loss's curvature: a quadratic loss's anywhere, a bound of another's."""
+        curvature = float(self.loss.traits().curvature)
+        weights = np.ones(self.design.rows) if self.weights is None else self.weights
+        return self.design.gram(weights) * (curvature / self.total)
+
     def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction, from stored scores: two passes over X now, none later."""
         f, df = self.design.scores(theta), self.design.scores(direction)
@@ -162,9 +168,7 @@ class Objective:
         bound = self.loss.traits().curvature
         if bound is None or not np.isfinite(bound) or bound <= 0:
             return np.inf
-        weights = np.ones(self.design.rows) if self.weights is None else self.weights
-        hessian = self.design.gram(weights) * (float(bound) / self.total) + np.diag(self.ridge())
-        return float(np.linalg.eigvalsh(hessian)[-1])
+        return float(np.linalg.eigvalsh(self.hessian_alone() + np.diag(self.ridge()))[-1])
 
     def ridge(self) -> Array:
         """The penalty's second derivative at no coefficients, in standard units; 0 for the intercept."""

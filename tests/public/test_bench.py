@@ -94,3 +94,18 @@ def test_timing_alternates_and_pairs():
     assert len(times["a"].samples) == 7
     fast, slow = Timing.of([1.0, 2.0, 4.0]), Timing.of([3.0, 6.0, 12.0])
     assert math.isclose(paired_ratio(slow, fast), 3.0)
+
+
+def test_solvers_are_judged_by_one_objective():
+    from losskit.bench import solvers
+
+    found = solvers.measure(scale=0.01, names=["squared hinge"], repeats=1)
+    assert (found["schema"], found["suite"]) == (SCHEMA, "solvers")
+    assert {row["solver"] for row in found["rows"]} == {"losskit", "LinearSVC primal", "LinearSVC dual"}
+    ours = found["rows"][0]
+    assert ours["solver"] == "losskit"
+    assert ours["violation"] < 1e-6
+    assert 0 <= ours["suboptimality"] < 1e-9
+    assert set(ours["ratio"]) == set(ours["seconds"]) == {"0.001", "1e-06", "1e-09"}
+    assert "squared hinge" in solvers.render(found)
+    assert json.loads(json.dumps(found)) == found

@@ -272,7 +272,7 @@ def test_an_overflowing_step_is_taken_back_in_silence():
     ({"penalty": 1.0}, CapabilityError, "L2"),
     ({"tol": 0}, ParameterError, "tol"),
     ({"max_iter": -1}, ParameterError, "max_iter"),
-    ({"solver": "sgd"}, ParameterError, "newton"),
+    ({"solver": "sag"}, ParameterError, "newton"),
     ({"X": np.zeros(5)}, ShapeError, "rows, columns"),
     ({"y": np.zeros(3)}, ShapeError, "shapes"),
     ({"sample_weight": np.ones(3)}, ShapeError, "one number a row"),

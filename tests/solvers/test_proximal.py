@@ -199,3 +199,12 @@ def test_a_missing_value_is_named_dense_and_sparse():
         minimise(lk.SquaredError(), lk.L1(), X, y)
     with pytest.raises(DataError, match="1 of 800 stored"):
         minimise(lk.SquaredError(), lk.L1(), sparse.csr_array(X), y)
+
+
+def test_a_gram_matrix_beyond_memory_is_refused_before_it_is_made(monkeypatch):
+    from losskit import design
+
+    monkeypatch.setattr(design, "_free_bytes", lambda: 1e6)
+    X, y = np.ones((5, 1200)), np.arange(5.0)
+    with pytest.raises(DataError, match="1201 columns need"):
+        minimise(lk.SquaredError(), None, X, y, solver="newton")

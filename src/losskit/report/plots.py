@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Array = np.ndarray
 _STEPS = 1200  # grid steps on each side of the middle
 _FORMATS = (".png", ".svg", ".pdf")
-_COLOURS = ("#1f5fa8", "#d1495b", "#3b8a56", "#8c5fb0", "#c98a1b")
-_DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), "-.", "-")
+COLOURS = ("#1f5fa8", "#d1495b", "#3b8a56", "#8c5fb0", "#c98a1b")
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), "-.", "-")
 _SHARP = 4.0  # a step this many times its neighbours' is looked at more closely
 
 
@@ -74,7 +74,7 @@ def plot_loss(loss: Evaluated, y: float | None = None, path: str | os.PathLike[s
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    target = None if path is None else _target(path)
+    target = None if path is None else figure_path(path)
     if not isinstance(loss, Pointwise) or not is_drawn(loss):
         raise CapabilityError(f"{loss!r} predicts several numbers a row; only losses of one are drawn")
     shown = loss._at_scale(1.0)
@@ -89,7 +89,7 @@ def plot_loss(loss: Evaluated, y: float | None = None, path: str | os.PathLike[s
         panels[0].legend(frameon=False, fontsize=9)
     figure.suptitle(_title(loss), fontsize=12)
     if target is not None:
-        _write(figure, target)
+        write_figure(figure, target)
     return figure
 
 
@@ -159,8 +159,8 @@ def _draw(panel: Axes, loss: Pointwise, view: View, order: int) -> None:
     curves = []
     for number, (y, label) in enumerate(view.targets):
         x, values, points = curve_of(evaluator(loss, y, order), view.predictions)
-        colour = _COLOURS[number % len(_COLOURS)]
-        dash: Any = _DASHES[number % len(_DASHES)]
+        colour = COLOURS[number % len(COLOURS)]
+        dash: Any = DASHES[number % len(DASHES)]
         panel.plot(x, values, linestyle=dash, linewidth=1.9, label=label, zorder=3, color=colour)
         panel.plot(*points, marker="o", markersize=4.5, linestyle="none", zorder=4, color=colour)
         curves.append(values)
@@ -247,14 +247,16 @@ def limits_of(values: Array) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def figure_path(path: str | os.PathLike[str]) -> Path:
+    """Where a figure is to be written, if its ending is known."""
     target = Path(path)
     if target.suffix.lower() not in _FORMATS:
         raise DataError(f"a figure is written as {', '.join(_FORMATS)}; got {str(path)!r}: change its ending")
     return target
 
 
-def _write(figure: Figure, target: Path) -> None:
+def write_figure(figure: Figure, target: Path) -> None:
+    """Write a figure whole or not at all."""
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)

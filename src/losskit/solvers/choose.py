@@ -10,7 +10,17 @@ from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
-from losskit.solvers import gradient_descent, lbfgs, newton, proximal_gradient, proximal_newton, smoothing
+from losskit.solvers import (
+    dual_descent,
+    gradient_descent,
+    irls,
+    lbfgs,
+    newton,
+    proximal_gradient,
+    proximal_newton,
+    smoothing,
+    stochastic,
+)
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
@@ -44,6 +54,8 @@ def _penalty_kinked(objective: Problem) -> str | None:
     """Why a solver of smooth penalties cannot be used, or None."""
     if not isinstance(objective, Composite):
         return None
+    if objection := _not_proximal(objective):
+        return objection
     better = "proximal_newton" if objective.penalty.separable else "proximal_gradient"
     return f'the penalty {objective.penalty!r} is not smooth; use solver="{better}" or a smooth one such as L2'
 
@@ -92,13 +104,25 @@ def _not_by_pieces(objective: Problem) -> str | None:
     return None
 
 
+def _no_majorizer(objective: Problem) -> str | None:
+    return _kinked(objective) or _not_one_score(objective) or irls.objection(objective.loss)
+
+
+def _no_dual(objective: Problem) -> str | None:
+    return _not_one_score(objective) or dual_descent.objection(objective)
+
+
 METHODS = {
     "newton": Method(newton.solve, 100, _kinked),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
     "proximal_newton": Method(proximal_newton.solve, 200, _not_by_pieces),
     "proximal_gradient": Method(proximal_gradient.solve, 2000, _not_proximal),
     "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
+    "irls": Method(irls.solve, 1000, _no_majorizer),
+    "dual_descent": Method(dual_descent.solve, 1000, _no_dual),
     "gradient_descent": Method(gradient_descent.solve, 10_000, _not_one_score),
+    "sgd": Method(stochastic.sgd, 100, _not_one_score),
+    "adam": Method(stochastic.adam, 100, _not_one_score),
 }
 
 

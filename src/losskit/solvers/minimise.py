@@ -91,7 +91,8 @@ def minimise(
     y : array_like of shape (rows,)
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
-    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "gradient_descent"}
+    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
+        "gradient_descent", "sgd", "adam"}
     tol : float
         The certificate to reach; 1e-6 is plenty for most uses.
     max_iter : int, optional
@@ -199,7 +200,7 @@ _REMEDY = {
 
 def _missed(outcome: Outcome, control: Control, solver: str) -> str:
     remedy = _REMEDY.get(outcome.reason, "raise tol")
-    other = ' or choose solver="auto"' if solver == "gradient_descent" else ""
+    other = ' or choose solver="auto"' if solver in ("gradient_descent", "sgd", "adam") else ""
     kind = "relative duality gap" if outcome.kind == "gap" else "relative gradient"
     return (
         f"{solver} stopped after {control.iterations} iterations ({outcome.reason}) with a certificate ({kind}) of "

@@ -15,7 +15,8 @@ from losskit.solvers.control import CertificateKind, Control, Outcome
 from losskit.solvers.quadratic import solve_quadratic
 
 WHOLE = 30  # columns up to which all are worked on
-_FIRST = 20  # of more, how many at first
+_WHOLE_QUADRATIC = 500  # and of a quadratic loss, whose Gram matrix is needed once
+_FIRST = 100  # of more, how many at first
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
@@ -24,7 +25,8 @@ _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where t
 
 def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
     """Minimise from `start` (in standard units)."""
-    whole = objective.size <= WHOLE or objective.classes > 1
+    most = _WHOLE_QUADRATIC if _is_quadratic(objective) else WHOLE
+    whole = objective.size <= min(most, objective.design.rows) or objective.classes > 1
     point = objective.smooth.evaluate(_first(objective) if start is None else start)
     best, stalled = np.inf, 0
     while True:
@@ -50,9 +52,7 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
         point = ahead
 
 
-def certify(
-    objective: Composite, point: Point, violations: Array, tol: float
-) -> tuple[CertificateKind, float, float]:
+def certify(objective: Composite, point: Point, violations: Array, tol: float) -> tuple[CertificateKind, float, float]:
     """The certificate's kind and size (inf while a gap of `tol` is out of reach), and the relative violation."""
     kkt = float(violations.max(initial=0.0)) / objective.smooth._reference
     if objective.kind == "kkt":
@@ -85,6 +85,12 @@ def _solved_on(objective: Composite, point: Point, columns: Array, kkt: float) -
     theta = point.theta
     entries = np.append(columns, objective.size - 1) if objective.design.intercept else columns
     part = objective.part(columns)
+    out = theta.copy()
+    if _is_quadratic(objective):  # one step ends there; value and slopes are those of all columns
+        H = part.smooth.hessian_alone()
+        pieces, tol = part.pieces(theta[entries]), 1e-16 * objective.smooth._reference
+        out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
+        return None if np.array_equal(out, theta) else objective.smooth.evaluate(out)
     inner, moved = part.smooth.evaluate(theta[entries], order=2), False
     for _ in range(_INNER):
         ahead = _newton_step(part, inner)
@@ -93,7 +99,6 @@ def _solved_on(objective: Composite, point: Point, columns: Array, kkt: float) -
         inner, moved = ahead, True
         if part.kkt(inner.theta, inner.gradient) <= 0.03 * kkt:
             break
-    out = theta.copy()
     out[entries] = inner.theta
     return objective.smooth.evaluate(out) if moved else None
 
