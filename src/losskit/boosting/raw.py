@@ -65,7 +65,7 @@ class RawObjective:
         """Gradient and curvature in float32."""
         margins = np.asarray(margins, dtype=np.float64)
         if self._descent is None or (margins == margins[0]).all():
-            self._begin(np.asarray(y, dtype=np.float64), margins, w)
+            self.begin(np.asarray(y, dtype=np.float64), margins, w)
         assert self._descent is not None
         found = self._descent.derivatives(margins)
         self.loss = self._descent.loss
@@ -80,7 +80,8 @@ class RawObjective:
         """What the library's raw scores mean: a mean, a quantile, a probability."""
         return self.loss.predict(np.asarray(raw, dtype=np.float64) + self._start(raw))
 
-    def _begin(self, y: Array, margins: Array, w: Any) -> None:
+    def begin(self, y: Array, margins: Array, w: Any) -> None:
+        """Take start, scale and curvature from the rows, whose scores are `margins` by now."""
         classes = margins.shape[1] if isinstance(self._asked, Rowwise) else 0
         w = None if w is None else np.asarray(w, dtype=np.float64)
         factor = self._factor(classes) if self._factor else 1.0
