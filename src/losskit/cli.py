@@ -191,20 +191,47 @@ def kernels(
     from losskit.bench.kernels import render, run_pinned
     from losskit.registry import get
 
+    _check_bench(rows, repeats, json)
+    chosen = [type(get(each)).__name__ for each in loss or []]
+    _report_bench(run_pinned(rows, chosen, repeats), render, json)
+
+
+@bench.command
+def boosters(*, rows: int = 100_000, rounds: int = 50, repeats: int = 7, json: str | None = None) -> None:
+    """Our objective inside LightGBM and XGBoost against the library's own of the same loss.
+
+    Parameters
+    ----------
+    rows : rows of the random data
+    rounds : trees of a training
+    repeats : timed trainings a side, at least 7
+    json : write the result to this file as well
+    """
+    from losskit.bench.boosters import run_pinned
+    from losskit.bench.kernels import render
+
+    _check_bench(rows, repeats, json)
+    if rounds < 1:
+        raise ParameterError(f"--rounds must be >= 1; got {rounds}")
+    _report_bench(run_pinned(rows, rounds, repeats), render, json)
+
+
+def _check_bench(rows: int, repeats: int, path: str | None) -> None:
     if rows < 1 or repeats < 7:
         raise ParameterError(f"--rows must be >= 1 and --repeats >= 7; got rows={rows}, repeats={repeats}")
-    chosen = [type(get(each)).__name__ for each in loss or []]
-    if json is not None:
-        _writable(json)
-    result = run_pinned(rows, chosen, repeats)
-    if json is not None:
-        import json as js
+    if path is not None:
+        _writable(path)
 
-        with open(json, "w", encoding="utf-8") as file:
-            js.dump(result, file, indent=1)
+
+def _report_bench(result: dict[str, Any], render: Any, path: str | None) -> None:
+    if path is not None:
+        import json
+
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
     _print(*render(result))
-    if json is not None:
-        print(f"result written to {os.path.abspath(json)}")
+    if path is not None:
+        print(f"result written to {os.path.abspath(path)}")
 
 
 def _writable(path: str) -> None:

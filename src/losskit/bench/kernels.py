@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from losskit.bench.peers import ACTS, CASES, Case, data, numpy_peer, sklearn_peer
-from losskit.bench.timing import Timing, alternate, machine, paired_ratio, versions
+from losskit.bench.timing import Timing, alternate, answer, machine, paired_ratio, pinned, versions
 from losskit.errors import LosskitError
 
 Array = np.ndarray
@@ -31,20 +30,11 @@ FLOOR = 1.3  # times the memory floor
 LATENCY = 10.0  # microseconds a public call
 IMPORT, FIRST_CALL = 150.0, 1000.0  # milliseconds
 TOLERANCE = 1e-12
-_PINS = ("LOSSKIT_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def run_pinned(rows: int = 1_000_000, losses: Sequence[str] = (), repeats: int = 9) -> dict[str, Any]:
     """As `measure`, in a fresh process with every library's threads pinned to one; progress goes to stderr."""
-    order = json.dumps({"rows": rows, "losses": list(losses), "repeats": repeats})
-    env = {**os.environ, **dict.fromkeys(_PINS, "1")}
-    command = [sys.executable, "-m", __name__, order]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode < 0 or done.returncode == 130:
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise RuntimeError(f"the measuring process ended with exit code {done.returncode}; what it said is above")
-    return json.loads(done.stdout)
+    return pinned(__name__, {"rows": rows, "losses": list(losses), "repeats": repeats})
 
 
 def measure(
@@ -275,6 +265,7 @@ def render(result: dict[str, Any]) -> list[Any]:
         "P1": f"P1  kernels: ns a row, median ± half the interquartile range; {count:,} rows, float64, one thread",
         "P5": "P5  call latency: us a call",
         "P6": "P6  start: ms",
+        "P7": f"P7  boosting: ms a training; {count:,} rows, one thread",
     }
     tables = [_table(title, [row for row in result["rows"] if row["id"] == name]) for name, title in titles.items()]
     said = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
@@ -326,9 +317,4 @@ def _rounded(x: float) -> str:
 
 
 if __name__ == "__main__":
-    order = json.loads(sys.argv[1])
-    try:
-        result = measure(**order, tell=lambda text: print(f"measuring {text}", file=sys.stderr, flush=True))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print(json.dumps(result))
+    answer(measure)

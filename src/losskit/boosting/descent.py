@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class Descent:
     def _scaled(self, g: Array, h: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
         np.multiply(g, 1.0 / self.scale, out=out[0], casting="same_kind")
         np.multiply(h, self.factor / self.scale, out=out[1], casting="same_kind")
-        if not np.isfinite(out[0]).all() or not np.isfinite(out[1]).all():
+        if not math.isfinite(float(np.add.reduce(out[0], axis=None)) + float(np.add.reduce(out[1], axis=None))):
             self._mend(*out)
         return out
 
