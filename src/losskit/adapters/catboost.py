@@ -16,7 +16,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.boosting.curvature import curvature_of, renews
 from losskit.boosting.descent import Descent
-from losskit.boosting.growing import Grown, Task, stopped_at
+from losskit.boosting.growing import Grown, Task, stopped_at, varies
 from losskit.boosting.raw import RawObjective, native_options
 from losskit.errors import CapabilityError, ParameterError
 
@@ -108,6 +108,8 @@ def train(task: Task) -> Grown:
     descent = task.descent
     if task.native is None:
         _refuse(descent.loss, descent.curvature)
+    if not varies(task.X):
+        return Grown(b"", 0, [])  # it refuses to grow no tree
     model = _trained(task)
     if descent.open:
         descent.rescale(np.asarray(model.predict(_rows(task.X, task.categorical), "RawFormulaVal")))
@@ -139,13 +141,9 @@ def _refuse(loss: Any, curvature: str) -> None:
 def _trained(task: Task) -> Any:
     descent, residual = task.descent, getattr(task.descent.loss, "variables", ()) == ("r",)
     label = task.y - descent.intercept[0] if residual else task.y  # CatBoost keeps it in float32
-    start = None
-    if not task.centred:
-        start = np.tile(descent.intercept, (len(task.y), 1)).reshape(len(task.y), -1)
-    ours = {
-        "loss_function": _Derivatives(descent, 0.0 if residual else float(descent.intercept[0])),
-        "eval_metric": "RMSE", "leaf_estimation_method": "Newton",
-    }  # fmt: skip
+    start = None if task.centred else np.tile(descent.intercept, (len(task.y), 1))
+    ders = _Derivatives(descent, 0.0 if residual else float(descent.intercept[0]))
+    ours = {"loss_function": ders, "eval_metric": "RMSE", "leaf_estimation_method": "Newton"}
     options = {
         "iterations": task.rounds, "learning_rate": task.rate, "thread_count": task.threads or -1,
         "logging_level": "Silent", "allow_writing_files": False,
@@ -168,16 +166,19 @@ class Forest:
     def __init__(self, model: bytes) -> None:
         self.model = model
         self.booster = catboost.CatBoost()
-        self.booster.load_model(blob=model)
+        if model:
+            self.booster.load_model(blob=model)
 
     def margins(self, X: Any, threads: int) -> Array:
         """What the trees add up to, without the intercept."""
+        if not self.model:
+            return np.zeros(len(X))
         rows = _rows(X, tuple(self.booster.get_cat_feature_indices()))
         return np.asarray(self.booster.predict(rows, "RawFormulaVal", thread_count=threads or -1), dtype=np.float64)
 
     def importance(self) -> Array:
         """The share of the predictions' change that each feature makes."""
-        return np.asarray(self.booster.get_feature_importance())
+        return np.asarray(self.booster.get_feature_importance() if self.model else [])
 
     def __reduce__(self) -> Any:
         return Forest, (self.model,)
