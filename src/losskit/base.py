@@ -286,6 +286,24 @@ class Evaluated(Loss):
         """
         return self._to_booster("lightgbm", intercept=intercept, curvature=curvature)
 
+    def to_xgboost(self, *, intercept: Any = None, curvature: str = "auto") -> Any:
+        """This loss as XGBoost's objective and metric, for training code of your own, as `to_lightgbm`.
+
+        ``xgboost.train(params, data, rounds, obj=objective, custom_metric=objective.metric)``, then
+        ``objective.predict(booster.predict(data, output_margin=True))``.
+        """
+        return self._to_booster("xgboost", intercept=intercept, curvature=curvature)
+
+    def to_catboost(
+        self, y: Any = None, sample_weight: Any = None, *, intercept: Any = None, curvature: str = "auto"
+    ) -> Any:
+        """This loss as CatBoost's objective and metric, for training code of your own, as `to_lightgbm`.
+
+        ``CatBoost({"loss_function": objective, "eval_metric": objective.metric})``, then
+        ``objective.predict(model.predict(X))``. CatBoost shows an objective no whole: state the targets here.
+        """
+        return self._to_booster("catboost", y=y, sample_weight=sample_weight, intercept=intercept, curvature=curvature)
+
     def _to_booster(self, library: str, **options: Any) -> Any:
         from losskit.hosts import adapter
 

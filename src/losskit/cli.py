@@ -6,16 +6,15 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cyclopts import App, CycloptsError
 
 from losskit._version import __version__
+from losskit.bench_commands import bench
 from losskit.commands import Flag, register
-from losskit.errors import DataError, LosskitError, ParameterError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from losskit.errors import LosskitError, ParameterError
+from losskit.report.console import console, piped, write, write_json
 
 _ISSUES = "the losskit issue tracker"
 
@@ -25,7 +24,6 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
-bench = App(name="bench", help="Measure losskit side by side with other libraries.")
 app.command(bench)
 register(app)
 
@@ -117,9 +115,9 @@ def list_(
     wanted = {name: value for name, value in traits.items() if value is not None}
     found = chosen(family, wanted, list(words), target or [], library)
     if json:
-        _print_json({"schema": "losskit.list/1", "losses": [facts(loss) for loss in found]})
+        write_json({"schema": "losskit.list/1", "losses": [facts(loss) for loss in found]})
     elif found:
-        _print(table(found, wide=_piped()))
+        write(table(found, wide=piped()))
     else:
         print("no loss is like that; ask for less, or see all with: losskit list", file=sys.stderr)
 
@@ -161,114 +159,14 @@ def show(
 
         write_html(loss, html)
     if json:
-        _print_json({"schema": "losskit.show/1", **facts(loss)})
+        write_json({"schema": "losskit.show/1", **facts(loss)})
     else:
         dots = plot and "utf" in (sys.stdout.encoding or "").lower()
-        for part in page(loss, latex, code, min(_console().width, 80 if _piped() else 120) if dots else 0):
-            print(part) if isinstance(part, str) and part[:4] == "    " else _print(part)
+        for part in page(loss, latex, code, min(console().width, 80 if piped() else 120) if dots else 0):
+            print(part) if isinstance(part, str) and part[:4] == "    " else write(part)
     for what, path in (("plot", png), ("page", html)):
         if path is not None:
             print(f"{what} written to {os.path.abspath(path)}", file=sys.stderr if json else sys.stdout)
-
-
-@bench.command
-def kernels(
-    *,
-    rows: int = 1_000_000,
-    loss: list[str] | None = None,
-    repeats: int = 9,
-    json: str | None = None,
-) -> None:
-    """Value, gradient and Hessian against scikit-learn and NumPy; call latency; import and first call.
-
-    Parameters
-    ----------
-    rows : rows of the random data
-    loss : only this loss; may be repeated
-    repeats : timed runs a side, at least 7
-    json : write the result to this file as well
-    """
-    _bench("kernels", rows, loss, repeats, json)
-
-
-@bench.command
-def frameworks(
-    *,
-    rows: int = 1_000_000,
-    loss: list[str] | None = None,
-    repeats: int = 9,
-    compiled: bool = True,
-    json: str | None = None,
-) -> None:
-    """A training step through PyTorch and JAX against their own losses and optax's.
-
-    Parameters
-    ----------
-    rows : rows of the random data
-    loss : only this loss; may be repeated
-    repeats : timed runs a side, at least 7
-    compiled : measure torch.compile too, which takes a minute
-    json : write the result to this file as well
-    """
-    _bench("frameworks", rows, loss, repeats, json, compiled=compiled)
-
-
-def _bench(suite: str, rows: int, loss: list[str] | None, repeats: int, json: str | None, **more: Any) -> None:
-    from losskit.bench.kernels import render, run_pinned
-    from losskit.registry import get
-
-    if rows < 1 or repeats < 7:
-        raise ParameterError(f"--rows must be >= 1 and --repeats >= 7; got rows={rows}, repeats={repeats}")
-    chosen = [type(get(each)).__name__ for each in loss or []]
-    if json is not None:
-        _writable(json)
-    result = run_pinned(rows, chosen, repeats, suite, **more)
-    if json is not None:
-        import json as js
-
-        with open(json, "w", encoding="utf-8") as file:
-            js.dump(result, file, indent=1)
-    _print(*render(result))
-    if json is not None:
-        print(f"result written to {os.path.abspath(json)}")
-
-
-@bench.command
-def solvers(
-    *,
-    scale: float = 1.0,
-    problem: list[str] | None = None,
-    repeats: int = 3,
-    json: str | None = None,
-) -> None:
-    """Linear models against scikit-learn, celer and skglm: time to a relative suboptimality of one objective.
-
-    Parameters
-    ----------
-    scale : factor on the rows of every problem
-    problem : only problems of this name or id (P8 ...); may be repeated
-    repeats : timed runs at each tolerance
-    json : write the result to this file as well
-    """
-    from losskit.bench.solvers import render, run_pinned
-
-    if not scale > 0 or repeats < 1:
-        raise ParameterError(f"--scale must be above 0 and --repeats >= 1; got scale={scale}, repeats={repeats}")
-    if json is not None:
-        _writable(json)
-    result = run_pinned(scale, problem or [], repeats)
-    if json is not None:
-        import json as js
-
-        with open(json, "w", encoding="utf-8") as file:
-            js.dump(result, file, indent=1)
-    print(render(result))
-
-
-def _writable(path: str) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path) or not os.access(folder, os.W_OK):
-        raise DataError(f"cannot write {path}: it or its folder is missing, read-only or a folder; name another file")
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -279,30 +177,6 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, None if value.lower() == "none" else float(value)
     except ValueError:
         return name, value
-
-
-def _piped() -> bool:
-    return not sys.stdout.isatty() and "COLUMNS" not in os.environ
-
-
-def _console() -> Console:
-    """A console that neither colours nor wraps into a pipe, unless COLUMNS asks for a width."""
-    from rich.console import Console
-    return Console(width=10_000 if _piped() else None, highlight=False, emoji=False, markup=False, soft_wrap=False)
-
-
-def _print(*things: Any) -> None:
-    """Print what rich renders, without the spaces it fills lines with."""
-    console = _console()
-    with console.capture() as captured:
-        console.print(*things, sep="\n")
-    print("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    import json
-
-    print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 if __name__ == "__main__":

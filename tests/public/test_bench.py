@@ -6,7 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from losskit.bench.kernels import SCHEMA, _difference, measure, render
+from losskit.bench import boosters
+from losskit.bench.kernels import _difference, measure
+from losskit.bench.printing import render
+from losskit.bench.timing import SCHEMA
 from losskit.bench.peers import ACTS, CASES, data, numpy_peer, sklearn_peer
 from losskit.bench.timing import Timing, alternate, paired_ratio
 from losskit.errors import LosskitError
@@ -85,6 +88,15 @@ def test_sides_that_differ_are_not_timed():
     ones = np.ones(5)
     with pytest.raises(LosskitError, match="nothing was timed"):
         _difference(case, "value+gradient, rows", "NumPy", (ones, ones), (ones, ones + 1e-9), 5)
+
+
+def test_boosters_have_the_schema_and_the_same_trees():
+    result = boosters.measure(rows=300, rounds=3, repeats=2)
+    assert result["schema"] == SCHEMA
+    assert {row["id"] for row in result["rows"]} == {"P7"}
+    assert all(set(row) == FIELDS and row["error"] < 1e-5 for row in result["rows"])
+    assert {row["peer"].partition("'")[0] for row in result["rows"]} == {"lightgbm", "xgboost"}
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 def test_timing_alternates_and_pairs():

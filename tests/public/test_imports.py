@@ -53,7 +53,7 @@ LAYERS = [
     ("fitting", "checking"),
     ("report",),
     ("bench",),
-    ("commands",),
+    ("commands", "bench_commands"),
     ("cli",),
 ]
 EXCEPTIONS = {  # (module, module of a higher room): why; inside a function only

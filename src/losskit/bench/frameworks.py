@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from losskit.bench.peers import data
-from losskit.bench.timing import alternate, machine, paired_ratio, versions
+from losskit.bench.timing import SCHEMA, alternate, answer, machine, paired_ratio, versions
 from losskit.errors import LosskitError
 
 Array = np.ndarray
@@ -106,7 +106,7 @@ def measure(
                 tell(f"P3 {case.name} {dtype}")
                 found += _jax_rows(case, dtype, rows, repeats)
     return {
-        "schema": "losskit.bench/1",
+        "schema": SCHEMA,
         "suite": "frameworks",
         "machine": machine(),
         "versions": versions("losskit", "numpy", "numba", "torch", "jax", "optax"),
@@ -195,7 +195,5 @@ def on_one_core() -> None:
 
 
 if __name__ == "__main__":
-    from losskit.bench.kernels import serve
-
     on_one_core()
-    serve(measure)
+    answer(measure)

@@ -1,11 +1,8 @@
 """`losskit bench kernels`: P1 (kernels), P4 (classes), P5 (latency), P6 (import, first call) of the plan for speed.
-
-`run_pinned` measures in a fresh process with one thread on every side; `measure` is what runs there.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -22,32 +19,15 @@ import numpy as np
 
 from losskit.bench.classes import class_rows
 from losskit.bench.peers import ACTS, CASES, Case, data, numpy_peer, sklearn_peer
-from losskit.bench.timing import Timing, alternate, machine, paired_ratio, versions
+from losskit.bench.timing import SCHEMA, Timing, alternate, answer, machine, paired_ratio, versions
 from losskit.errors import LosskitError
 
 Array = np.ndarray
 Row = dict[str, Any]
-SCHEMA = "losskit.bench/1"
 FLOOR = 1.3  # times the memory floor
 LATENCY = 10.0  # microseconds a public call
 IMPORT, FIRST_CALL = 150.0, 1000.0  # milliseconds
 TOLERANCE = 1e-12
-_PINS = ("LOSSKIT_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-
-def run_pinned(
-    rows: int = 1_000_000, losses: Sequence[str] = (), repeats: int = 9, suite: str = "kernels", **more: Any
-) -> dict[str, Any]:
-    """A suite's `measure` in a fresh process with every library's threads pinned to one; progress goes to stderr."""
-    order = json.dumps({"rows": rows, "losses": list(losses), "repeats": repeats, **more})
-    env = {**os.environ, **dict.fromkeys(_PINS, "1")}
-    command = [sys.executable, "-m", f"losskit.bench.{suite}", order]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode < 0 or done.returncode == 130:
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise RuntimeError(f"the measuring process ended with exit code {done.returncode}; what it said is above")
-    return json.loads(done.stdout)
 
 
 def measure(
@@ -269,80 +249,5 @@ def _startup_row(what: str, seconds: list[float], target: float | None) -> Row:
     }
 
 
-# -- printing
-
-_SHORT = {"value+gradient": "v+g", "gradient+Hessian": "g+h", "value_and_gradient": "v+g", "loss(y, f)": "v"}
-
-
-def render(result: dict[str, Any]) -> list[Any]:
-    """The result as rich tables, one for each of P1 to P6 that was measured, and a line on the machine."""
-    on, count = result["machine"], result["settings"]["rows"]
-    titles = {
-        "P1": f"P1  kernels: ns a row, median ± half the interquartile range; {count:,} rows, float64, one thread",
-        "P2": "P2  through PyTorch: us a step (mean and gradient), one core",
-        "P3": "P3  through JAX under jit: us a step (mean and gradient), one core",
-        "P4": "P4  classes: ns a row, a million scores, value and gradient of the mean, one thread",
-        "P5": "P5  call latency: us a call",
-        "P6": "P6  start: ms",
-    }
-    tables = [_table(title, [row for row in result["rows"] if row["id"] == name]) for name, title in titles.items()]
-    said = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
-    machine_line = f"{on['cpu']}, {on['cores']} cores, load {on['load'] or 0:.1f}; {said}"
-    return [*(table for table in tables if table is not None), machine_line]
-
-
-def _table(title: str, rows: list[Row]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not rows:
-        return None
-    with_peers = any(row["theirs"] is not None for row in rows)
-    table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    columns = ["loss", "what", "n", "peer", "peer's", "ours", "best", "ratio", "target", ""]
-    hidden = set() if with_peers else {"n", "peer", "peer's", "ratio"}
-    hidden |= {"n", "best"} if rows[0]["id"] in ("P1", "P4") else set()
-    for name in columns:
-        if name not in hidden:
-            number = name in ("n", "peer's", "ours", "best", "ratio")
-            table.add_column(name, overflow="fold", justify="right" if number else "left")
-    for row in rows:
-        cells = dict(zip(columns, _cells(row), strict=True))
-        table.add_row(*(cell for name, cell in cells.items() if name not in hidden))
-    return table
-
-
-def _cells(row: Row) -> tuple[Any, ...]:
-    from rich.text import Text
-
-    what, _, over = row["what"].rpartition(", ") if row["id"] == "P1" else ("", "", row["what"])
-    verdict = {True: Text("met", "green"), False: Text("not met", "red"), None: ""}[row["met"]]
-    return (
-        (row["loss"] or "").partition("(")[0], f"{_SHORT.get(what, '')} {_SHORT.get(over, over)}".strip(),
-        str(row["n"]), row["peer"] or "", _spread(row["theirs"]), _spread(row["ours"]),
-        _rounded(row["ours"]["best"]), f"{row['ratio']:.2f}" if row["ratio"] else "", row["target"] or "", verdict,
-    )
-
-
-def _spread(timing: dict[str, float] | None) -> str:
-    if timing is None:
-        return ""
-    return f"{_rounded(timing['median'])} ± {_rounded((timing['high'] - timing['low']) / 2)}"
-
-
-def _rounded(x: float) -> str:
-    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
-
-
-def serve(measure: Callable[..., dict[str, Any]]) -> None:
-    """Measure what the command line orders, and print the result: the child's side of `run_pinned`."""
-    order = json.loads(sys.argv[1])
-    try:
-        result = measure(**order, tell=lambda text: print(f"measuring {text}", file=sys.stderr, flush=True))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print(json.dumps(result))
-
-
 if __name__ == "__main__":
-    serve(measure)
+    answer(measure)

@@ -8,11 +8,7 @@ best peer's over ours. No model has an intercept, so that libraries which penali
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from losskit.bench.kernels import _PINS, SCHEMA
 from losskit.bench.solver_peers import Problem, problems
-from losskit.bench.timing import machine, versions
+from losskit.bench.timing import SCHEMA, answer, machine, versions
 
 Array = np.ndarray
 Row = dict[str, Any]
@@ -39,17 +34,6 @@ class Run:
     seconds: float
     value: float
     violation: float
-
-
-def run_pinned(scale: float = 1.0, names: Sequence[str] = (), repeats: int = 3) -> dict[str, Any]:
-    """As `measure`, in a fresh process with every library's threads pinned to one; progress goes to stderr."""
-    order = json.dumps({"scale": scale, "names": list(names), "repeats": repeats})
-    env = {**os.environ, **dict.fromkeys(_PINS, "1")}
-    command = [sys.executable, "-m", __name__, order]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"the measuring process ended with exit code {done.returncode}; what it said is above")
-    return json.loads(done.stdout)
 
 
 def measure(
@@ -80,7 +64,9 @@ def measure(
         "suite": "solvers",
         "machine": machine(),
         "versions": versions("losskit", "numpy", "scipy", "scikit-learn", "skglm", "celer", "glum", "statsmodels"),
-        "settings": {"scale": scale, "repeats": repeats, "threads": 1, "clock": "CPU seconds of the process"},
+        "settings": {
+            "scale": scale, "repeats": repeats, "threads": 1, "clock": "CPU seconds of the process", "levels": LEVELS,
+        },
         "rows": rows,
     }
 
@@ -132,22 +118,5 @@ def _first(runs: list[Run], best: float, level: float) -> float | None:
     return min(reached) if reached else None
 
 
-def render(result: dict[str, Any]) -> str:
-    """The result as a table."""
-    levels = "".join(f"{level:>10.0e}" for level in LEVELS)
-    lines = [f"{'':4}{'problem':36}{'solver':28}{levels}  violation  ratio"]
-    last = None
-    for row in result["rows"]:
-        head = (row["id"], row["problem"]) if row["problem"] != last else ("", "")
-        last = row["problem"]
-        times = "".join(f"{'-' if t is None else f'{t:.4f}':>10}" for t in row["seconds"].values())
-        ratios = " ".join("-" if r is None else f"{r:.2f}" for r in row.get("ratio", {}).values())
-        shape = "x".join(map(str, row["shape"])) if head[1] else ""
-        lines.append(f"{head[0]:4}{f'{head[1]} {shape}':36}{row['solver']:28}{times}{row['violation']:11.1e}  {ratios}")
-    load = result["machine"]["load"]
-    lines += ["", f"CPU seconds, one thread; ratio: the best peer's over losskit's; load of the machine {load}"]
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    json.dump(measure(**json.loads(sys.argv[1]), tell=lambda text: print(text, file=sys.stderr)), sys.stdout)
+    answer(measure)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Call = Callable[[], Any]
+SCHEMA = "losskit.bench/1"
+_PINS = ("LOSSKIT_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,32 @@ def _sample(call: Call, loops: int) -> float:
     for _ in range(loops):
         call()
     return (time.perf_counter() - start) / loops
+
+
+def pinned(module: str, order: dict[str, Any]) -> dict[str, Any]:
+    """What the `measure` of a module returns, in a fresh process with every library's threads pinned to one.
+
+    The module ends with ``answer(measure)``; its progress goes to stderr.
+    """
+    env = {**os.environ, **dict.fromkeys(_PINS, "1")}
+    command = [sys.executable, "-m", module, json.dumps(order)]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode < 0 or done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise RuntimeError(f"the measuring process ended with exit code {done.returncode}; what it said is above")
+    return dict(json.loads(done.stdout))
+
+
+def answer(measure: Callable[..., dict[str, Any]]) -> None:
+    """The other side of `pinned`: read the order from the command line, measure, print the result as JSON."""
+    try:
+        result = measure(
+            **json.loads(sys.argv[1]), tell=lambda text: print(f"measuring {text}", file=sys.stderr, flush=True)
+        )
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(json.dumps(result))
 
 
 def machine() -> dict[str, Any]:

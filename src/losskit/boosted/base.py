@@ -121,7 +121,8 @@ class Boosted(BaseEstimator):
         self.forest_ = host.Forest(grown.model)
         self.loss_ = descent.loss
         self.objective_ = "losskit" if native is None else f"native: {host.name_of(native)}"
-        self.curvature_, self.curvature_scale_ = descent.curvature, descent.scale
+        known = (descent.curvature, descent.scale) if native is None else ("native", 1.0)
+        self.curvature_, self.curvature_scale_ = known
         self.n_iter_, self.validation_costs_ = grown.rounds, np.array(grown.costs)
         return self
 
@@ -187,13 +188,17 @@ class Boosted(BaseEstimator):
     def raw_scores(self, X: Any) -> Array:
         """The raw scores of rows, (n,) or (n, k): the intercept and what the trees add to it."""
         margins = self.margins(X)
+        if margins.ndim == 1 and self.intercept_.size > 1:
+            margins = margins[:, None]  # of no trees
         return margins + (self.intercept_ if margins.ndim > 1 else self.intercept_[0])
 
     @property
     def feature_importances_(self) -> Array:
         """The gain of each feature's splits, of sum 1."""
         check_is_fitted(self)
-        gain = np.asarray(self.forest_.importance(), dtype=np.float64)
+        gain = np.zeros(self.n_features_in_)
+        found = np.asarray(self.forest_.importance(), dtype=np.float64)
+        gain[: found.size] = found
         return gain / gain.sum() if gain.sum() > 0 else gain
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:

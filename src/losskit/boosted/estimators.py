@@ -44,7 +44,8 @@ class BoostedRegressor(RegressorMixin, Boosted):
     early_stopping_rounds : int, optional
         Stop after so many rounds without a better cost on `eval_set`, or on `validation_fraction` of the rows.
     eval_metric : Loss, str or scorer, optional
-        What is looked at: by default the loss; another loss; or a scorer of scikit-learn, of which greater is better.
+        What is looked at: by default the loss, at the scale it has at the start; another loss; or a scorer of
+        scikit-learn, of which greater is better.
     random_state, n_jobs : as in scikit-learn; without n_jobs the engine decides
     **options
         Go to the engine as they are: num_leaves, max_depth, monotone_constraints, reg_lambda ...
@@ -57,7 +58,8 @@ class BoostedRegressor(RegressorMixin, Boosted):
     objective_ : str
         "native: " and the engine's name for it, or "losskit".
     curvature_, curvature_scale_ : str, float
-        Of our objective: the curvature's name, and its mean at the start, which gradient and curvature are divided by.
+        The curvature's name, and its mean at the start, by which gradient and curvature are divided; "native" and 1 for
+        an objective of the engine.
     n_iter_, validation_costs_, feature_importances_, n_features_in_, feature_names_in_
 
     Examples

@@ -28,6 +28,7 @@ def validation(model: Any, descent: Descent, held: Any) -> Validation | None:
 
 
 def _by_loss(model: Any, descent: Descent, y: Array, w: Array | None) -> Any:
+    # a loss that takes its scale from the data stays as it is at the start: costs of one scale are compared
     metric = descent.loss if model.eval_metric is None else model.eval_metric
     coded = model.coded(metric, y)
     on_scores = metric.link is descent.loss.link
@@ -36,8 +37,7 @@ def _by_loss(model: Any, descent: Descent, y: Array, w: Array | None) -> Any:
 
     def cost(margins: Array) -> float:
         f = margins + (descent.intercept if descent.outputs > 1 else descent.intercept[0])
-        now = descent.loss if model.eval_metric is None else metric
-        return float(now(coded, f if on_scores else descent.loss.predict(f), w))
+        return float(metric(coded, f if on_scores else descent.loss.predict(f), w))
 
     return cost
 

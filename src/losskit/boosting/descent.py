@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,17 +76,31 @@ class Descent:
     def derivatives(self, margins: Array) -> tuple[Array, Array]:
         """Gradient and curvature of the next round in float32, divided by `scale`; good until the next call."""
         f = self.scores(margins)
-        if self._round == self._next and self._asked._open():
-            self.loss = _resolved(self._asked, self.y, f, self.w, self.loss)
+        if self._round == self._next and self.open:
+            self.rescale(margins)
             self._next *= 2
         self._round += 1
-        g, h = parts(self.loss, self.curvature, self.y, f, self.w, self._room)
-        g32, h32 = self._single
-        np.multiply(g, 1.0 / self.scale, out=g32, casting="same_kind")
-        np.multiply(h, self.factor / self.scale, out=h32, casting="same_kind")
-        if not np.isfinite(g32).all() or not np.isfinite(h32).all():
-            self._mend(g32, h32)
-        return g32, h32
+        return self._scaled(*parts(self.loss, self.curvature, self.y, f, self.w, self._room), self._single)
+
+    def at(self, y: Array, f: Array, w: Array | None) -> tuple[Array, Array]:
+        """The same for any rows, at raw scores f, in float64."""
+        return self._scaled(*parts(self.loss, self.curvature, y, f, w), (np.empty(f.shape), np.empty(f.shape)))
+
+    @property
+    def open(self) -> bool:
+        """Whether the loss takes its scale from the residuals."""
+        return bool(self._asked._open())
+
+    def rescale(self, margins: Array) -> None:
+        """Take the loss's scale from the residuals at these margins."""
+        self.loss = _resolved(self._asked, self.y, self.scores(margins), self.w, self.loss)
+
+    def _scaled(self, g: Array, h: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+        np.multiply(g, 1.0 / self.scale, out=out[0], casting="same_kind")
+        np.multiply(h, self.factor / self.scale, out=out[1], casting="same_kind")
+        if not math.isfinite(float(np.add.reduce(out[0], axis=None)) + float(np.add.reduce(out[1], axis=None))):
+            self._mend(*out)
+        return out
 
     def value(self, margins: Array) -> float:
         """The weighted mean loss."""
@@ -108,9 +123,8 @@ class Descent:
         if not np.isfinite(g).all():
             row = int(np.argmin(np.isfinite(g.reshape(len(g), -1)).all(axis=1)))
             raise DomainError(
-                f"the gradient of {self.loss!r} is no longer finite in round {self._round}, first at row {row} "
-                f"(y = {self.y[row]!r}, score = {self._f[row]!r}); lower the learning rate, or use a curvature that "
-                "bounds the steps"
+                f"the gradient of {self.loss!r} is no longer finite in round {self._round}, first at row {row}; lower "
+                "the learning rate, or use curvature='absolute', which bounds the steps"
             )
         finite = np.isfinite(h)
         h[~finite] = h[finite].max(initial=1.0)

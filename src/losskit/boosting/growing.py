@@ -42,6 +42,11 @@ class Task:
     validation: Validation | None = None
 
     @property
+    def link(self) -> str:
+        """The name of the link of the library's own objective, if that is used."""
+        return "" if self.native is None else str(self.descent.loss.link.name)
+
+    @property
     def label(self) -> Array:
         """What a native objective sees: residuals need no start, and float32 then costs no digits."""
         return self.y - self.descent.intercept[0] if self.centred else self.y
@@ -108,11 +113,22 @@ def grow(trees: Trees, task: Task) -> Grown:
         if held is not None:
             ahead = ahead + trees.margins(held.X, rounds)
             costs.append(held.cost(ahead))
-            best = best if costs[best - 1] <= costs[-1] and best else rounds
+            best = stopped_at(costs, held.patience)[0]
             if rounds - best >= held.patience:
                 break
-    kept = best if held is not None and best else rounds
+    kept = best if costs else rounds
     return Grown(trees.to_bytes(kept), kept, costs)
+
+
+def stopped_at(costs: list[float], patience: int) -> tuple[int, list[float]]:
+    """The best round before `patience` rounds brought nothing better, and the costs that were looked at."""
+    best = 0
+    for i, cost in enumerate(costs):
+        if cost < costs[best]:
+            best = i
+        elif i - best >= patience:
+            return best + 1, costs[: i + 1]
+    return best + 1, costs
 
 
 def varies(X: Array) -> bool:

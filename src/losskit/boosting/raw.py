@@ -64,8 +64,8 @@ class RawObjective:
     def derivatives(self, y: Any, margins: Any, w: Any) -> tuple[Array, Array]:
         """Gradient and curvature in float32."""
         margins = np.asarray(margins, dtype=np.float64)
-        if self._descent is None or (margins == margins[0]).all():
-            self._begin(np.asarray(y, dtype=np.float64), margins, w)
+        if self._descent is None or _alike(margins):
+            self.begin(np.asarray(y, dtype=np.float64), margins, w)
         assert self._descent is not None
         found = self._descent.derivatives(margins)
         self.loss = self._descent.loss
@@ -80,14 +80,15 @@ class RawObjective:
         """What the library's raw scores mean: a mean, a quantile, a probability."""
         return self.loss.predict(np.asarray(raw, dtype=np.float64) + self._start(raw))
 
-    def _begin(self, y: Array, margins: Array, w: Any) -> None:
+    def begin(self, y: Array, margins: Array, w: Any) -> None:
+        """Take start, scale and curvature from the rows, whose scores are `margins` by now."""
         classes = margins.shape[1] if isinstance(self._asked, Rowwise) else 0
         w = None if w is None else np.asarray(w, dtype=np.float64)
         factor = self._factor(classes) if self._factor else 1.0
         self._descent = Descent(self._asked, y, w, classes=classes, curvature=self.curvature, factor=factor)
         if self._given:
             self._descent.intercept = self.intercept  # type: ignore[assignment]
-        elif (margins == margins[0]).all():
+        elif _alike(margins):
             self._descent.intercept = self._descent.intercept - margins[0]
         else:
             self._descent.intercept = np.zeros_like(self._descent.intercept)  # a start of the caller's own
@@ -97,3 +98,8 @@ class RawObjective:
         if self.intercept is None:
             raise CapabilityError("this objective has not been trained with: train first, or make it with intercept=")
         return self.intercept if np.ndim(raw) > 1 else self.intercept[0]
+
+
+def _alike(margins: Array) -> bool:
+    """Whether all rows have one score: a training starts there."""
+    return bool((margins[0] == margins[-1]).all() and (margins == margins[0]).all())

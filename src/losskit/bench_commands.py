@@ -1,0 +1,127 @@
+"""The `losskit bench` commands: a suite of measurements each, in a process of its own with one thread on every side."""
+
+from __future__ import annotations
+
+import json as js
+import os
+from typing import Any
+
+from cyclopts import App
+
+from losskit.errors import DataError, ParameterError
+
+bench = App(name="bench", help="Measure losskit side by side with other libraries.")
+
+
+@bench.command
+def kernels(
+    *,
+    rows: int = 1_000_000,
+    loss: list[str] | None = None,
+    repeats: int = 9,
+    json: str | None = None,
+) -> None:
+    """Value, gradient and Hessian against scikit-learn, PyTorch and NumPy; call latency; import and first call.
+
+    Parameters
+    ----------
+    rows : rows of the random data
+    loss : only this loss; may be repeated
+    repeats : timed runs a side, at least 7
+    json : write the result to this file as well
+    """
+    _check(rows, repeats)
+    _run("kernels", json, rows=rows, losses=_named(loss), repeats=repeats)
+
+
+@bench.command
+def frameworks(
+    *,
+    rows: int = 1_000_000,
+    loss: list[str] | None = None,
+    repeats: int = 9,
+    compiled: bool = True,
+    json: str | None = None,
+) -> None:
+    """A training step through PyTorch and JAX against their own losses and optax's.
+
+    Parameters
+    ----------
+    rows : rows of the random data
+    loss : only this loss; may be repeated
+    repeats : timed runs a side, at least 7
+    compiled : measure torch.compile too, which takes a minute
+    json : write the result to this file as well
+    """
+    _check(rows, repeats)
+    _run("frameworks", json, rows=rows, losses=_named(loss), repeats=repeats, compiled=compiled)
+
+
+@bench.command
+def boosters(*, rows: int = 100_000, rounds: int = 50, repeats: int = 7, json: str | None = None) -> None:
+    """Our objective inside LightGBM and XGBoost against the library's own of the same loss.
+
+    Parameters
+    ----------
+    rows : rows of the random data
+    rounds : trees of a training
+    repeats : timed trainings a side, at least 7
+    json : write the result to this file as well
+    """
+    _check(rows, repeats)
+    if rounds < 1:
+        raise ParameterError(f"--rounds must be >= 1; got {rounds}")
+    _run("boosters", json, rows=rows, rounds=rounds, repeats=repeats)
+
+
+@bench.command
+def solvers(
+    *,
+    scale: float = 1.0,
+    problem: list[str] | None = None,
+    repeats: int = 3,
+    json: str | None = None,
+) -> None:
+    """Linear models against scikit-learn, celer and skglm: time to a relative suboptimality of one objective.
+
+    Parameters
+    ----------
+    scale : factor on the rows of every problem
+    problem : only problems of this name or id (P8 ...); may be repeated
+    repeats : timed runs at each tolerance
+    json : write the result to this file as well
+    """
+    if not scale > 0 or repeats < 1:
+        raise ParameterError(f"--scale must be above 0 and --repeats >= 1; got scale={scale}, repeats={repeats}")
+    _run("solvers", json, scale=scale, names=problem or [], repeats=repeats)
+
+
+def _check(rows: int, repeats: int) -> None:
+    if rows < 1 or repeats < 7:
+        raise ParameterError(f"--rows must be >= 1 and --repeats >= 7; got rows={rows}, repeats={repeats}")
+
+
+def _named(losses: list[str] | None) -> list[str]:
+    from losskit.registry import get
+
+    return [type(get(each)).__name__ for each in losses or []]
+
+
+def _run(suite: str, path: str | None, **order: Any) -> None:
+    from losskit.bench.printing import render
+    from losskit.bench.timing import pinned
+    from losskit.report.console import write
+
+    if path is not None:
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path) or not os.access(folder, os.W_OK):
+            raise DataError(
+                f"cannot write {path}: it or its folder is missing, read-only or a folder; name another file"
+            )
+    result = pinned(f"losskit.bench.{suite}", order)
+    if path is not None:
+        with open(path, "w", encoding="utf-8") as file:
+            js.dump(result, file, indent=1)
+    write(*render(result))
+    if path is not None:
+        print(f"result written to {os.path.abspath(path)}")
