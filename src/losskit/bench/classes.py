@@ -86,4 +86,4 @@ def _peers(labels: np.ndarray, scores: np.ndarray) -> Iterator[tuple[str, Callab
         value.backward()
         return value
 
-    yield f"PyTorch {scores.dtype}", cross_entropy, (cross_entropy().item(), f.grad.numpy() * n)
+    yield f"PyTorch {scores.dtype}", cross_entropy, (cross_entropy().item(), np.asarray(f.grad) * n)
