@@ -65,7 +65,8 @@ def measure(
         "machine": machine(),
         "versions": versions("losskit", "numpy", "scipy", "scikit-learn", "skglm", "celer", "glum", "statsmodels"),
         "settings": {
-            "scale": scale, "repeats": repeats, "threads": 1, "clock": "CPU seconds of the process", "levels": list(LEVELS),
+            "scale": scale, "repeats": repeats, "threads": 1, "clock": "CPU seconds of the process",
+            "levels": list(LEVELS),
         },
         "rows": rows,
     }
