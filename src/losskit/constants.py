@@ -11,7 +11,7 @@ import numpy as np
 from losskit.border import as_arrays, rows_of, weights_like
 from losskit.errors import DomainError, ParameterError, ShapeError
 from losskit.evaluate import raise_outside, weight_sum
-from losskit.links import IDENTITY
+from losskit.links import IDENTITY, LOG
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise
@@ -101,6 +101,11 @@ def _solved(loss: Pointwise, y: Array, w: Array | None) -> float:
     # a prediction in the units of y is best among the targets
     same_units = loss.link is IDENTITY and not math.isfinite(loss.prediction_domain.high)
     low, high = (float(y.min()), float(y.max())) if same_units else (-1.0, 1.0)
+    if loss.link is LOG and loss.traits().convex:  # slopes that underflow have no end; they never change their sign
+        if slope(-_REACH) < 0 and slope(_REACH) <= 0:
+            return math.inf
+        if slope(_REACH) > 0 and slope(-_REACH) >= 0:
+            return -math.inf
     if loss.traits().convex:
         low, high = _bracket(slope, low, -1.0), _bracket(lambda c: -slope(c), high, 1.0)
         if slope(low) > 0 or slope(high) < 0:

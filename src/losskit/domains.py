@@ -257,7 +257,7 @@ class Intervals:
 
     def describe(self, name: str) -> str:
         """The bounds in words."""
-        return f"{name} two bounds, 0 <= lower <= upper, with lower finite and upper > 0"
+        return f"{name} = (lower, upper) with 0 <= lower <= upper, lower finite and upper > 0"
 
 
 @dataclass(frozen=True)

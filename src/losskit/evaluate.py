@@ -173,9 +173,10 @@ def raise_outside(loss: Pointwise, y: Array, f: Array | None, w: Array | None) -
             bad &= ~np.isnan(values)  # a nan prediction passes through
         if bad.any():
             index, first, count = first_bad(values, bad, column)
+            unit = "rows" if isinstance(domain, Intervals) else "values"
             raise DomainError(
                 f"{type(loss).__name__} needs {domain.describe(name)}; {'y' if name == 'y' else 'f'}{index} = {first!r}"
-                f" ({count} of {bad.size} values {_are(count)} outside). {_advice(domain, name, first)}"
+                f" ({count} of {bad.size} {unit} {_are(count)} outside). {_advice(domain, name, first)}"
             )
 
 

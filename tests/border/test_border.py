@@ -17,12 +17,13 @@ import pytest
 
 import losskit as lk
 from losskit.border import kind_of
-from tests.border.test_weights import width
+from tests.border.test_weights import depth, width
 from tests.families import EACH_LOSS
 
 SNAPSHOT = Path(__file__).parents[1] / "public" / "snapshots" / "messages.json"
 NAN, INF = math.nan, math.inf
 S, ONE, TWO = lk.SquaredError(), np.array([1.0]), np.array([1.0, 2.0])
+C = lk.CensoredWeibullNLL()
 FROZEN = np.zeros(1)
 FROZEN.flags.writeable = False
 
@@ -243,8 +244,16 @@ CASES = [
         lambda: lk.find_losses("ranking"),
         lk.ParameterError,
         "'ranking'",
-        "binary, counts, distributions, margin",
+        "binary, counts, distributions, durations, margin",
     ),
+    bad(
+        "bounds the wrong way round", lambda: C([[1, 2], [3, 2]], TWO), lk.DomainError, "lower <= upper",
+        "y[1] = [3.0, 2.0]", "1 of 2 rows is outside", "after t (t, inf)",
+    ),
+    bad("one target where a row has two", lambda: C(TWO, TWO), lk.ShapeError, "2 targets a row", "(2, 2)"),
+    bad("rows of one target for a constant", lambda: C.constant(np.ones(3)), lk.ShapeError, "2 targets a row", "(3,)"),
+    bad("a linear model of two targets", lambda: lk.minimise(C, None, [[1.0], [2.0]], [[1, 2], [2, 3]]),
+        lk.CapabilityError, "2 targets a row"),
     bad("a trait unknown", lambda: lk.find_losses(smooth=True), lk.ParameterError, "'smooth'", "convex"),
     bad("a trait that is a method", lambda: lk.find_losses(__init__=True), lk.ParameterError, "__init__"),
 ]
@@ -278,11 +287,10 @@ def test_bad_input_is_named_with_its_place_and_its_remedy(name, call, error, wor
 @pytest.mark.parametrize("loss", EACH_LOSS)
 @pytest.mark.parametrize("method", ["__call__", "gradient", "hessian", "value_and_gradient"])
 def test_every_loss_refuses_labels_outside_its_domain(loss, method):
-    y, f = np.ones(9000), np.full((9000, *width(loss)), 0.5)
+    y, f = np.ones((9000, *depth(loss))), np.full((9000, *width(loss)), 0.5)
     y[[5000, 8000]] = math.nan
-    with pytest.raises(
-        lk.DomainError, match=rf"{type(loss).__name__} needs .*y\[5000\] = nan \(2 of 9000 values are outside\)"
-    ):
+    there = r"\[nan, nan\] \(2 of 9000 rows" if depth(loss) else r"nan \(2 of 9000 values"
+    with pytest.raises(lk.DomainError, match=rf"{type(loss).__name__} needs .*y\[5000\] = {there} are outside\)"):
         getattr(loss, method)(y, f)
 
 

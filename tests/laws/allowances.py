@@ -262,7 +262,7 @@ def _normal_interval(x: Any, y: Any) -> Any:
 def _censored(loss: Pointwise, y: Any, f: float, part: str) -> list[Any]:
     """The summands of the value of a duration seen, and of every gradient."""
     name, s = type(loss).__name__, mpmath.mpf(loss.parameters["sigma"])
-    with mpmath.workprec(4000):
+    with mpmath.workprec(300):
         a, b = ((mpmath.log(t) - mpmath.mpf(f)) / s if t else -mpmath.inf for t in y)
         seen = y[0] == y[1]
         if part == "value":

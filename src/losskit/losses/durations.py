@@ -28,8 +28,7 @@ from losskit.links import LOG
 from losskit.traits import Traits
 
 _SOURCE = (
-    "Kalbfleisch and Prentice (2002), doi:10.1002/9781118032985; Barnwal, Cho and Hocking (2022), "
-    "doi:10.1080/10618600.2022.2067548"
+    "Kalbfleisch and Prentice (2002), doi:10.1002/9781118032985; Barnwal, Cho and Hocking (2020), arXiv:2006.04920"
 )
 _CONVEX = {"convex": True, "strictly_convex": False, "strong": 0.0, "differentiable": True, "bounded": False}
 
