@@ -172,7 +172,7 @@ def _dispersed_sway(mp: Any, y: Any, mean: Any, r: Any) -> Any:
 
 def _rising(mp: Any, y: Any, r: Any, order: int) -> Any:
     """log Gamma(y + r) - log Gamma(r) for whole y, or its first or second derivative by r."""
-    if y > 100:
+    if y > 1000:
         return mp.loggamma(y + r) - mp.loggamma(r) if order == 0 else mp.psi(order - 1, y + r) - mp.psi(order - 1, r)
     steps = [r + k for k in range(int(y))]
     if order == 0:
