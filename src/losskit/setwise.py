@@ -72,9 +72,12 @@ class Setwise(Evaluated):
     def _evaluate(self, y: Any, f: Any, sample_weight: Any, reduction: str, want: tuple[str, ...], out: Any, empty: str,
                   curvature: str | None = None) -> Any:
         raise CapabilityError(
-            f"{self!r} couples rows, so its {curvature or want[-1]} is no number a row; use value_and_gradient, as "
-            "L-BFGS and gradient descent do"
+            f"{self!r} couples rows, so its {curvature or want[-1]} is no number a row; call it, or "
+            "value_and_gradient, with NumPy arrays"
         )
+
+    def _to_booster(self, library: str, **options: Any) -> Any:
+        raise CapabilityError(f"{self!r} couples rows; {library} asks for a gradient and a Hessian of each row alone")
 
     def _set(
         self, y: Any, f: Any, sample_weight: Any, reduction: str, groups: Any, graded: bool, out: Any, empty: str

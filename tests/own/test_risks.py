@@ -149,6 +149,8 @@ def test_claims_survive_a_search(risk):
     (lambda: lk.TailRisk(H)([0.0], [1.0], reduction="sum"), lk.CapabilityError, ("'sum'", "the loss inside")),
     (lambda: lk.Tilted(H).hessian([0.0], [1.0]), lk.CapabilityError, ("couples rows", "hessian")),
     (lambda: lk.Tilted(H).partial([0.0], [1.0]), lk.CapabilityError, ("do not add up",)),
+    (lambda: lk.Tilted(H).to_lightgbm(), lk.CapabilityError, ("couples rows", "lightgbm")),
+    (lambda: lk.check_loss(lk.Tilted(H)), lk.CapabilityError, ("couples rows", "the loss inside")),
     (lambda: lk.TopK(H, 1)([0.0], [1.0], out=np.empty(1)), lk.CapabilityError, ("no rows to fill",)),
     (lambda: lk.GroupDRO(H)([0.0], [1.0]), lk.ParameterError, ("needs groups",)),
     (lambda: lk.TopK(H, 1)([0.0], [1.0], groups=[0]), lk.ParameterError, ("takes no groups",)),

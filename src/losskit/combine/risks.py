@@ -165,13 +165,22 @@ def _worst(losses: Array, weights: Array, mass: float) -> tuple[float, Array]:
     """The mean of the highest losses that together weigh `mass`, and its derivative by each loss."""
     if np.isnan(losses).any():
         return float("nan"), np.full_like(losses, np.nan)
-    order = np.argsort(-losses, kind="stable")
-    heaped = np.cumsum(weights[order])
-    edge = losses[order[min(int(np.searchsorted(heaped, mass)), len(order) - 1)]]
+    edge = _edge(losses, weights, mass)
     above, tied = losses > edge, losses == edge
     left = min((mass - weights[above].sum()) / weights[tied].sum(), 1.0)
     shares = np.where(above, weights, np.where(tied, weights * left, 0.0)) / mass
     return float(np.where(shares > 0, shares * losses, 0.0).sum()), shares
+
+
+def _edge(losses: Array, weights: Array, mass: float) -> float:
+    """The loss at which the highest ones come to weigh `mass`."""
+    n = len(losses)
+    if (weights == weights[0]).all():  # they need not be sorted
+        count = min(max(int(np.ceil(mass / weights[0])), 1), n)
+        return float(np.partition(losses, n - count)[n - count])
+    order = np.argsort(-losses, kind="stable")
+    heaped = np.cumsum(weights[order])
+    return float(losses[order[min(int(np.searchsorted(heaped, mass)), n - 1)]])
 
 
 def _tilted(losses: Array, weights: Array, t: float) -> tuple[float, Array]:

@@ -18,10 +18,10 @@ Array = np.ndarray
 
 
 class OneVsRest(Rowwise):
-    """The sum over the classes of a loss of two classes: this one against all others.
+    """The sum over the classes of `loss`, which is one of two classes: this class against all others.
 
-    A row may be of several classes, or of none, by shares of 0 and 1. Predictions are those of `loss`, class by class:
-    their sum is not 1.
+    A row may be of several classes, or of none, by shares of 0 and 1. Predictions are those of `loss` (by default
+    Logistic()), class by class: their sum is not 1.
     """
 
     source = "Rifkin and Klautau (2004), In defense of one-vs-all classification, JMLR 5:101-141"

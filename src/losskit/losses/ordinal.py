@@ -17,8 +17,8 @@ Array = np.ndarray
 class Ordinal(Rowwise):
     """Minus the log-probability of a row's class among ordered ones: the proportional odds model's loss.
 
-    f_j is the log-odds that the class is above j, such as score - threshold_j with ordered thresholds: f falls along
-    the axis. Where it does not, a class has no probability, and costs infinity.
+    f_j is the log-odds that the class is above j = 0 ... k - 1, such as score - threshold_j with ordered thresholds: f
+    falls along the axis. Where it does not, a class has no probability, and costs infinity.
     """
 
     source = "McCullagh (1980), doi:10.1111/j.2517-6161.1980.tb01109.x"
@@ -27,10 +27,11 @@ class Ordinal(Rowwise):
     domain, link, beyond = Categories(shares=False), CUMULATIVE, 1
     outputs = ("f_1 > ... > f_k",)
     written = (
-        r"-\log\left(\frac{1}{1 + e^{-f_{y}}} - \frac{1}{1 + e^{-f_{y + 1}}}\right)",
-        r"\frac{-1}{1 + e^{f_{y}}} - \frac{1}{e^{d} - 1}, \frac{1}{1 + e^{-f_{y + 1}}} + \frac{1}{e^{d} - 1}, "
-        r"d = f_{y} - f_{y + 1}",
-        r"\frac{e^{d}}{\left(e^{d} - 1\right)^{2}}",
+        r"-\log\left(\frac{1}{1 + e^{-a}} - \frac{1}{1 + e^{-b}}\right), a = f \text{ before } y, b = f_{y}",
+        r"-\frac{1}{1 + e^{a}} - \frac{1}{e^{a - b} - 1} \text{ before } y, "
+        r"\frac{1}{1 + e^{-b}} + \frac{1}{e^{a - b} - 1} \text{ at } y",
+        r"\frac{e^{-a}}{\left(1 + e^{-a}\right)^{2}} + c, \frac{e^{-b}}{\left(1 + e^{-b}\right)^{2}} + c, "
+        r"-c \text{ between}, c = \frac{e^{a - b}}{\left(e^{a - b} - 1\right)^{2}}",
     )
     axis: Axis = -1
 
