@@ -63,7 +63,8 @@ def certify(objective: Composite, point: Point, violations: Array, tol: float) -
 
 def _first(objective: Composite) -> Array:
     """The null model, or the solution of fewer rows if there are many."""
-    if objective.design.rows >= max(_MANY, 20 * _STRIDE * objective.size) and objective.classes == 1:
+    many = objective.design.rows >= max(_MANY, 20 * _STRIDE * objective.size)
+    if many and objective.classes == 1 and not _is_quadratic(objective):
         fewer = objective.thinned(_STRIDE)
         found = solve(fewer, None, Control(tol=1e-3, max_iter=20))
         return objective.adopt(fewer, found.theta)
