@@ -12,7 +12,7 @@ from losskit.calculus import constant, exp, symbol, where
 from losskit.calculus.derive import derivative
 from losskit.calculus.graph import Node, as_node, substitute
 from losskit.calculus.tex import latex
-from losskit.domains import NONNEGATIVE, NONPOSITIVE, REAL, SHARES_OFF, UNIT, Axis, Domain, Space
+from losskit.domains import NONNEGATIVE, NONPOSITIVE, REAL, UNIT, Axis, Domain, Space
 from losskit.errors import DomainError, ParameterError
 from losskit.links import IDENTITY, LOG, SOFTMAX, Link
 from losskit.partial import folded
@@ -21,6 +21,7 @@ from losskit.softmax import probabilities
 
 Array = np.ndarray
 _TINY = 2.0**-1022  # shares below it are rounded
+_OFF = 0.02  # how far from 1 the sum of predicted shares may be: derivatives by one of them are had by moving it
 _P, _Q, _L = symbol("p"), symbol("q"), symbol("l")
 _DOMAINS = {"probabilities": UNIT, "log_probabilities": NONPOSITIVE, "logits": REAL, "masses": NONNEGATIVE}
 _LINKS = {"probabilities": IDENTITY, "log_probabilities": LOG, "logits": SOFTMAX, "masses": IDENTITY}
@@ -170,7 +171,7 @@ class Divergence(Rowwise):
         if not shares:
             return
         total = (np.exp(x) if domain is NONPOSITIVE else x).sum(axis=1)
-        off = counts & (np.abs(total - 1.0) > SHARES_OFF)
+        off = counts & (np.abs(total - 1.0) > _OFF)
         if off.any():
             at = int(np.argmax(off))
             what = "probabilities" if domain is UNIT else "exp(f)"

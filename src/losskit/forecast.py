@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from losskit.domains import REAL
-from losskit.errors import DomainError, ShapeError
+from losskit.errors import CapabilityError, DomainError, ShapeError
 from losskit.links import IDENTITY
 from losskit.rowwise import Rowwise
 
@@ -40,6 +40,10 @@ class Forecast(Rowwise):
                 f"shape {shape}"
             )
         return shape, k, True
+
+    def constant(self, y: Any, sample_weight: Any = None, *, classes: int | None = None) -> Any:
+        """The best constant row of predictions; known for quantiles alone (else CapabilityError)."""
+        raise CapabilityError(f"{self!r}: its best constant row is not known; take quantiles of y")
 
     def check_rows(self, y: Array, f: Array, w: Array | None, first: int) -> None:
         bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1) & (True if w is None else w != 0)

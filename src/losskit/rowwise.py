@@ -192,7 +192,7 @@ class Rowwise(Evaluated):
             f = np.moveaxis(np.zeros((y.size, k)), -1, self.axis)
         given = self._rows_of(y, f, w)
         w = np.ones(len(given.f)) if given.w is None else given.w.astype(np.float64)
-        self.check_rows(given.y, given.f, w, 0)
+        self.check_targets(given.y, k, w > 0, 0)
         if not w.any():
             raise DomainError(f"{type(self).__name__}: no rows have no best constant; pass a row of weight above 0")
         kept = given.y[w > 0]

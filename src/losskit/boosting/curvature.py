@@ -9,6 +9,7 @@ import numpy as np
 
 from losskit.base import Evaluated, Pointwise
 from losskit.errors import CapabilityError
+from losskit.forecast import Forecast
 from losskit.links import LOG
 from losskit.softmax import Softmax
 
@@ -37,8 +38,11 @@ def curvature_of(loss: Evaluated) -> str:
             return "hessian" if known.convex else "absolute"
         if bound and math.isfinite(bound):
             return "majorizer"
-        raise CapabilityError(f"{kind} has corners and no curvature for trees to go by; use SoftmaxCrossEntropy")
+        instead = "Quantile, one level at a time" if isinstance(loss, Forecast) else "SoftmaxCrossEntropy"
+        raise CapabilityError(f"{kind} has corners and no curvature for trees to go by; use {instead}")
     if len(loss.outputs) > 1:
+        if not hasattr(loss, "information"):
+            raise CapabilityError(f"{kind} has no Fisher information for trees to go by; use a density (GaussianNLL)")
         return "fisher"
     if renews(loss):
         return "unit"

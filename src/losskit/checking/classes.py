@@ -13,7 +13,8 @@ from losskit.checking.adapt import ORDERS, by_names, library_name, made, paramet
 from losskit.checking.libraries import CallFailed, autodiff, call, library_of, to_numpy
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST
 from losskit.domains import UNIT
-from losskit.errors import LosskitError
+from losskit.errors import CapabilityError, LosskitError
+from losskit.forecast import Forecast
 from losskit.losses import entmax, multiclass
 from losskit.rowwise import Rowwise
 
@@ -139,6 +140,11 @@ def of_classes(thing: Any, order: str | None, target: str | None, gradient: Any)
     if target not in (None, *FORMS):
         return None
     thing = made(thing)
+    if isinstance(thing, Forecast):
+        raise CapabilityError(
+            f"{thing!r} scores several predictions of one number; check_loss knows losses of one prediction a row, and "
+            "of classes"
+        )
     if isinstance(thing, Rowwise):
         return ClassSubject(repr(thing), thing, "losskit", order_from="losskit's order", reduction="mean",
                             weight_name="sample_weight")  # fmt: skip
