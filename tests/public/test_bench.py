@@ -8,10 +8,9 @@ import pytest
 
 from losskit.bench import boosters
 from losskit.bench.kernels import _difference, measure
-from losskit.bench.printing import render
-from losskit.bench.timing import SCHEMA
 from losskit.bench.peers import ACTS, CASES, data, numpy_peer, sklearn_peer
-from losskit.bench.timing import Timing, alternate, paired_ratio
+from losskit.bench.printing import render
+from losskit.bench.timing import SCHEMA, Timing, alternate, paired_ratio
 from losskit.errors import LosskitError
 from losskit.registry import losses
 
