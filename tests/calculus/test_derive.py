@@ -21,7 +21,7 @@ from losskit.registry import losses
 
 INF = float("inf")
 _STUDENT = ("student_log", "student_pull", "student_share", "student_bend", "student_cross", "student_spread")
-_POINTS = ("aft_z", "aft_exp", "aft_softplus", "aft_sigmoid", "aft_sigmoid_slope")
+_POINTS = ("aft_z", "aft_exp", "aft_softplus", "aft_exp_times", "aft_sigmoid", "aft_sigmoid_slope")
 _INTERVALS = (
     "aft_gap", "weibull_mass", "weibull_pull", "weibull_bend", "normal_mass", "normal_mean", "normal_bend",
 )  # fmt: skip
@@ -158,11 +158,11 @@ BODY_WHERE = {
                     lambda x, a, b: (a >= 0) & (a < 1) & (b > 1) & (b < 5)),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), lambda r, a, c: (c > 0) & (np.abs(r) < 1e3)),
 }
-BODY_WHERE |= dict.fromkeys(_POINTS, lambda t, f, s: (f < 5) & (s < 5))
-BODY_WHERE |= dict.fromkeys(_INTERVALS, lambda a, b, f, s: (a < b) & (f < 5) & (s > 0) & (s < 5))
+BODY_WHERE |= dict.fromkeys(_POINTS, lambda t, f, s, c=1.0: (f < 5) & (s < 5) & (c < 5))
+BODY_WHERE |= dict.fromkeys(_INTERVALS, lambda a, b, f, s, c=0.3: (a < b) & (f < 5) & (s > 0) & (s < 5) & (c == 0.3))
 BODY_WHERE["aft_gap"] = lambda a, b, s: (a < b) & (s > 0) & (s < 5)
 BODY_WHERE |= {  # and a rise of e^z to 20 at most, or without end
-    name: lambda a, b, f, s, most=most: (a < b) & (f < most) & (s > 0) & (s < 5)
+    name: lambda a, b, f, s, c=0.3, most=most: (a < b) & (c == 0.3) & (f < most) & (s > 0) & (s < 5)
     & ((b == INF) | (np.log(b) < f + 3 * s))
     for name, most in (("weibull_mass", 30), ("weibull_pull", 5), ("weibull_bend", 5))
 }

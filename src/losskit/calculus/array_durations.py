@@ -20,17 +20,21 @@ def aft_exp(xp: Any, t: Array, f: Array, s: Array) -> Array:
     return xp.exp(aft_z(xp, t, f, s))
 
 
+def aft_exp_times(xp: Any, t: Array, f: Array, s: Array, c: Array) -> Array:
+    return c * aft_exp(xp, t, f, s)
+
+
 def aft_softplus(xp: Any, t: Array, f: Array, s: Array) -> Array:
     return xp.logaddexp(0.0, aft_z(xp, t, f, s))
 
 
-def aft_sigmoid(xp: Any, t: Array, f: Array, s: Array) -> Array:
+def aft_sigmoid(xp: Any, t: Array, f: Array, s: Array, c: Array) -> Array:
     e = xp.exp(-xp.abs(aft_z(xp, t, f, s)))
-    return xp.where(aft_z(xp, t, f, s) < 0.0, e, 1.0) / (1.0 + e)
+    return c * xp.where(aft_z(xp, t, f, s) < 0.0, e, 1.0) / (1.0 + e)
 
 
-def aft_sigmoid_slope(xp: Any, t: Array, f: Array, s: Array) -> Array:
-    return aft_sigmoid(xp, t, f, s) * aft_sigmoid(xp, t, f, -s)
+def aft_sigmoid_slope(xp: Any, t: Array, f: Array, s: Array, c: Array) -> Array:
+    return aft_sigmoid(xp, t, f, s, c) * aft_sigmoid(xp, t, f, -s, 1.0)
 
 
 def _gap(xp: Any, a: Array, b: Array) -> Array:
@@ -63,17 +67,17 @@ def weibull_mass(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
     return xp.where(small, -log_d, _minus_log1mexp(xp, xp.where(small, 1.0, d)))
 
 
-def weibull_pull(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
+def weibull_pull(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> Array:
     d = _held(xp, _rise(xp, a, b, f, s)[0])
-    return d * xp.exp(-d) / -xp.expm1(-d)
+    return c * d * xp.exp(-d) / -xp.expm1(-d)
 
 
-def weibull_bend(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
+def weibull_bend(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> Array:
     d = _held(xp, _rise(xp, a, b, f, s)[0])
     inner = xp.where(d < 0.5, d, 0.0)
     near = inner * inner * _series(-inner, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
     excess = xp.where(d < 0.5, near, xp.exp(-d) - 1.0 + d)
-    return d * xp.exp(-d) / -xp.expm1(-d) * excess / -xp.expm1(-d)
+    return c * d * xp.exp(-d) / -xp.expm1(-d) * excess / -xp.expm1(-d)
 
 
 def _held(xp: Any, d: Array) -> Array:
@@ -127,17 +131,17 @@ def _around(xp: Any, x: Array, y: Array) -> tuple[Array, ...]:
     return normal_pdf(xp, x) / mass, normal_pdf(xp, y) / mass
 
 
-def normal_mean(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
+def normal_mean(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> Array:
     x, y, turned, width = _interval(xp, a, b, f, s)
     about, _, mean, _ = _inside(xp, x, y, width)
     left, right = _around(xp, x, y)
     mean = xp.where(about, left - right, x + mean)
-    return xp.where(turned, -mean, mean)
+    return c * xp.where(turned, -mean, mean)
 
 
-def normal_bend(xp: Any, a: Array, b: Array, f: Array, s: Array) -> Array:
+def normal_bend(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> Array:
     x, y, _, width = _interval(xp, a, b, f, s)
     about, _, mean, end = _inside(xp, x, y, width)
     left, right = _around(xp, x, y)
     around = (left - right) ** 2 + y * right - x * left
-    return xp.where(about, around, mean * (mean + x) + end)
+    return c * xp.where(about, around, mean * (mean + x) + end)

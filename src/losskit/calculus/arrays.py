@@ -44,6 +44,7 @@ from losskit.calculus.array_densities import (
 )
 from losskit.calculus.array_durations import (
     aft_exp,
+    aft_exp_times,
     aft_gap,
     aft_sigmoid,
     aft_sigmoid_slope,

@@ -20,18 +20,23 @@ _B = r"\frac{{\log\left({1:-1}\right) - {2:1}}}{{{3:-1}}}"
 aft_z: Apply = row("aft_z", _Z, binds=3, partials=(None, lambda t, f, s: -1.0 / s, None),
                    face=lambda t, f, s: (log(t) - f) / s)
 aft_exp: Apply = row(
-    "aft_exp", f"e^{{{{{_Z}}}}}", binds=3, partials=(None, lambda t, f, s: -aft_exp(t, f, s) / s, None),
+    "aft_exp", f"e^{{{{{_Z}}}}}", binds=3, partials=(None, lambda t, f, s: aft_exp_times(t, f, s, -1.0 / s), None),
     face=lambda t, f, s: exp((log(t) - f) / s))
+aft_exp_times: Apply = row(
+    "aft_exp_times", rf"{{3:1}} \, e^{{{{{_Z}}}}}", binds=1,
+    partials=(None, lambda t, f, s, c: aft_exp_times(t, f, s, -c / s), None, None),
+    face=lambda t, f, s, c: c * exp((log(t) - f) / s))
 aft_softplus: Apply = row(
     "aft_softplus", rf"\log\left(1 + e^{{{{{_Z}}}}}\right)",
-    partials=(None, lambda t, f, s: -aft_sigmoid(t, f, s) / s, None),
+    partials=(None, lambda t, f, s: aft_sigmoid(t, f, s, -1.0 / s), None),
     face=lambda t, f, s: log(1.0 + exp((log(t) - f) / s)))
 aft_sigmoid: Apply = row(
-    "aft_sigmoid", rf"\sigma\left({_Z}\right)", partials=(None, lambda t, f, s: -aft_sigmoid_slope(t, f, s) / s, None),
-    exact=lambda mp, t, f, s: 1 / (1 + mp.exp(-_z(mp, t, f, s))))
+    "aft_sigmoid", rf"{{3:1}} \, \sigma\left({_Z}\right)", binds=1,
+    partials=(None, lambda t, f, s, c: aft_sigmoid_slope(t, f, s, -c / s), None, None),
+    exact=lambda mp, t, f, s, c: c / (1 + mp.exp(-_z(mp, t, f, s))))
 aft_sigmoid_slope: Apply = row(
-    "aft_sigmoid_slope", rf"\sigma'\left({_Z}\right)", partials=(None, None, None),
-    exact=lambda mp, t, f, s: mp.sech(_z(mp, t, f, s) / 2) ** 2 / 4)
+    "aft_sigmoid_slope", rf"{{3:1}} \, \sigma'\left({_Z}\right)", binds=1, partials=(None, None, None, None),
+    exact=lambda mp, t, f, s, c: c * mp.sech(_z(mp, t, f, s) / 2) ** 2 / 4)
 aft_gap: Apply = row(
     "aft_gap", r"-\log\left(1 - e^{{\frac{{\log\left({0:-1}\right) - \log\left({1:-1}\right)}}{{{2:-1}}}}}\right)",
     binds=0, partials=(None, None, None),
@@ -42,29 +47,31 @@ _RISE = rf"\left(e^{{{{{_B}}}}} - e^{{{{{_A}}}}}\right)"
 _PULL = rf"\frac{{{{{_RISE}}}}}{{{{e^{{{{{_RISE}}}}} - 1}}}}"
 weibull_mass: Apply = row(
     "weibull_mass", rf"-\log\left(1 - e^{{{{-{_RISE}}}}}\right)", binds=0,
-    partials=(None, None, lambda a, b, f, s: weibull_pull(a, b, f, s) / s, None),
+    partials=(None, None, lambda a, b, f, s: weibull_pull(a, b, f, s, 1.0 / s), None),
     exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[0])
 weibull_pull: Apply = row(
-    "weibull_pull", _PULL, binds=3, partials=(None, None, lambda a, b, f, s: weibull_bend(a, b, f, s) / s, None),
-    exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[1])
+    "weibull_pull", rf"{{4:1}} \, {_PULL}", binds=1,
+    partials=(None, None, lambda a, b, f, s, c: weibull_bend(a, b, f, s, c / s), None, None),
+    exact=lambda mp, a, b, f, s, c: c * _weibull(mp, _rise(mp, a, b, f, s))[1])
 weibull_bend: Apply = row(
-    "weibull_bend", rf"{_PULL} \, \left({_PULL} + {_RISE} - 1\right)", binds=1, partials=(None, None, None, None),
-    exact=lambda mp, a, b, f, s: _weibull(mp, _rise(mp, a, b, f, s))[2])
+    "weibull_bend", rf"{{4:1}} \, {_PULL} \, \left({_PULL} + {_RISE} - 1\right)", binds=1,
+    partials=(None, None, None, None, None), exact=lambda mp, a, b, f, s, c: c * _weibull(mp, _rise(mp, a, b, f, s))[2])
 
 _MASS = rf"\left(\Phi\left({_B}\right) - \Phi\left({_A}\right)\right)"
 _MEAN = rf"\frac{{{{\varphi\left({_A}\right) - \varphi\left({_B}\right)}}}}{{{{{_MASS}}}}}"
 normal_mass: Apply = row(
     "normal_mass", rf"-\log{_MASS}", binds=0,
-    partials=(None, None, lambda a, b, f, s: -normal_mean(a, b, f, s) / s, None),
+    partials=(None, None, lambda a, b, f, s: normal_mean(a, b, f, s, -1.0 / s), None),
     exact=lambda mp, a, b, f, s: _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[0])
 normal_mean: Apply = row(
-    "normal_mean", _MEAN, binds=3, partials=(None, None, lambda a, b, f, s: -normal_bend(a, b, f, s) / s, None),
-    exact=lambda mp, a, b, f, s: _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[1])
+    "normal_mean", rf"{{4:1}} \, {_MEAN}", binds=1,
+    partials=(None, None, lambda a, b, f, s, c: normal_bend(a, b, f, s, -c / s), None, None),
+    exact=lambda mp, a, b, f, s, c: c * _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[1])
 normal_bend: Apply = row(
     "normal_bend",
-    rf"\frac{{{{{_B} \, \varphi\left({_B}\right) - {_A} \, \varphi\left({_A}\right)}}}}{{{{{_MASS}}}}}"
-    rf" + {{{{{_MEAN}}}}}^{{{{2}}}}", binds=0, partials=(None, None, None, None),
-    exact=lambda mp, a, b, f, s: _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[2])
+    rf"{{4:1}} \, \left(\frac{{{{{_B} \, \varphi\left({_B}\right) - {_A} \, \varphi\left({_A}\right)}}}}{{{{{_MASS}}}}}"
+    rf" + {{{{{_MEAN}}}}}^{{{{2}}}}\right)", binds=1, partials=(None, None, None, None, None),
+    exact=lambda mp, a, b, f, s, c: c * _normal(mp, _z(mp, a, f, s), _z(mp, b, f, s))[2])
 
 
 def _log(mp: Any, t: Any) -> Any:

@@ -144,24 +144,24 @@ def interval_nll(x: float, x_tail: float, y: float, y_tail: float, width: float)
 
 
 @scalar
-def interval_mean(x: float, x_tail: float, y: float, y_tail: float, width: float) -> float:
-    """The mean of a standard normal variable between x and y: in ulp of what it is the difference of (6 ulp)."""
+def interval_mean(x: float, x_tail: float, y: float, y_tail: float, width: float, c: float) -> float:
+    """c times the mean of a standard normal variable between x and y (6 ulp of what it is the difference of)."""
     x, x_tail, y, y_tail, turned = folded(x, x_tail, y, y_tail)
     mass = 1.0 - (upper_tail(-x, -x_tail) + upper_tail(y, y_tail))
-    around = (bell(1.0, x, x_tail) - bell(1.0, y, y_tail)) / mass
-    beyond = x + inside(x, y, width)[1]
+    around = bell(c / mass, x, x_tail) - bell(c / mass, y, y_tail)
+    beyond = c * (x + inside(x, y, width)[1])
     mean = select((x < 0.0) & (not is_narrow(x, width)), around, beyond)
     return select(turned, -mean, mean)
 
 
 @scalar
-def interval_bend(x: float, x_tail: float, y: float, y_tail: float, width: float) -> float:
-    """1 less the variance of a standard normal variable between x and y, as a sum of positive terms (8 ulp)."""
+def interval_bend(x: float, x_tail: float, y: float, y_tail: float, width: float, c: float) -> float:
+    """c times 1 less the variance of a standard normal variable between x and y, as a sum of positive terms (8 ulp)."""
     x, x_tail, y, y_tail, _ = folded(x, x_tail, y, y_tail)
     mass = 1.0 - (upper_tail(-x, -x_tail) + upper_tail(y, y_tail))
     mean = (bell(1.0, x, x_tail) - bell(1.0, y, y_tail)) / mass
     low, high = clamp(-x, 0.0, 60.0), clamp(y, 0.0, 60.0)
-    around = fma(mean, mean, (bell(low, x, x_tail) + bell(high, y, y_tail)) / mass)
+    around = fma(c * mean, mean, bell(c * low / mass, x, x_tail) + bell(c * high / mass, y, y_tail))
     _, mean, end = inside(x, y, width)
-    beyond = fma(mean, mean + x, clamp(width, 0.0, 1e3) * end)
+    beyond = c * fma(mean, mean + x, clamp(width, 0.0, 1e3) * end)
     return select((x < 0.0) & (not is_narrow(x, width)), around, beyond)

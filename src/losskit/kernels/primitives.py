@@ -130,6 +130,7 @@ from losskit.kernels.select import select
 from losskit.kernels.shifted import above_cost, above_power, above_rate
 from losskit.kernels.survival import (
     aft_exp,
+    aft_exp_times,
     aft_gap,
     aft_sigmoid,
     aft_sigmoid_slope,
@@ -159,6 +160,7 @@ __all__ = [
     "abs_power",
     "add_fast",
     "aft_exp",
+    "aft_exp_times",
     "aft_gap",
     "aft_sigmoid",
     "aft_sigmoid_slope",

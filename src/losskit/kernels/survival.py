@@ -2,6 +2,7 @@
 
 All are functions of z = (log t - f)/s in two parts: t a duration, f the logarithm of its scale, s the spread of
 log t. A bound that is open, t = 0 or t = inf, is z = -inf or inf. With s < 0 the sign of z is turned.
+A last argument c is a factor, taken in before the power of two: only the range of the result counts.
 """
 
 # mypy: disable-error-code="call-arg,var-annotated"
@@ -23,11 +24,10 @@ from losskit.kernels.elementary import (
     log1p,
     scalar,
     scale,
-    scale_exp,
     two_sum,
 )
 from losskit.kernels.normal import interval_bend, interval_mean, interval_nll
-from losskit.kernels.pieces import log_pair, lower_sigmoid, unit_log1p
+from losskit.kernels.pieces import log_pair, unit_log1p
 from losskit.kernels.select import select
 
 
@@ -57,34 +57,43 @@ def aft_exp(t: float, f: float, s: float) -> float:
 
 
 @scalar
-def lesser(t: float, f: float, s: float) -> Pair:
-    """z and e^-|z|."""
+def aft_exp_times(t: float, f: float, s: float, c: float) -> float:
+    """c e^z (1.5 ulp)."""
     z, tail = z_pair(t, f, s)
-    return z, exp2part(-abs(z), select(z < 0.0, tail, -tail))
+    n, p, _ = exp_parts_tailed(clamp(z, -1400.0, 1400.0), finite_tail(z, tail))
+    return scale(c * p, n)
+
+
+@scalar
+def lesser(t: float, f: float, s: float) -> tuple[float, float, float]:
+    """z; and (n, p) with 2^n p = e^-|z|."""
+    z, tail = z_pair(t, f, s)
+    n, p, _ = exp_parts_tailed(clamp(-abs(z), -1400.0, 0.0), finite_tail(z, select(z < 0.0, tail, -tail)))
+    return z, n, p
 
 
 @scalar
 def aft_softplus(t: float, f: float, s: float) -> float:
     """log(1 + e^z) (1.5 ulp)."""
-    z, e = lesser(t, f, s)
-    head, tail = unit_log1p(e)
+    z, n, p = lesser(t, f, s)
+    head, tail = unit_log1p(scale(p, n))
     return select(z < 0.0, 0.0, z) + (head + tail)
 
 
 @scalar
-def aft_sigmoid(t: float, f: float, s: float) -> float:
-    """1/(1 + e^-z) (1.5 ulp)."""
-    z, e = lesser(t, f, s)
-    q, tail = lower_sigmoid(e)
-    q += tail
-    return select(z < 0.0, q, 1.0 - q)
+def aft_sigmoid(t: float, f: float, s: float, c: float) -> float:
+    """c/(1 + e^-z) (2.5 ulp)."""
+    z, n, p = lesser(t, f, s)
+    share = c / (1.0 + scale(p, n))
+    return select(z < 0.0, scale(share * p, n), share)
 
 
 @scalar
-def aft_sigmoid_slope(t: float, f: float, s: float) -> float:
-    """sigmoid(z) sigmoid(-z) (1.5 ulp)."""
-    q, tail = lower_sigmoid(lesser(t, f, s)[1])
-    return q + fma(-q, q, tail * fma(-2.0, q, 1.0))
+def aft_sigmoid_slope(t: float, f: float, s: float, c: float) -> float:
+    """c sigmoid(z) sigmoid(-z) (3.5 ulp)."""
+    _, n, p = lesser(t, f, s)
+    whole = 1.0 + scale(p, n)
+    return scale(c / whole * p / whole, n)
 
 
 @scalar
@@ -106,27 +115,30 @@ def aft_gap(a: float, b: float, s: float) -> float:
 
 
 @scalar
-def weibull_rise(a: float, b: float, f: float, s: float) -> tuple[float, float, float]:
-    """How much e^z rises from a to b, in two parts, and the logarithm of that."""
+def weibull_rise(a: float, b: float, f: float, s: float) -> tuple[float, float, float, float, float]:
+    """How much e^z rises from a to b, in two parts; the logarithm of that; (n, m) with 2^n m the same, where small."""
     width = log_gap(a, b) / s
     z, tail = z_pair(a, f, s)
     y, y_tail = z_pair(b, f, s)
-    low = exp2part(z, tail)
-    n, p, p_tail = exp_parts_tailed(clamp(y, -746.0, 710.0), finite_tail(y, y_tail))
-    high = scale_exp(p, n)
+    k, q, _ = exp_parts_tailed(clamp(z, -1400.0, 710.0), finite_tail(z, tail))
+    low = scale(q, k)
+    n, p, p_tail = exp_parts_tailed(clamp(y, -1400.0, 710.0), finite_tail(y, y_tail))
+    high = scale(p, n)
     d, d_tail = two_sum(high, -low)
     d = select(high == INF, INF, d)
-    d_tail += scale_exp(p_tail, n)
+    d_tail += scale(p_tail, n)
     near = width < 1.0
     narrow = expm1(select(near, width, 1.0))
     d, d_tail = select(near, low * narrow, d), select(near | (d > 1e4), 0.0, d_tail)
-    return d, d_tail, select(near, z + log(narrow), y + log1p(-exp(-width)))
+    lost = -expm1(-width)
+    mantissa = select(near, q * narrow, p * lost)
+    return d, d_tail, select(near, z + log(narrow), y + log(lost)), select(near, k, n), mantissa
 
 
 @scalar
 def weibull_mass(a: float, b: float, f: float, s: float) -> float:
     """-log(1 - e^-d), d the rise of e^z from a to b (4 ulp)."""
-    d, d_tail, log_d = weibull_rise(a, b, f, s)
+    d, d_tail, log_d, _, _ = weibull_rise(a, b, f, s)
     value = select(d < 0.7, -log(-expm1(-d)), -log1p(-exp2part(-d, -d_tail)))
     return select(d < 1e-30, -log_d, value)
 
@@ -134,7 +146,7 @@ def weibull_mass(a: float, b: float, f: float, s: float) -> float:
 @scalar
 def weibull_parts(a: float, b: float, f: float, s: float) -> tuple[float, float, float]:
     """(q, n, c) with 2^n q = d/(e^d - 1), and c what that and d have above 1."""
-    d, d_tail, _ = weibull_rise(a, b, f, s)
+    d, d_tail, _, _, _ = weibull_rise(a, b, f, s)
     small = d < 1e-30
     d = clamp(d, 1e-30, 1400.0)
     n, p, _ = exp_parts_tailed(-d, select(d < 1400.0, -d_tail, 0.0))
@@ -143,18 +155,18 @@ def weibull_parts(a: float, b: float, f: float, s: float) -> tuple[float, float,
 
 
 @scalar
-def weibull_pull(a: float, b: float, f: float, s: float) -> float:
-    """d/(e^d - 1), d the rise of e^z from a to b (4 ulp)."""
+def weibull_pull(a: float, b: float, f: float, s: float, c: float) -> float:
+    """c d/(e^d - 1), d the rise of e^z from a to b (4 ulp)."""
     q, n, _ = weibull_parts(a, b, f, s)
-    return scale(q, n)
+    return scale(c * q, n)
 
 
 @scalar
-def weibull_bend(a: float, b: float, f: float, s: float) -> float:
-    """q (q + d - 1) with q = d/(e^d - 1), d the rise of e^z from a to b (6 ulp)."""
-    d = weibull_rise(a, b, f, s)[0]
-    q, n, c = weibull_parts(a, b, f, s)
-    return select(d < 1e-17, 0.5 * d, scale(q * c, n))
+def weibull_bend(a: float, b: float, f: float, s: float, c: float) -> float:
+    """c q (q + d - 1) with q = d/(e^d - 1), d the rise of e^z from a to b (6 ulp)."""
+    d, _, _, k, mantissa = weibull_rise(a, b, f, s)
+    q, n, excess = weibull_parts(a, b, f, s)
+    return select(d < 1e-17, scale(0.5 * c * mantissa, k), scale(c * q * excess, n))
 
 
 @scalar
@@ -166,16 +178,16 @@ def normal_mass(a: float, b: float, f: float, s: float) -> float:
 
 
 @scalar
-def normal_mean(a: float, b: float, f: float, s: float) -> float:
-    """The mean of a standard normal variable between the z of a and that of b (6 ulp)."""
+def normal_mean(a: float, b: float, f: float, s: float, c: float) -> float:
+    """c times the mean of a standard normal variable between the z of a and that of b (6 ulp)."""
     x, x_tail = z_pair(a, f, s)
     y, y_tail = z_pair(b, f, s)
-    return interval_mean(x, x_tail, y, y_tail, log_gap(a, b) / s)
+    return interval_mean(x, x_tail, y, y_tail, log_gap(a, b) / s, c)
 
 
 @scalar
-def normal_bend(a: float, b: float, f: float, s: float) -> float:
-    """1 less the variance of a standard normal variable between the z of a and that of b (8 ulp)."""
+def normal_bend(a: float, b: float, f: float, s: float, c: float) -> float:
+    """c times 1 less the variance of a standard normal variable between the z of a and that of b (8 ulp)."""
     x, x_tail = z_pair(a, f, s)
     y, y_tail = z_pair(b, f, s)
-    return interval_bend(x, x_tail, y, y_tail, log_gap(a, b) / s)
+    return interval_bend(x, x_tail, y, y_tail, log_gap(a, b) / s, c)
