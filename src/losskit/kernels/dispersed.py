@@ -154,9 +154,11 @@ def dispersed_sway(y: float, f: float, a: float) -> float:
     pull, half = dispersed_pull(y, f, a), dispersed_half(y, f, a, v)
     z0, z0_tail = label_odds(y, a)
     e = decay(z0, z0_tail)
-    turn = select(z0 > 0.0, (pull / select(y > 0.0, y, 1.0)) * pull, half * half) / (1.0 + e)
-    near = -dispersed_sag(y, f, a) - turn
-    rest = pull * (select(z0 > 0.0, e, 1.0) / (1.0 + e))
+    share = select(z0 > 0.0, e, 1.0) / (1.0 + e)
+    # up to v = 0.8 by v alone, whose error then mostly cancels
+    size = select(v < 0.8, log1pmx(-v), v - total_rise(y, f, a)) + v * v * share
+    near = select(abs(v) < 1e-8, half * half * ((0.5 - share) + v / 3.0), mul_exp(-size, -1.0, a))
+    rest = pull * share
     far = mul_exp(total_rise(y, f, a), -1.0, a) - (dispersed_cross(y, f, a) + rest)
     return select(v < -1.0, far, near)
 
