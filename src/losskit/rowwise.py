@@ -186,10 +186,11 @@ class Rowwise(Evaluated):
         """
         y, w = as_arrays(y=y, sample_weight=sample_weight)
         if y.ndim > 1:
-            k, f = y.shape[self.axis], np.zeros(y.shape)
+            k = y.shape[self.axis]
+            f = np.full(y.shape, 1.0 / k)
         else:
             k = (classes or max(2 + self.beyond, int(np.max(y, initial=0)) + 1)) - self.beyond
-            f = np.moveaxis(np.zeros((y.size, k)), -1, self.axis)
+            f = np.moveaxis(np.full((y.size, k), 1.0 / k), -1, self.axis)
         given = self._rows_of(y, f, w)
         w = np.ones(len(given.f)) if given.w is None else given.w.astype(np.float64)
         self.check_targets(given.y, k, w > 0, 0)

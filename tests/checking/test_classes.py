@@ -7,14 +7,22 @@ import torch
 import torch.nn.functional as F
 
 import losskit as lk
-from losskit.domains import Axis
-from losskit.forecast import Forecast
+from losskit.domains import Axis, Categories
 from losskit.registry import losses
 from losskit.rowwise import Rowwise
 from tests.rowwise.cases import COUNTS
 
+OF_CLASSES = [name for name, cls in losses(Rowwise).items() if isinstance(cls().domain, Categories)]
 
-@pytest.mark.parametrize("name", [name for name, cls in losses(Rowwise).items() if not issubclass(cls, Forecast)])
+
+def test_a_loss_of_rows_without_classes_is_refused():
+    assert len(OF_CLASSES) > 15
+    for name in set(losses(Rowwise)) - set(OF_CLASSES):
+        with pytest.raises(lk.CapabilityError, match="takes no classes"):
+            lk.check_loss(losses(Rowwise)[name])
+
+
+@pytest.mark.parametrize("name", OF_CLASSES)
 def test_nothing_is_found_on_ours(name):
     cls = losses(Rowwise)[name]
     counts = {field: COUNTS[:3] for field in ("counts", "prior") if hasattr(cls, field)}

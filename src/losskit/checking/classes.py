@@ -12,9 +12,8 @@ import numpy as np
 from losskit.checking.adapt import ORDERS, by_names, library_name, made, parameters, weight_name
 from losskit.checking.libraries import CallFailed, autodiff, call, library_of, to_numpy
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST
-from losskit.domains import UNIT
+from losskit.domains import UNIT, Categories
 from losskit.errors import CapabilityError, LosskitError
-from losskit.forecast import Forecast
 from losskit.losses import entmax, multiclass
 from losskit.rowwise import Rowwise
 
@@ -104,7 +103,10 @@ class ClassSubject:
     def gradient(self, y: Array, f: Array) -> Array | None:
         """The derivative of each row, by the loss itself, the function given or the library; None if there is none."""
         if self.ours:
-            return np.asarray(self.thing.gradient(y, f, reduction="none"))
+            try:
+                return np.asarray(self.thing.gradient(y, f, reduction="none"))
+            except LosskitError:  # shifted probabilities do not sum to 1
+                return np.full(f.shape, math.nan)
         if self.own_gradient is None and (self.library not in ("torch", "jax") or not self.differentiable):
             return None
         found = np.full(f.shape, math.nan)
@@ -140,12 +142,9 @@ def of_classes(thing: Any, order: str | None, target: str | None, gradient: Any)
     if target not in (None, *FORMS):
         return None
     thing = made(thing)
-    if isinstance(thing, Forecast):
-        raise CapabilityError(
-            f"{thing!r} scores several predictions of one number; check_loss knows losses of one prediction a row, and "
-            "of classes"
-        )
     if isinstance(thing, Rowwise):
+        if not isinstance(thing.domain, Categories):
+            raise CapabilityError(f"{thing!r} takes no classes as targets; check_loss cannot attack it yet")
         return ClassSubject(repr(thing), thing, "losskit", order_from="losskit's order", reduction="mean",
                             weight_name="sample_weight")  # fmt: skip
     names = parameters(thing) if callable(thing) and not isinstance(thing, str) else None
