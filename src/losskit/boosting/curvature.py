@@ -37,7 +37,7 @@ def curvature_of(loss: Evaluated) -> str:
             return "hessian" if known.convex else "absolute"
         if bound and math.isfinite(bound):
             return "majorizer"
-        raise CapabilityError(f"{kind} has corners and no curvature for trees to go by; use SoftmaxCrossEntropy")
+        raise CapabilityError(f"{kind} has no curvature known for trees to go by; use SoftmaxCrossEntropy")
     if len(loss.outputs) > 1:
         return "fisher"
     if renews(loss):
