@@ -155,7 +155,8 @@ def every_loss():
 def test_every_loss_has_a_curvature_or_says_what_to_use_instead(loss):
     bounded = any(domain.bounded for domain in loss.prediction_domains)
     known = loss.traits()
-    if isinstance(loss, lk.Pointwise) and not bounded and known.convex and (known.curvature or not known.differentiable):
+    bent = known.curvature != 0 or not known.differentiable
+    if isinstance(loss, lk.Pointwise) and not bounded and known.convex and bent:
         assert curvature_of(loss) in CURVATURES
         return
     try:
@@ -392,7 +393,8 @@ def test_a_damaged_model_is_refused(tmp_path):
     payload, arrays = modelfile.load(tmp_path / "good")
     for key, value in (
         ("loss_", "Huber(delta=-1.0)"), ("schema", "losskit.boosted/9"), ("estimator", "LinearRegressor"),
-        ("n_iter_", 1.5), ("parameters", {**payload["parameters"], "predict": 1}), ("parameters", {"engine": "os"}), ("labels", ["a"]),
+        ("n_iter_", 1.5), ("parameters", {**payload["parameters"], "predict": 1}), ("parameters", {"engine": "os"}),
+        ("labels", ["a"]),
     ):  # fmt: skip
         modelfile.save(tmp_path / "changed", {**payload, key: value}, arrays, force=True)
         with pytest.raises(lk.ModelFileError):
