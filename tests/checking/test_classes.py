@@ -80,7 +80,7 @@ def on_probabilities(y, p):
     (on_probabilities, "LK018", "[2.5, 1.5, 0.3]"),
     (lambda y, f: scored(y, f) * len(y), "LK013", "neither"),
     (lambda y, f: scored(y * 200 // 200, f), "LK015", "uint8"),
-], ids=str)  # fmt: skip
+], ids=lambda part: getattr(part, "__name__", part))  # fmt: skip
 def test_what_is_wrong_is_found(thing, code, shows):
     found = lk.check_loss(thing)
     assert code in found.codes, str(found)

@@ -82,7 +82,8 @@ def test_any_other_distribution_has_a_value_and_says_why_it_has_no_derivatives()
         loss([math.nan], [[0.1, 0.0, 1.0]])
 
 
-@pytest.mark.parametrize("given", ["gauss", stats.norm(0, 1), 3, None, stats, type(stats.norm)()], ids=str)
+@pytest.mark.parametrize("given", ["gauss", stats.norm(0, 1), 3, None, stats, type(stats.norm)()],
+                         ids=["name", "frozen", "number", "nothing", "module", "unnamed"])
 def test_what_is_no_distribution_of_scipy_is_refused(given):
     with pytest.raises(lk.ParameterError, match=r"such as scipy\.stats\.gamma or its name"):
         lk.NegativeLogLikelihood(given)

@@ -14,6 +14,7 @@ import losskit as lk
 from losskit.boosted import BoostedClassifier, BoostedRegressor, load
 from losskit.boosting.growing import ENGINES
 from losskit.errors import CapabilityError, DataError, DomainError, ParameterError
+from losskit.expressions import read_loss
 
 FEW = {"n_estimators": 10, "n_jobs": 1}
 
@@ -204,3 +205,12 @@ def test_what_does_not_belong_together_is_refused():
         BoostedRegressor(lk.Linex(), objective="native").fit(X, y)
     with pytest.raises(ParameterError, match="n_estimators"):
         BoostedRegressor(n_estimators=0).fit(X, y)
+
+
+def test_losses_of_classes_are_read_from_what_they_print():
+    for loss in (
+        lk.SoftmaxCrossEntropy(class_weight=(1.0, 2.5), label_smoothing=0.1, ignore_index=-100),
+        lk.LogitAdjustedSoftmax(prior=(0.25, 0.75)),
+        lk.CrammerSinger(axis=0),
+    ):
+        assert read_loss(repr(loss)) == loss

@@ -81,6 +81,7 @@ class Trees:
         self.booster = xgboost.Booster(params, [self.data])
         self.rounds = 0
         self.renewed: list[Array] = []
+        self.held: Any = None  # the validation rows, once they are asked for
 
     def grow(self, derivatives: Callable[[Array], tuple[Array, Array]] | None) -> bool:
         """One round more."""
@@ -91,10 +92,11 @@ class Trees:
 
     def margins(self, X: Any, round_: int) -> Array:
         """What the trees of one round add to rows."""
-        data = _matrix(X, self.task.categorical)
+        if self.held is None:
+            self.held = _matrix(X, self.task.categorical)
         if self.renewed:
-            return self.renewed[round_ - 1][self._leaves(data)]
-        return np.asarray(self.booster.predict(data, output_margin=True, iteration_range=(round_ - 1, round_)))
+            return self.renewed[round_ - 1][self._leaves(self.held)]
+        return np.asarray(self.booster.predict(self.held, output_margin=True, iteration_range=(round_ - 1, round_)))
 
     def leaves(self) -> Array:
         """The node that each training row came to in the last tree."""

@@ -61,6 +61,9 @@ def read(path: str | os.PathLike[str], kinds: tuple[type, ...]) -> Any:
     _check(payload, arrays, where)
     if payload["estimator"] not in known:
         raise ModelFileError(f"{where}: an estimator {payload['estimator']!r:.60}; update losskit")
+    for name in payload["parameters"]:
+        if not name.isidentifier() or name.startswith("_") or hasattr(known[payload["estimator"]], name):
+            raise ModelFileError(f"{where}: {name!r:.60} is no parameter; the model is damaged")
     parameters = payload["parameters"]
     made = known[payload["estimator"]](_loss(payload["asked"], where), **parameters)
     made.loss_ = _loss(payload["loss_"], where)

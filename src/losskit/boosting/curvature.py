@@ -39,7 +39,7 @@ def curvature_of(loss: Evaluated) -> str:
         if bound and math.isfinite(bound):
             return "majorizer"
         instead = "Quantile, one level at a time" if isinstance(loss, Forecast) else "SoftmaxCrossEntropy"
-        raise CapabilityError(f"{kind} has corners and no curvature for trees to go by; use {instead}")
+        raise CapabilityError(f"{kind} has no curvature known for trees to go by; use {instead}")
     if len(loss.outputs) > 1:
         if not hasattr(loss, "information"):
             raise CapabilityError(f"{kind} has no Fisher information for trees to go by; use a density (GaussianNLL)")

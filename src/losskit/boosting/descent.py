@@ -102,10 +102,6 @@ class Descent:
             self._mend(*out)
         return out
 
-    def value(self, margins: Array) -> float:
-        """The weighted mean loss."""
-        return float(self.loss(self.y, self.scores(margins), self.w))
-
     def _mean_curvature(self) -> float:
         start = np.broadcast_to(self.intercept if self.outputs > 1 else self.intercept[0], self._f.shape)
         h = parts(self.loss, self.curvature, self.y, np.array(start), self.w)[1]

@@ -73,7 +73,7 @@ class Trees(Protocol):
         """One round more; False if it brought nothing."""
 
     def margins(self, X: Any, rounds: int) -> Array:
-        """What the trees of round `rounds` add to rows."""
+        """What the trees of round `rounds` add to the validation rows, the same X every time."""
 
     def leaves(self) -> Array:
         """The leaf that each training row came to in the last tree."""
