@@ -8,7 +8,8 @@ import pytest
 from losskit import modelfile
 from losskit.cli import main
 from losskit.errors import DataError, ModelFileError, ParameterError
-from losskit.fitting import fit_table, parse_loss
+from losskit.expressions import parse_loss
+from losskit.fitting import fit_table
 from losskit.losses.multiclass import LDAM, FocalSoftmax, SoftmaxCrossEntropy
 from losskit.model import load_model, posterior
 from losskit.selection.metrics import log_loss_of_classes, mean_cost
