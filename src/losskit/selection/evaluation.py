@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -43,7 +43,8 @@ class Evaluation:
     ----------
     metric, mean : the name of the main metric, and its mean
     figures : names and values of all figures
-    parts : rows of a table: what part, how many rows, the metric there, mean prediction and mean target
+    parts : rows of a table: what part, how many rows, the metric there, mean prediction and mean target; of more than
+        two classes for each the shares predicted and there
     worst : numbers of the rows that cost most, from 1, worst first
     share_of_worst : of the whole metric, by the hundredth of rows that cost most
     """
@@ -95,7 +96,10 @@ def evaluate(model: LinearModel, X: Any, by: str | None = None) -> Evaluation:
     if model.levels:
         figures |= _of_levels(y, model.quantiles(table), model.levels)
     groups = _groups(table.column(by)) if by is not None else _fifths(prediction)
-    return judged(metric, y, prediction, costs, {metric.name: float(costs.mean()), **figures}, groups)
+    made = judged(metric, y, prediction, costs, {metric.name: float(costs.mean()), **figures}, groups)
+    if len(model.classes) > 2 and by is None:
+        made = replace(made, parts=_by_class(y, prediction, costs, model.classes))
+    return made
 
 
 def judged(
@@ -118,6 +122,15 @@ def judged(
     share = float(costs[order[:few]].sum() / total) if total > 0 and math.isfinite(total) else math.nan
     worst = tuple(int(i) + 1 for i in order[:_LISTED])
     return Evaluation(metric.name, float(costs.mean()), figures, parts, worst, share)
+
+
+def _by_class(y: Array, chosen: Array, costs: Array, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A part for each class: its rows and their metric, and of all rows the share called so and the share that is."""
+    return [
+        {"part": name, "rows": int((y == i).sum()), "metric": float(costs[y == i].mean()),
+         "prediction": float((chosen == i).mean()), "target": float((y == i).mean())}
+        for i, name in enumerate(classes) if (y == i).any()
+    ]  # fmt: skip
 
 
 def metric_of(model: LinearModel) -> Metric:
@@ -258,10 +271,9 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     if not found.target.classes:
         figures |= _of_numbers(y, central)
     made = judged(metric, y, central, costs, figures, _fifths(central))
-    made = Evaluation(
-        made.metric, made.mean, made.figures, made.parts, tuple(int(found.numbers[where[i - 1]]) for i in made.worst),
-        made.share_of_worst,
-    )  # fmt: skip
+    made = replace(made, worst=tuple(int(found.numbers[where[i - 1]]) for i in made.worst))
+    if len(found.target.classes) > 2:
+        made = replace(made, parts=_by_class(y, labels(scores).astype(np.float64), costs, found.target.classes))
     other = found.default.scores
     if found.winner is found.default or other is None:
         return made, {}
