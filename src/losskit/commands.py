@@ -20,7 +20,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 def register(app: App) -> None:
     """Add the commands of this module to the command line."""
-    for command in (select, profile, fit, predict, check):
+    for command in (select, profile, fit, predict, evaluate, check):
         app.command(command)
 
 
@@ -33,12 +33,15 @@ def select(
     question: str | None = None,
     problem: str | None = None,
     costs: str | None = None,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
     groups: str | None = None,
     time: str | None = None,
     holdout: float = 0.0,
     time_limit: float | None = None,
     seed: int = 0,
     quiet: Flag = False,
+    json: Flag = False,
     force: Flag = False,
 ) -> None:
     """Say which loss fits a table, show it by cross-validation, and leave a model and a report.
@@ -49,19 +52,23 @@ def select(
     ----------
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
-    out : the folder to write report.html, result.json and model.losskit to
+    out : the folder to write report.html, report.md, result.json and model.losskit to
     question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for classes
     problem : real, count, amount, binary or multiclass; found from the target by default
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them
+    include : a loss to compare too, as --loss of fit takes it; may be repeated
+    exclude : a challenger to leave out; may be repeated
     groups : a column: rows of one group are never in training and test rows at once; it is then no feature
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
     holdout : a share of the rows, looked at once at the end; the model is trained without them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
     quiet : print no progress and no leaderboard
+    json : print the content of result.json, and nothing else
     force : write into a folder that exists
     """
+    from losskit.modelfile import to_json
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
@@ -72,12 +79,16 @@ def select(
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
     check_folder(out, force)
     table = read_table(data)
-    with _progress(quiet) as progress:
+    with _progress(quiet or json) as progress:
         found = choose(
-            table, target, asked, problem, costs=given, groups=groups, time=time, holdout=holdout, seed=seed,
+            table, target, asked, problem, costs=given, include=include or (), exclude=exclude or (),
+            groups=groups, time=time, holdout=holdout, seed=seed,
             time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
+    if json:
+        print(to_json(found.to_dict(), indent=2))
+        return
     if not quiet:
         _show(found)
     for kind, path in written.items():
@@ -117,7 +128,8 @@ def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None =
     force : replace an existing file
     """
     from losskit.errors import DataError
-    from losskit.fitting import fit_table, parse_loss, parse_penalty
+    from losskit.expressions import parse_loss
+    from losskit.fitting import fit_table, parse_penalty
     from losskit.tables import read_table
 
     chosen, alpha = parse_loss(loss), parse_penalty(penalty)
@@ -157,6 +169,26 @@ def predict(model: str, data: str, /, *, out: str | None = None, force: Flag = F
         sys.stdout.write(text)
     else:
         atomic_write(out, text, force=force)
+
+
+def evaluate(model: str, data: str, /, *, by: str | None = None, json: Flag = False) -> None:
+    """How good a model is on rows whose targets are known: its metric, its bias, and the rows that cost most.
+
+    Parameters
+    ----------
+    model : a file that select or fit wrote
+    data : a table with the columns of the fit and the target
+    by : a column: figures for each of its values too; by default for fifths of the prediction
+    json : print JSON
+    """
+    from losskit.model import load_model
+    from losskit.modelfile import to_json
+    from losskit.report.evaluated import render
+    from losskit.selection.evaluation import evaluate as judge
+
+    made = load_model(model)
+    found = judge(made, made.read(data), by)
+    print(to_json(found.to_dict(), indent=2) if json else render(found, _width()))
 
 
 def check(

@@ -12,6 +12,7 @@ from losskit.domains import Domain
 from losskit.errors import ParameterError
 from losskit.links import Link
 from losskit.own import from_formula
+from losskit.rowwise import Rowwise
 
 _LONGEST = 5000
 _NAMED = {
@@ -115,3 +116,25 @@ def _loss(node: ast.AST, text: str) -> Pointwise:
     if not isinstance(value, Pointwise):
         raise ParameterError(f"{text!r} has {ast.unparse(node)!r} where a loss is wanted")
     return value
+
+
+def parse_loss(text: str) -> Pointwise | Rowwise:
+    """The loss that "huber:delta=1.35", "poisson", "formula: abs(f - y)" or "2 * Huber() + Quantile(0.9)" names.
+
+    After a name, several parameters are separated by commas.
+    """
+    name, _, given = text.partition(":")
+    if name.strip().lower() == "formula":
+        return from_formula(given.strip())
+    if "(" in text:
+        return read_loss(text)
+    parameters: dict[str, Any] = {}
+    for part in filter(None, given.split(",")):
+        key, equals, value = part.partition("=")
+        if not (key and equals and value):
+            raise ParameterError(f"--loss takes NAME:param=value, such as huber:delta=1.35; got {text!r}")
+        try:
+            parameters[key.strip()] = None if value.lower() == "none" else float(value)
+        except ValueError:
+            parameters[key.strip()] = value
+    return registry.get(name, **parameters)

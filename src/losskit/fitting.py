@@ -7,37 +7,12 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
-from losskit.expressions import read_loss
 from losskit.model import LinearModel
-from losskit.own import from_formula
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
-from losskit.registry import get
 from losskit.rowwise import Rowwise
 from losskit.selection.target import read_target, split_target
 from losskit.solvers.minimise import Solution, minimise
-
-
-def parse_loss(text: str) -> Pointwise | Rowwise:
-    """The loss that "huber:delta=1.35", "poisson", "formula: abs(f - y)" or "2 * Huber() + Quantile(0.9)" names.
-
-    After a name, several parameters are separated by commas.
-    """
-    name, _, given = text.partition(":")
-    if name.strip().lower() == "formula":
-        return from_formula(given.strip())
-    if "(" in text:
-        return read_loss(text)
-    parameters: dict[str, Any] = {}
-    for part in filter(None, given.split(",")):
-        key, equals, value = part.partition("=")
-        if not (key and equals and value):
-            raise ParameterError(f"--loss takes NAME:param=value, such as huber:delta=1.35; got {text!r}")
-        try:
-            parameters[key.strip()] = None if value.lower() == "none" else float(value)
-        except ValueError:
-            parameters[key.strip()] = value
-    return get(name, **parameters)
 
 
 def parse_penalty(text: str | None) -> float:

@@ -116,6 +116,11 @@ class Table:
         """The file the table came from, or what it was made of."""
         return self._place.source
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """The number of each row in the source, from 1."""
+        return self._place.rows
+
     def where(self, row: int) -> str:
         """Say where a row, counted from 0, lies in the source: "row 3 (line 4)"."""
         return self._place(row)

@@ -64,6 +64,7 @@ EXCEPTIONS = {  # (module, module of a higher room): why; inside a function only
     ("border", "hosts"): "loss(tensor, tensor) loads an adapter by name",
     ("evaluate", "hosts"): "loss(tensor, tensor) loads an adapter by name",
     ("selection.outcome", "report.html"): "selection.to_html() is a method; the page is the report's",
+    ("selection.outcome", "report.markdown"): "selection.to_markdown() is a method; the page is the report's",
 }
 OPTIONAL = (
     "torch",

@@ -41,7 +41,8 @@ def test_select_and_predict(folder, capsys):
     assert out.startswith("For the mean of y, train with ")
     last = out.splitlines()[-1]
     assert last == "next    losskit predict made/here/model.losskit NEW.csv --out predictions.csv"
-    assert sorted(p.name for p in (folder / "made/here").iterdir()) == ["model.losskit", "report.html", "result.json"]
+    assert sorted(p.name for p in (folder / "made/here").iterdir()) == [
+        "model.losskit", "report.html", "report.md", "result.json"]  # fmt: skip
     assert json.loads((folder / "made/here/result.json").read_text())["schema"] == "losskit.result/1"
     assert main(["predict", "made/here/model.losskit", "good.csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -57,7 +58,7 @@ def test_select_and_predict(folder, capsys):
 def test_select_of_classes_quietly(folder, capsys):
     arguments = ["select", "good.csv", "--target", "label", "--out", "o", "--quiet", "--time-limit", "0.01"]
     assert main(arguments) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert len(capsys.readouterr().out.splitlines()) == 5
     assert main([*arguments, "--force"]) == 0
     assert main(["predict", "o/model.losskit", "good.csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out.split("predictions.csv\n")[-1])))

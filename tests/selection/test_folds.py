@@ -125,7 +125,8 @@ def test_the_command_goes_on_and_leaves_no_folds_behind(tmp_path, monkeypatch, c
     assert main(command) == 130
     assert len(list((tmp_path / "o/unfinished").iterdir())) == 2
     assert main(command) == 0
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["model.losskit", "report.html", "result.json"]
+    left = sorted(p.name for p in (tmp_path / "o").iterdir())
+    assert left == ["model.losskit", "report.html", "report.md", "result.json"]
     assert main([*command, "--force", "--groups", "shop", "--holdout", "0.2"]) == 0
     assert main([*command, "--force", "--time", "day"]) == 0
     assert "set apart" not in capsys.readouterr().err

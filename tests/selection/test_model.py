@@ -5,7 +5,8 @@ import pytest
 
 from losskit import modelfile
 from losskit.errors import CapabilityError, DataError, ModelFileError, ParameterError
-from losskit.fitting import fit_table, parse_loss, parse_penalty
+from losskit.expressions import parse_loss
+from losskit.fitting import fit_table, parse_penalty
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.margin import Hinge
 from losskit.losses.regression import Huber

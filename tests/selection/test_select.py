@@ -199,7 +199,7 @@ def test_too_few_rows_are_refused():
 
 
 KEYS = ["schema", "question", "metric", "rows", "problem", "findings", "candidates", "verdict"]
-KEYS += ["seed", "versions", "seconds"]
+KEYS += ["seed", "versions", "seconds", "evaluation", "changes", "final_test"]
 EACH = ["loss", "link", "alpha", "mean", "standard_error", "difference", "p_holm", "reasons"]
 
 

@@ -7,7 +7,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from losskit.report.charts import intervals, pictures
+from losskit.report.evaluated import worst
 from losskit.report.terminal import change
+from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import asked_for, number, percent, shown
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def page(found: Selection) -> str:
 
 
 def _content(found: Selection) -> dict[str, Any]:
+    made, changes = of_selection(found)
     verdict, winner, baseline = found.verdict, found.winner, found.baseline
     saved = 1 - winner.mean / baseline.mean if winner.valid and baseline.mean > 0 else None
     least = verdict.smallest_difference
@@ -33,8 +36,11 @@ def _content(found: Selection) -> dict[str, Any]:
         "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
         "least": percent(least) if math.isfinite(least) else None,
-        "importance": _importance(found), "file": PurePath(found.source).name, "facts": _facts(found),
+        "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
         "snippet": _snippet(found), "asked": asked_for(found.question),
+        "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "worst": worst(made),
+        "parts": [{k: v if isinstance(v, str) else f"{v:,}" if isinstance(v, int) else number(v)
+                   for k, v in part.items()} for part in made.parts],
     }  # fmt: skip
 
 
@@ -64,7 +70,7 @@ def _importance(found: Selection) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _facts(found: Selection) -> list[tuple[str, str]]:
+def details(found: Selection) -> list[tuple[str, str]]:
     """Label and value pairs of how it was done."""
     full = (
         "" if found.rounds == found.rounds_asked else f" (the time limit left out {found.rounds_asked - found.rounds})"

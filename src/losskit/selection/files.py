@@ -15,7 +15,7 @@ from losskit.tables import read_table
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
 
-NAMES = {"report": "report.html", "result": "result.json", "model": "model.losskit"}
+NAMES = {"report": "report.html", "text": "report.md", "result": "result.json", "model": "model.losskit"}
 
 
 def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
@@ -49,13 +49,14 @@ def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
 def save_selection(selection: Selection, folder: str | os.PathLike[str], force: bool) -> dict[str, str]:
     """See `Selection.save`."""
     path = check_folder(folder, force)
-    page, result = selection.to_html(), to_json(selection.to_dict(), indent=2) + "\n"
+    page, text, result = selection.to_html(), selection.to_markdown(), to_json(selection.to_dict(), indent=2) + "\n"
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{path} cannot be made ({error.strerror}); check the folder above it") from None
     selection.model.save(path / NAMES["model"], force=force)
     atomic_write(path / NAMES["result"], result, force=force)
+    atomic_write(path / NAMES["text"], text, force=force)
     atomic_write(path / NAMES["report"], page, force=force)
     clear(path)
     return {kind: str(path / name) for kind, name in NAMES.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.model import LinearModel
 from losskit.rowwise import Rowwise
+from losskit.selection.evaluation import of_selection
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
@@ -122,6 +123,7 @@ class Selection:
     seed, rounds, rounds_asked, folds, seconds : how it was run
     tested : how many rows were set apart for the final test
     plan : "groups" or "time" if the folds heed them
+    numbers : the number of each row in the source, from 1
     """
 
     question: Question
@@ -142,6 +144,7 @@ class Selection:
     also: Selection | None = None
     tested: int = 0
     plan: str = ""
+    numbers: Array | None = None
 
     @property
     def default(self) -> Candidate:
@@ -169,6 +172,7 @@ class Selection:
 
     def to_dict(self) -> dict[str, Any]:
         """`result.json`, in plain JSON types; what has no finite value is None."""
+        made, changes = of_selection(self)
         verdict = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self.verdict).items()}
         verdict["smallest_difference"] = _plain(self.verdict.smallest_difference)
         if self.also is not None:
@@ -182,6 +186,8 @@ class Selection:
             "problem": self.target.problem, "findings": [item.to_dict() for item in self.findings.items],
             "candidates": [c.to_dict() for c in self.candidates], "verdict": verdict, "seed": self.seed,
             "versions": self.versions, "seconds": round(self.seconds, 3),
+            "evaluation": made.to_dict(), "changes": {k: _plain(v) for k, v in changes.items()},
+            "final_test": {"rows": self.tested, **{c.name: _plain(c.tested) for c in self.candidates if self.tested}},
         }  # fmt: skip
 
     def to_html(self) -> str:
@@ -190,13 +196,19 @@ class Selection:
 
         return page(self)
 
+    def to_markdown(self) -> str:
+        """The numbers of the report as Markdown."""
+        from losskit.report.markdown import page
+
+        return page(self)
+
     def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> dict[str, str]:
-        """Write report.html, result.json and model.losskit into a folder, which is made if need be.
+        """Write report.html, report.md, result.json and model.losskit into a folder, which is made if need be.
 
         Returns
         -------
         dict of str
-            The three paths.
+            The four paths.
 
         Raises
         ------

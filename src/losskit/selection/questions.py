@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from losskit.base import Pointwise
 from losskit.errors import ParameterError
+from losskit.expressions import parse_loss
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.counts import Gamma, Poisson, Tweedie
 from losskit.losses.distributions import GaussianNLL, StudentTNLL
@@ -179,6 +180,49 @@ def contract(question: Question, problem: Problem) -> Row:
     wanted = "probability or label" if problem in CLASSES else numbers
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
+
+
+def shortlist(row: Row, question: Question, include: tuple[Any, ...], exclude: tuple[str, ...]) -> Row:
+    """The row with losses added to its challengers, and others left out.
+
+    Raises
+    ------
+    ParameterError
+        If a loss does not answer the question, or none of those to leave out is there.
+    """
+    known = {_plain(type(c.loss).__name__): c for c in row.challengers}
+    names = [_plain(name) for name in exclude]
+    if missing := [name for name, plain in zip(exclude, names, strict=True) if plain not in known]:
+        there = ", ".join(type(c.loss).__name__ for c in row.challengers)
+        raise ParameterError(f"exclude: {missing[0]!r} is no challenger here; these are {there}")
+    kept = [c for plain, c in known.items() if plain not in names]
+    return replace(row, challengers=(*kept, *(_added(row, question, each) for each in include)))
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def _added(row: Row, question: Question, given: Any) -> Contender:
+    """A loss of the user's as a contender, where its predictions can be judged by the metric."""
+    loss = parse_loss(given) if isinstance(given, str) else given
+    wanted = row.default(question.level or 0.5)
+    tells = loss.link.gives
+    fits = (tells == "number") == (wanted.link.gives == "number")
+    if question.kind == "probability":
+        fits = tells == "probability"
+    same = isinstance(loss, Rowwise) == isinstance(wanted, Rowwise) and len(loss.outputs) == 1
+    if not fits or not same or question.levels:
+        raise ParameterError(
+            f"include: {loss!r} does not answer the question {str(question)!r}, whose default is {wanted!r}; give a "
+            "loss of the same kind of prediction"
+        )
+    turn: Turn = "posterior" if question.kind == "probability" and loss.link.name in ("logit", "softmax") else "link"
+    if question.costs is not None:
+        turn = "posterior" if tells == "probability" else "weighted"
+    if question.kind == "quantile" and loss.traits().elicits != "quantile":
+        turn = "quantile"
+    return Contender(loss, turn)
 
 
 def _under_costs(row: Row, costs: Costs) -> Row:

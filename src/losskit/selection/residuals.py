@@ -53,13 +53,13 @@ def of_rows(table: Table, target: Target) -> Iterator[Finding]:
             predicted = _unseen(X, target, at)
     except LosskitError:  # a table that cannot be fitted is refused where it is to be fitted
         return
-    y = target.y[at]
+    y, numbers = target.y[at], table.numbers[at]
     errors = y - predicted if predicted.ndim == 1 else (y[:, None] == np.arange(predicted.shape[1])) - predicted
     if target.classes:
-        yield from _flipped(X, y, at) if predicted.shape[1] == 2 else _surprising(y, predicted, at)
+        yield from _flipped(X, y, numbers) if predicted.shape[1] == 2 else _surprising(y, predicted, numbers)
         errors = errors[:, 1]
     elif target.problem == "real":
-        yield from _noise(errors, predicted, at)
+        yield from _noise(errors, predicted, numbers)
     else:
         yield from _counts(table.take(at), target, y, predicted, X.shape[1])
         errors = errors / np.sqrt(predicted)
@@ -79,7 +79,7 @@ def _duplicates(table: Table, target: Target) -> Iterator[Finding]:
         again = np.setdiff1d(np.arange(n), first)[:_LISTED]
         level = "warning" if extra > 0.01 * n else "note"
         what = f"{extra} row{'s repeat' if extra > 1 else ' repeats'} an earlier one in every column."
-        yield Finding("duplicates", level, what, None, extra, extra / n, tuple(int(i) + 1 for i in again))  # type: ignore[arg-type]
+        yield Finding("duplicates", level, what, None, extra, extra / n, tuple(int(table.numbers[i]) for i in again))  # type: ignore[arg-type]
 
 
 def _codes(column: Column) -> Array:
@@ -104,7 +104,7 @@ def _unseen(X: Array, target: Target, at: Array) -> Array:
     return predicted
 
 
-def _noise(errors: Array, predicted: Array, at: Array) -> Iterator[Finding]:
+def _noise(errors: Array, predicted: Array, numbers: Array) -> Iterator[Finding]:
     """Of errors of means: tails, changing size, and rows that nothing explains."""
     n, z = len(errors), (errors - errors.mean()) / (errors.std() or 1.0)
     excess = float((z**4).mean() - 3)
@@ -124,7 +124,7 @@ def _noise(errors: Array, predicted: Array, at: Array) -> Iterator[Finding]:
         count = int((far > 6).sum())
         lie = "One row lies" if count == 1 else f"{count} rows lie"
         what = f"{lie} more than 6 robust standard deviations from what the features say."
-        rows = tuple(int(at[i]) + 1 for i in worst)
+        rows = tuple(int(numbers[i]) for i in worst)
         yield Finding("hard-rows", "note", what, None, float(far.max()), len(rows), rows)
 
 
@@ -183,7 +183,7 @@ def _exposure(name: str, x: Array, y: Array) -> Iterator[Finding]:
         yield Finding("exposure", "note", what, name, (slope - 1) / error, slope)
 
 
-def _flipped(X: Array, y: Array, at: Array) -> Iterator[Finding]:
+def _flipped(X: Array, y: Array, numbers: Array) -> Iterator[Finding]:
     """Whether two classes look more likely if a share of the labels is wrong: the likelihood ratio of that share."""
     rows = Rows(X, y, None, 2)
     constant = central(Logistic(), y, None, 2)
@@ -201,10 +201,10 @@ def _flipped(X: Array, y: Array, at: Array) -> Iterator[Finding]:
         own = probabilities(Logistic(), score(line, X))[np.arange(len(y)), y.astype(np.intp)]
         worst = np.argsort(own)[: min(_LISTED, int((own < 0.5).sum()))]
         what = f"The labels are best explained if about {rate:.0%} of them are wrong; the likeliest rows are listed."
-        yield Finding("label-noise", "note", what, None, ratio, rate, tuple(int(at[i]) + 1 for i in worst))
+        yield Finding("label-noise", "note", what, None, ratio, rate, tuple(int(numbers[i]) for i in worst))
 
 
-def _surprising(y: Array, p: Array, at: Array) -> Iterator[Finding]:
+def _surprising(y: Array, p: Array, numbers: Array) -> Iterator[Finding]:
     """Rows whose label a model that has not seen them all but rules out, more of them than it expects itself."""
     own, limit = p[np.arange(len(y)), y.astype(np.intp)], 0.02
     seen, expected = int((own < limit).sum()), float(np.where(p < limit, p, 0.0).sum())
@@ -212,7 +212,7 @@ def _surprising(y: Array, p: Array, at: Array) -> Iterator[Finding]:
     if z > _SURE and seen >= 5:
         worst = np.argsort(own)[: min(seen, _LISTED)]
         what = f"A model of other rows gives {seen} labels less than {limit:.0%}, where it expects {expected:.1f}."
-        yield Finding("label-noise", "note", what, None, z**2, seen / len(y), tuple(int(at[i]) + 1 for i in worst))
+        yield Finding("label-noise", "note", what, None, z**2, seen / len(y), tuple(int(numbers[i]) for i in worst))
 
 
 def _groups(table: Table, at: Array, errors: Array) -> Iterator[Finding]:

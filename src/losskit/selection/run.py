@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from losskit._version import __version__
+from losskit.base import Evaluated
 from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError, ShapeError
 from losskit.model import LinearModel
 from losskit.objective import one_thread_each
@@ -30,6 +31,7 @@ from losskit.selection.questions import (
     infer_question,
     parse_costs,
     parse_question,
+    shortlist,
 )
 from losskit.selection.statistic import corrected_t, holm
 from losskit.selection.target import Target, read_target, split_target
@@ -51,6 +53,8 @@ def select(
     sample_weight: Any = None,
     *,
     costs: Any = None,
+    include: Any = (),
+    exclude: Any = (),
     groups: Any = None,
     time: Any = None,
     holdout: float = 0.0,
@@ -76,6 +80,10 @@ def select(
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
         for each actual and a column for each predicted class, sorted. They choose the loss and the threshold.
+    include : losses, optional
+        To compare too, as values or as texts such as "huber:delta=2".
+    exclude : names of losses, optional
+        Challengers to leave out.
     groups : array_like or name of a column, optional
         Rows of one group are never in training and test rows at once. A column named is no feature.
     time : array_like or name of a column, optional
@@ -141,15 +149,21 @@ def select(
     deadline = None if time_limit is None else began + time_limit
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem)
+    added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
-    run = _Run(table, target, w, findings, plan, seed, _folds(target, folds, plan), rounds, state, tested)
+    folds = _folds(target, folds, plan)
+    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out)
     found = run.answer(chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
     if both:
         found.also = run.answer(Question("median"), deadline, _part(progress, 1, 2))
     found.seconds = clock.monotonic() - began
     return found
+
+
+def _listed(given: Any) -> tuple[Any, ...]:
+    return (given,) if isinstance(given, str | Evaluated) else tuple(given)
 
 
 def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
@@ -202,11 +216,14 @@ class _Run:
     rounds: int
     state: str | os.PathLike[str] | None
     tested: Part | None
+    include: tuple[Any, ...]
+    exclude: tuple[str, ...]
 
     def answer(self, question: Question, deadline: float | None, progress: Progress | None) -> Selection:
         """One question, from the contract to the verdict."""
         began, target = clock.monotonic(), self.target
         row, level = contract(question, target.problem), question.level or 0.5
+        row = shortlist(row, question, self.include, self.exclude)
         task = _task(self.table, target, self.w, row, level, self.plan)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
         fitted = _refit(task, results, self.seed)
@@ -227,6 +244,7 @@ class _Run:
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
             results.rounds, self.rounds, clock.monotonic() - began, _versions(), self.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
+            numbers=self.table.numbers,
         )  # fmt: skip
 
 

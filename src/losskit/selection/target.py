@@ -69,12 +69,12 @@ def read_target(column: Column, problem: str | None = None) -> Target:
     distinct = np.unique(column.values.astype(str) if column.kind == "text" else column.values)
     if len(distinct) < 2:
         raise DataError(
-            f"the target {column.name!r} has one value only, {_label(column, distinct[0])!r}; nothing to predict"
+            f"the target {column.name!r} has one value only, {label_of(column, distinct[0])!r}; nothing to predict"
         )
     if problem in CLASSES or (problem is None and (column.kind == "text" or len(distinct) == 2)):
         return _classes(column, distinct, problem)
     if column.kind == "text":
-        some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
+        some = ", ".join(repr(label_of(column, value)) for value in distinct[:3])
         raise DataError(f"the target {column.name!r} holds text ({some}); a problem of numbers needs numbers")
     y = np.array(column.values, dtype=np.float64)
     _check_sign(column.name, y, problem)
@@ -101,7 +101,8 @@ def _infer(y: Array) -> Problem:
     return "amount" if y.min() >= 0 and skewness(y) > 1 else "real"
 
 
-def _label(column: Column, value: Any) -> str:
+def label_of(column: Column, value: Any) -> str:
+    """A value of a column as the text of a label."""
     if column.kind == "boolean":
         return "true" if value else "false"
     return str(value) if column.kind == "text" else f"{float(value):.17g}" if value % 1 else f"{int(value)}"
@@ -111,7 +112,7 @@ def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
     """The target as codes of its labels."""
     count, rows = len(distinct), len(column.values)
     if count > 2 and problem == "binary":
-        some = ", ".join(repr(_label(column, value)) for value in distinct[:3])
+        some = ", ".join(repr(label_of(column, value)) for value in distinct[:3])
         raise DataError(
             f"the target {column.name!r} has {count} different values ({some} ...); problem 'binary' takes two: "
             "use problem 'multiclass', or predict one class against the rest"
@@ -122,7 +123,7 @@ def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
             f"of classes repeats each, and has at most {MOST_CLASSES}: merge rare labels, or choose another column"
         )
     codes = np.searchsorted(distinct, column.values.astype(str) if column.kind == "text" else column.values)
-    labels = tuple(_label(column, value) for value in distinct)
+    labels = tuple(label_of(column, value) for value in distinct)
     return Target(
         column.name, codes.astype(np.float64), "binary" if count == 2 else "multiclass", labels, problem is None
     )
