@@ -154,9 +154,11 @@ def _jax_rows(case: Case, dtype: str, rows: int, repeats: int) -> Iterator[Row]:
         y, f = (jnp.asarray(x, dtype=dtype) for x in data(case.data, rows))
         both = {"ours": get(case.name).to_jax(), "optax": case.optax}
         steps = {name: jax.jit(jax.value_and_grad(loss)) for name, loss in both.items()}
-        sides: dict[str, Step] = {
-            name: lambda step=step: jax.block_until_ready(step(f, y)) for name, step in steps.items()
-        }
+
+        def waited(step: Any) -> Step:
+            return lambda: jax.block_until_ready(step(f, y))
+
+        sides = {name: waited(step) for name, step in steps.items()}
         error = _difference(case, "optax", rows, dtype, sides["ours"](), sides["optax"]())
         times = alternate(sides, repeats)
         yield _row("P3", case, dtype, "optax", rows, times["ours"], times["optax"], 1.0, error)
