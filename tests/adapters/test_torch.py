@@ -15,7 +15,6 @@ from torch.func import functional_call, hessian, jacrev, vmap
 import losskit as lk
 from losskit.base import Pointwise
 from losskit.registry import losses
-from tests.families import EACH_NAME
 
 F64 = torch.float64
 pytestmark = [  # torch's own, of its forward mode and of its compiler
@@ -47,8 +46,18 @@ def rows(loss, n=6, seed=0):
 KINDS = [lk.Logistic(), lk.Huber(), lk.GaussianNLL(), lk.SoftmaxCrossEntropy(), lk.FocalSoftmax(axis=1), SOFT]
 
 
-@pytest.mark.parametrize("loss", KINDS, ids=repr)
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "mean_over_rows"])
+def quick(*positions):
+    """KINDS, all but those at the positions given marked slow."""
+    marks = [[] if i in positions else [pytest.mark.slow] for i in range(len(KINDS))]
+    return [pytest.param(loss, marks=each, id=repr(loss)) for loss, each in zip(KINDS, marks, strict=True)]
+
+
+REDUCTIONS = ["mean", "none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sum", "mean_over_rows"))]
+GRADCHECKED = ("Logistic", "Huber", "Poisson")  # in the quick tests
+
+
+@pytest.mark.parametrize("loss", quick(0, 2, 3))
+@pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_first_and_second_derivatives_of_every_reduction(loss, reduction):
     y, f, w = rows(loss)
     assert gradcheck(lambda f: loss(y, f, w, reduction), f)
@@ -56,7 +65,9 @@ def test_first_and_second_derivatives_of_every_reduction(loss, reduction):
     assert gradcheck(lambda f: loss.gradient(y, f, w, reduction), f)
 
 
-@pytest.mark.parametrize("name", EACH_NAME)
+@pytest.mark.parametrize(
+    "name", [name if name in GRADCHECKED else pytest.param(name, marks=pytest.mark.slow) for name in losses()]
+)
 def test_gradcheck_and_gradgradcheck_pass_for_every_loss(name):
     loss = losses()[name]()
     y, f, w = rows(loss)
@@ -65,7 +76,7 @@ def test_gradcheck_and_gradgradcheck_pass_for_every_loss(name):
     assert gradgradcheck(lambda f: module(f, y, w), f, check_fwd_over_rev=True)
 
 
-@pytest.mark.parametrize("loss", KINDS, ids=repr)
+@pytest.mark.parametrize("loss", quick(0, 2, 3, 5))
 def test_tensors_in_memory_have_the_bits_of_numpy(loss):
     y, f, w = rows(loss, 300)
     for a, b in ((y, f), (y.flip(0), f.flip(0)), (y.float(), f.float()), (y.int(), f) if y.dtype != F64 else (y, f)):
@@ -81,7 +92,7 @@ def test_tensors_in_memory_have_the_bits_of_numpy(loss):
     )
 
 
-@pytest.mark.parametrize("loss", KINDS, ids=repr)
+@pytest.mark.parametrize("loss", quick(0, 3))
 def test_the_functions_of_torch_func_give_the_numbers_of_the_kernels(loss):
     y, f, w = rows(loss, 5)
     f = f.detach()
@@ -240,7 +251,7 @@ def test_shares_of_processes_make_the_mean_over_all_rows():
     assert sum(parts).mean == pytest.approx(loss(y, f, w).item(), rel=1e-15)
 
 
-@pytest.mark.parametrize("loss", [lk.Logistic(), SOFT], ids=["point", "row"])
+@pytest.mark.parametrize("loss", [lk.Logistic(), pytest.param(SOFT, marks=pytest.mark.slow)], ids=["point", "row"])
 def test_compiled_modules_have_the_same_numbers_and_pointwise_ones_no_graph_break(loss):
     y, f, w = rows(loss)
     module = torch.compile(loss.to_torch(), fullgraph=isinstance(loss, Pointwise), backend="aot_eager")

@@ -120,3 +120,17 @@ def test_solvers_are_judged_by_one_objective():
     assert set(ours["ratio"]) == set(ours["seconds"]) == {"0.001", "1e-06", "1e-09"}
     assert "squared hinge" in render(found)[0]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_frameworks_agree_before_they_are_timed_and_every_row_has_the_schema():
+    from losskit.bench import frameworks
+
+    found = frameworks.measure(rows=500, losses=["Poisson", "Huber"], repeats=7, compiled=False)
+    assert {(row["id"], row["peer"], row["n"]) for row in found["rows"]} == {
+        ("P2", "PyTorch", 500), ("P2", "PyTorch", 256), ("P3", "optax", 500)
+    }  # fmt: skip
+    assert all(set(row) == FIELDS for row in found["rows"])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert len(render(found)) == 3
+    with pytest.raises(LosskitError, match="differ by"):
+        frameworks._difference(frameworks.CASES[0], "PyTorch", 1, "float64", (1.0, np.ones(1)), (1.1, np.ones(1)))

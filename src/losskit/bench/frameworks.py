@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -155,7 +154,11 @@ def _jax_rows(case: Case, dtype: str, rows: int, repeats: int) -> Iterator[Row]:
         y, f = (jnp.asarray(x, dtype=dtype) for x in data(case.data, rows))
         both = {"ours": get(case.name).to_jax(), "optax": case.optax}
         steps = {name: jax.jit(jax.value_and_grad(loss)) for name, loss in both.items()}
-        sides: dict[str, Step] = {name: partial(_finished, step, f, y) for name, step in steps.items()}
+
+        def waited(step: Any) -> Step:
+            return lambda: jax.block_until_ready(step(f, y))
+
+        sides = {name: waited(step) for name, step in steps.items()}
         error = _difference(case, "optax", rows, dtype, sides["ours"](), sides["optax"]())
         times = alternate(sides, repeats)
         yield _row("P3", case, dtype, "optax", rows, times["ours"], times["optax"], 1.0, error)
@@ -191,12 +194,6 @@ def on_one_core() -> None:
     """Keep this process, and what it starts, to one core: JAX asks no variable how many threads it may use."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def _finished(step: Callable[..., Any], f: Any, y: Any) -> Any:
-    import jax
-
-    return jax.block_until_ready(step(f, y))
 
 
 if __name__ == "__main__":
