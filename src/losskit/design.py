@@ -25,6 +25,7 @@ _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of 
 _CHUNKS = 32  # tasks of a pass, whatever the number of threads
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
+_ENTRIES = 1 << 17  # stored in a block of sparse rows, at least
 _SAMPLE = 1 << 14  # rows that tell location and spread of a column well enough
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
@@ -158,7 +159,7 @@ class Design:
         """Blocks of rows for the cache, and chunks of blocks for threads; of sparse rows a block is a chunk."""
         step = max(256, _BLOCK_BYTES // (8 * self.size) // 256 * 256)
         if self.sparse:
-            step = max(256, -(-self.rows // _CHUNKS))
+            step = max(256, -(-self.rows // min(_CHUNKS, 1 + self.X.nnz // _ENTRIES)))
         self._step = step
         chunks = max(2, min(_CHUNKS, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
@@ -201,7 +202,8 @@ class Design:
             yield rows, self.X[rows].astype(np.float64, copy=False)
 
     def _each_chunk(self, task: Callable[[int, int], Any]) -> list[Any]:
-        threads = thread_count() if self.rows * self.size >= _THREADED else 1
+        entries = self.X.nnz if self.sparse else self.rows * self.size
+        threads = thread_count() if entries >= _THREADED else 1
 
         def quiet(first: int, last: int) -> Any:
             with np.errstate(over="ignore", invalid="ignore"):  # infinite losses are meant: a line search steps back
