@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml
 		{ echo "losskit needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,lint]'
 	@touch $@
 
 env: $(STAMP)
