@@ -39,7 +39,8 @@ class PointForm:
         own = dict(zip(program.parameters, loss._numbers(), strict=True))
         self._program = _learning(loss, program, learn) if learn else program
         self._numbers = tuple(own[name] for name in self._program.parameters)
-        self._several = len(self._program.predictions) > 1
+        self._targets, self._predictions = len(program.targets), len(self._program.predictions)
+        self.several = self._predictions > 1
         self._functions: dict[int, Callable[..., Any]] = {}
 
     def __reduce__(self) -> Any:
@@ -53,35 +54,38 @@ class PointForm:
 
     def rows(self, xp: Any, y: Array, f: Array, w: Array | None, order: int) -> Array:
         """The losses of rows, their gradients (`order` 1) or Hessians (2)."""
-        k = len(self._program.predictions)
-        *parts, inside = self._function(order)(xp, y, *self._columns(f), *self._numbers)
+        k = self._predictions
+        *parts, inside = self._function(order)(xp, *self._given(y, f))
         parts = [xp.where(inside, part, math.nan) for part in parts]
         if w is not None:
             parts = [xp.where(w == 0, 0.0, w * part) for part in parts]
-        if not self._several or order == 0:
+        if not self.several or order == 0:
             return parts[0]
         return xp.stack(parts, -1).reshape((*f.shape, k)[: f.ndim + order - 1])
 
     def shape(self, y: Array, f: Array) -> tuple[int, ...]:
         """The rows' shape; ShapeError if y and f have no rows in common."""
-        same_shape(_of_shape(y), _of_shape(f), len(self._program.predictions))
-        return tuple(y.shape)
+        same_shape(_of_shape(y), _of_shape(f), self._predictions, self._targets)
+        return tuple(y.shape if self._targets == 1 else y.shape[:-1])
 
     def product(self, xp: Any, y: Array, f: Array, w: Array | None, v: Array) -> Array:
         """The rows' Hessians times `v`."""
         hessian = self.rows(xp, y, f, w, 2)
-        return (hessian * v[..., None, :]).sum(-1) if self._several else hessian * v
+        return (hessian * v[..., None, :]).sum(-1) if self.several else hessian * v
 
     def inside(self, xp: Any, y: Array, f: Array) -> Array:
         """Whether each row may be: its target, and its prediction where that is bounded."""
-        return self._function(0)(xp, y, *self._columns(f), *self._numbers)[-1]
+        return self._function(0)(xp, *self._given(y, f))[-1]
 
     def weights(self, xp: Any, y: Array, f: Array, w: Array | None) -> Array | None:
         """What each row counts in a mean; None if every row counts 1."""
         return w
 
-    def _columns(self, f: Array) -> list[Array]:
-        return [f[..., j] for j in range(len(self._program.predictions))] if self._several else [f]
+    def _given(self, y: Array, f: Array) -> list[Any]:
+        """Targets, predictions and parameters, one by one."""
+        counted = ((y, self._targets), (f, self._predictions))
+        columns = [x if k == 1 else x[..., j] for x, k in counted for j in range(k)]
+        return [*columns, *self._numbers]
 
     def _function(self, order: int) -> Callable[..., Any]:
         if order not in self._functions:
@@ -103,14 +107,14 @@ def _emitted(program: Program, order: int) -> Callable[..., Any]:
     """The function of y, predictions and parameters that returns the parts of an order, and whether the row may be."""
     parts = ((program.value,), program.gradient, program.hessian)[order]
     outputs = [carry_nan(part, program.predictions) for part in parts]
-    given = ["y", *program.predictions, *program.parameters]
+    given = [*program.targets, *program.predictions, *program.parameters]
     return array_function("rows", given, [*outputs, program.inside])
 
 
 class SoftmaxForm:
     """The rows of a loss of a softmax, its classes along the last axis."""
 
-    learn = ()
+    learn, several = (), True
 
     def __init__(self, loss: Softmax):
         self._loss, self.axis = loss, loss.axis

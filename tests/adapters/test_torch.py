@@ -37,8 +37,12 @@ def rows(loss, n=6, seed=0):
         ]
         f = np.stack(columns, axis=-1) if len(columns) > 1 else columns[0]
         y = rng.choice([0.0, 1.0, 3.0, -1.0, 0.3, 2.5], 40)
-        y = np.resize(y[loss.domain.contains(y)], n)
-    w = rng.uniform(0.5, 2.0, y.shape)
+        if len(loss.targets) > 1:
+            lower = rng.uniform(0.2, 1.0, n)
+            y = np.stack([lower, lower * rng.choice([1.0, 2.0], n)], axis=-1)
+        else:
+            y = np.resize(y[loss.domain.contains(y)], n)
+    w = rng.uniform(0.5, 2.0, n if isinstance(loss, Pointwise) else y.shape)
     w.flat[0] = 0.0
     return torch.tensor(y), torch.tensor(f, requires_grad=True), torch.tensor(w)
 

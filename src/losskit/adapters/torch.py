@@ -65,9 +65,10 @@ def _named(name: str) -> Any:
     return lambda self, *given: function(*map(self.asarray, given))
 
 
-for _name in ("abs", "arctan", "arctan2", "cos", "exp", "expm1", "log", "log1p", "logical_not", "sin", "sqrt", "tanh"):
+for _name in ("abs", "arctan", "arctan2", "cos", "exp", "expm1", "log", "log1p", "logaddexp", "logical_not", "sin",
+              "sqrt", "tanh"):  # fmt: skip
     setattr(Names, _name, _named(_name))
-for _name in ("argmax", "broadcast_to", "clip", "floor", "nan_to_num", "ones_like", "sum", "swapaxes", "take"):
+for _name in ("argmax", "broadcast_to", "clip", "floor", "isfinite", "nan_to_num", "ones_like", "sum", "swapaxes", "take"):
     setattr(Names, _name, staticmethod(getattr(torch, _name)))
 
 
@@ -155,7 +156,7 @@ class Dual(Rows):
         if ctx.order == 1:
             return ctx.call.times(f, y, w, t)
         slope = t * part(f, y, w, ctx.call, 1)
-        return slope.sum(-1) if slope.dim() > y.dim() else slope
+        return slope.sum(-1) if ctx.call.form.several else slope  # kernels are not asked: they have no duals
 
 
 def part(f: Tensor, y: Tensor, w: Tensor | None, call: Any, order: int) -> Tensor:
@@ -306,7 +307,7 @@ def _look(
     if bool(fine.all()) and (empty != "raise" or by):
         return
     if form.learn:
-        f = f[..., : len(loss.outputs)].reshape(y.shape if len(loss.outputs) == 1 else (*y.shape, -1))
+        f = f[..., 0] if len(loss.outputs) == 1 else f[..., : len(loss.outputs)]
     moved = (x if x is None or x.dim() < f.dim() else x.movedim(-1, form.axis) for x in (y, f))
     arrays = (x if x is None else x.detach().cpu().numpy() for x in (*moved, w))
     loss._evaluate(*arrays, reduction, ("value",), None, empty)
