@@ -244,7 +244,8 @@ CASES = [
         lambda: lk.find_losses("ranking"),
         lk.ParameterError,
         "'ranking'",
-        "binary, counts, distributions, durations, margin",
+        "binary, counts, distributions, ",
+        "durations, ",
     ),
     bad(
         "bounds the wrong way round", lambda: C([[1, 2], [3, 2]], TWO), lk.DomainError, "lower <= upper",

@@ -272,7 +272,8 @@ def _censored(loss: Pointwise, y: Any, f: float, part: str) -> list[Any]:
         if name == "CensoredLogLogisticNLL":
             return [_sigmoid(-b) / s, _sigmoid(a) / s]
         if name == "CensoredLogNormalNLL":
-            return [mpmath.log(y[1]) / s**2, f / s**2] if seen else [_normal_interval(a, b) / s]
+            narrow = b - a < 1  # the root is that of a duration seen: log t = f
+            return [mpmath.log(y[1]) / s**2, f / s**2] if narrow else [_normal_interval(a, b) / s]
         rise = mpmath.exp(b) - mpmath.exp(a) if b < 20 else mpmath.mpf(1e9)
         pull = 1 if seen else 0 if rise > 1e5 else rise / mpmath.expm1(rise)
         return [mpmath.exp(a) / s, pull / s]
