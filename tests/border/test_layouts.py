@@ -30,6 +30,8 @@ def test_the_sum_has_the_same_bits_whatever_else_is_asked(loss):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, ">f8", ">i4"])
 def test_numbers_of_any_real_dtype_give_what_their_doubles_give(loss, dtype):
     y, f = np.array([1, 1, 1]), np.array([0, 1, 1])
+    if len(loss.targets) > 1:
+        y = np.ones((3, len(loss.targets)), int)
     if width(loss):
         f = np.ones((3, *width(loss)), int)
     want = loss.value_gradient_and_hessian(y.astype(float), f.astype(float), reduction="none")
@@ -218,8 +220,9 @@ def test_out_may_share_memory_with_the_predictions(loss, shift):
     inside, out = (memory[3 + s : f.size + 3 + s].reshape(f.shape) for s in (0, shift))
     inside[:] = f
     assert same(loss.gradient(y, inside, w, out=out), want)
-    inside.flat[:n] = y
-    assert same(loss.gradient(inside.reshape(-1)[:n], f, w, out=out), want)
+    if y.size <= f.size:
+        inside.flat[:n] = y
+        assert same(loss.gradient(inside.reshape(-1)[:n], f, w, out=out), want)
 
 
 @pytest.mark.parametrize("shift", [0, 1])

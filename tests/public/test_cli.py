@@ -89,7 +89,7 @@ def test_show_tells_all_of_every_loss(run, name):
     code, out, _ = run("show", name, "--latex", "--code")
     assert code == 0
     for part in ("formula", "target y", "prediction f", "parameters", "traits", "use when", "avoid when", "source",
-                 f"lk.{name}(", f"def point(y, {lk.get(name).outputs[0]}", lk.get(name).latex()):
+                 f"lk.{name}(", f"def point({lk.get(name).targets[0]}, ", lk.get(name).latex()):
         assert part in out
 
 
