@@ -9,7 +9,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 # the longest first: begun last, one of them keeps a process busy when the other has nothing left to do
-_FIRST = ("test_simulations.py", "test_reference.py", "test_exact.py")
+_FIRST = ("test_simulations.py", "test_ulp.py", "test_intervals.py")
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:

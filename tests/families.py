@@ -9,17 +9,17 @@ from losskit.registry import losses
 
 
 def one_of_each_kind() -> dict[str, type[Pointwise]]:
-    """The first loss of each combination of variable, domains, link and of having parameters.
+    """The first loss of each combination of variable, targets, their domain, bounded outputs, and having parameters.
 
-    Of several outputs the domains of these alone count: what is shared knows no links, and their kernels take long.
+    Of several outputs neither domain nor parameters count: their kernels take long to compile.
     """
     kinds: dict[tuple[object, ...], str] = {}
     for name, cls in losses().items():
         loss = cls()
         form = bool(loss.parameters), None in loss.parameters.values()
-        one = len(loss.outputs) == 1
-        own = (loss.domain, loss.links, form) if one else ()
-        kinds.setdefault((loss.variables, loss.prediction_domains, *own), name)
+        bounds = any(domain.bounded for domain in loss.prediction_domains)
+        own = (loss.domain, form) if len(loss.outputs) == 1 else ()
+        kinds.setdefault((loss.variables, loss.targets, len(loss.outputs) > 1, bounds, *own), name)
     return {name: losses()[name] for name in kinds.values()}
 
 

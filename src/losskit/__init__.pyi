@@ -41,14 +41,14 @@ from losskit.combine.shapes import (
     Scaled as Scaled,
     Smoothed as Smoothed,
 )
+from losskit.corp import (
+    Decomposition as Decomposition,
+    decomposition as decomposition,
+)
 from losskit.crosswalk import (
     Equivalent as Equivalent,
     equivalent as equivalent,
     from_config as from_config,
-)
-from losskit.decomposition import (
-    Decomposition as Decomposition,
-    decomposition as decomposition,
 )
 from losskit.divergence import (
     Divergence as Divergence,

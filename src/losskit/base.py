@@ -16,7 +16,8 @@ from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain, Intervals
 from losskit.errors import CapabilityError, ParameterError, ShapeError
-from losskit.evaluate import evaluate
+from losskit.evaluate import Reduction, evaluate
+from losskit.exports import Exports
 from losskit.links import IDENTITY, Link
 from losskit.parameters import checked, parameter_domains
 from losskit.partial import Partial
@@ -24,7 +25,6 @@ from losskit.tracing import Structure, Trace, compiled_of, graphs_of, in_place_o
 from losskit.traits import Traits
 
 Array = Any
-Reduction = Literal["mean", "sum", "none", "mean_over_rows"]
 
 
 @dataclass_transform(frozen_default=True)
@@ -65,7 +65,7 @@ class Loss:
         return Traits()
 
 
-class Evaluated(Loss):
+class Evaluated(Exports, Loss):
     """What every loss that can be evaluated offers; its tiers say how, by `_evaluate`."""
 
     def __call__(
@@ -166,148 +166,11 @@ class Evaluated(Loss):
         rows, weights = self._counted(y, f, sample_weight)
         return Partial.of(rows, weights, axis)
 
-    def to_torch(
-        self, reduction: Reduction = "mean", *, learn: tuple[str, ...] = (), empty: str = "nan",
-        distributed: bool = False,
-    ) -> Any:
-        """This loss as a PyTorch module, called in torch's order: `module(input, target, weight=None)`.
-
-        Tensors in the processor's memory go through the fused kernels, value and gradient in one pass; others through
-        torch's own functions, as do torch.compile, torch.func and forward mode. It is differentiable twice by `input`.
-
-        Parameters
-        ----------
-        reduction : {"mean", "sum", "none", "mean_over_rows"}
-            As for a call: with weights "mean" divides by their sum, where torch's losses divide by the number of rows
-            ("mean_over_rows").
-        learn : tuple of str
-            Parameters of the loss that are learned with the network's. They are kept as any real number, from which
-            `module.learned(name)` makes one of the parameter's domain. Learn those of densities: a plain loss becomes
-            least where its scale makes it 0.
-        empty : {"nan", "zero", "raise"}
-            The mean over no weight at all.
-        distributed : bool
-            Divide by this process's share of the weight of all processes, so that gradients averaged by
-            DistributedDataParallel are those of the mean over all rows.
-
-        Raises
-        ------
-        MissingExtra, ParameterError
-        """
-        from losskit.hosts import adapter
-
-        return adapter("torch").LossModule(self, reduction, tuple(learn), empty, distributed)
-
-    def to_jax(self, reduction: Reduction = "mean", *, empty: str = "nan") -> Any:
-        """This loss as a function of JAX arrays in optax's order: `f(prediction, target, weight=None)`.
-
-        It is pure, and differentiable twice by the prediction, forward and backward, by our own derivatives, under
-        jit, vmap, grad and hessian. What it returns has the prediction's dtype; half precision is computed in float32.
-        Under a transformation a row outside the domain is nan; called on arrays that hold data it raises.
-
-        Parameters
-        ----------
-        reduction : {"mean", "sum", "none", "mean_over_rows"}
-            As for a call.
-        empty : {"nan", "zero", "raise"}
-            The mean over no weight at all; "raise" is nan under a transformation.
-
-        Raises
-        ------
-        MissingExtra, ParameterError
-        """
-        from losskit.hosts import adapter
-
-        return adapter("jax").function(self, reduction, empty)
-
-    def to_keras(self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None) -> Any:
-        """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch and JAX backends.
-
-        It is saved and loaded with a model. Sample weights and masks count as in a call: "mean" is sum(w L) / sum(w)
-        over the rows that are not masked, where Keras divides by the number of rows ("mean_over_rows").
-
-        Parameters
-        ----------
-        reduction : {"mean", "sum", "none", "mean_over_rows"}
-            As for a call.
-        empty : {"nan", "zero", "raise"}
-            The mean over no weight at all.
-        name : str, optional
-            By default the loss's own, in lower case.
-
-        Raises
-        ------
-        MissingExtra, ParameterError
-        CapabilityError
-            On another backend.
-        """
-        from losskit.hosts import adapter
-
-        return adapter("keras").KerasLoss(self, reduction, empty, name)
-
-    def to_scorer(self, response_method: str | None = None) -> Any:
-        """This loss as a scikit-learn scorer: minus the mean loss, so that greater is better.
-
-        For regressors it takes `predict`, for classifiers `predict_proba`, and turns them into raw scores by the
-        loss's link; losses whose link gives labels (Hinge) take `decision_function`. Labels of any kind are coded by
-        the order of the estimator's `classes_`.
-
-        Parameters
-        ----------
-        response_method : str, optional
-            A method of the estimator whose numbers are taken as raw scores as they are.
-
-        Returns
-        -------
-        callable
-            `scorer(estimator, X, y, sample_weight=None)`, for cross_validate, GridSearchCV and kin.
-
-        Raises
-        ------
-        CapabilityError, DomainError
-            When scoring: if the estimator does not give what the loss needs, or y holds a class it does not know.
-        """
-        from losskit.hosts import adapter
-
-        return adapter("sklearn").LossScorer(self, response_method)
-
     def plot(self, y: float | None = None, path: Any = None) -> Any:
         """A figure of value, gradient and Hessian against the prediction; written to `path` if given."""
         from losskit.report.plots import plot_loss
 
         return plot_loss(self, y=y, path=path)
-
-    def to_lightgbm(self, *, intercept: Any = None, curvature: str = "auto") -> Any:
-        """This loss as LightGBM's objective and metric, for training code of your own.
-
-        ``lightgbm.train({"objective": objective}, data, feval=objective.metric)``, then
-        ``objective.predict(booster.predict(X))``: scores start at the best constant, `objective.intercept`. A curvature
-        is named as in `losskit.boosting`.
-        """
-        return self._to_booster("lightgbm", intercept=intercept, curvature=curvature)
-
-    def to_xgboost(self, *, intercept: Any = None, curvature: str = "auto") -> Any:
-        """This loss as XGBoost's objective and metric, for training code of your own, as `to_lightgbm`.
-
-        ``xgboost.train(params, data, rounds, obj=objective, custom_metric=objective.metric)``, then
-        ``objective.predict(booster.predict(data, output_margin=True))``.
-        """
-        return self._to_booster("xgboost", intercept=intercept, curvature=curvature)
-
-    def to_catboost(
-        self, y: Any = None, sample_weight: Any = None, *, intercept: Any = None, curvature: str = "auto"
-    ) -> Any:
-        """This loss as CatBoost's objective and metric, for training code of your own, as `to_lightgbm`.
-
-        ``CatBoost({"loss_function": objective, "eval_metric": objective.metric})``, then
-        ``objective.predict(model.predict(X))``. CatBoost shows an objective no whole: state the targets here.
-        """
-        return self._to_booster("catboost", y=y, sample_weight=sample_weight, intercept=intercept, curvature=curvature)
-
-    def _to_booster(self, library: str, **options: Any) -> Any:
-        from losskit.hosts import adapter
-
-        return adapter(library).objective(self, **options)
 
     def _counted(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Array, Array | None]:
         """Each row's weighted loss in float64, and what it counts in a mean: None if every row counts 1."""
@@ -319,12 +182,6 @@ class Evaluated(Loss):
     ) -> Any:
         """The parts of `want` ("value", "gradient", "hessian"); a curvature takes the Hessian's place."""
         raise CapabilityError(f"{type(self).__name__} cannot be evaluated: derive it from Pointwise or Rowwise")
-
-    def _elsewhere(self, host: str, *call: Any) -> Any:
-        """A call whose arrays belong to another library, by its adapter."""
-        from losskit.hosts import adapter
-
-        return adapter(host).evaluate(self, *call)
 
 
 class Pointwise(Evaluated):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from losskit.base import Pointwise
 
 Array = np.ndarray
-REDUCTIONS = ("mean", "sum", "none", "mean_over_rows")
+Reduction = Literal["mean", "sum", "none", "mean_over_rows"]
+REDUCTIONS = get_args(Reduction)
 EMPTY = ("nan", "zero", "raise")
 _FLOAT64 = np.dtype(np.float64)
 _TINY = 2.0**-1000

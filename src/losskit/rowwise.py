@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from losskit.base import Evaluated, Reduction
+from losskit.base import Evaluated
 from losskit.border import as_arrays, host_of, is_plain, weights_like
 from losskit.domains import SHARES_OFF, Categories, Domain
 from losskit.errors import CapabilityError, DomainError, ShapeError
 from losskit.evaluate import (
     EMPTY,
     REDUCTIONS,
+    Reduction,
     check_out,
     given_arrays,
     refuse_empty,

@@ -121,6 +121,7 @@ BODY_PLACES = PLACES | {
     **dict.fromkeys(_DISPERSED, (-30.0, -2.0, 0.0, 0.45, 1.0, 3.0, 17.0)),
     **dict.fromkeys(_FLOOR, (-30.0, -2.5, 0.0, 0.7, 1.0, 3.0, 17.0)),
     **dict.fromkeys(_STUDENT, (-400.0, -2.5, 1e-5, 0.3, 1.7, 25.0)),
+    "student_log": (-1500.0, -400.0, -2.5, 1e-5, 0.3, 1.7, 25.0),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
 }
 BODY_PLACES |= dict.fromkeys(_POINTS, (0.3, 1.7, 4.0, 25.0))

@@ -64,7 +64,7 @@ def contradictions(loss: Pointwise, claimed: Traits, evaluate: Any) -> list[str]
         "differentiable": not kinked,
         "bounded": bool(np.nanmax(wide) < 100),
         "symmetric": _symmetric(loss, evaluate),
-        "proper": normalised(loss, evaluate) if type(loss).__name__.endswith("NLL") else _proper(loss, evaluate),
+        "proper": (_proper if type(loss).__name__ in collected("FORECAST") else normalised)(loss, evaluate),
     }
     wrong = [name for name, is_so in found.items() if getattr(claimed, name) not in (None, is_so)]
     if claimed.kinks is not None and bool(claimed.kinks) != kinked:

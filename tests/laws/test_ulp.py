@@ -16,7 +16,7 @@ import pytest
 
 from losskit.base import Pointwise
 from losskit.registry import losses
-from tests.families import EACH_NAME
+from tests.families import EACH_NAME, one_of_each_kind
 from tests.laws.allowances import excess, promise
 from tests.laws.oracle import OUTPUTS, elements, exact
 from tests.laws.points import parameter_sets, rows
@@ -51,7 +51,15 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
     return found
 
 
-@pytest.mark.parametrize("name", losses())
+def _quick(name: str) -> bool:
+    """Of several outputs or targets one of each kind: their Hessians take the oracle long."""
+    loss = losses()[name]
+    return len(loss.outputs) * len(loss.targets) == 1 or name in one_of_each_kind()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if _quick(name) else pytest.mark.slow) for name in losses()]
+)
 def test_value_gradient_and_hessian_keep_the_promise_and_no_worst_case_rises(name):
     recorded = json.loads(TABLE.read_text())[name]
     for output, (away, text) in worst(losses()[name], FAST).items():

@@ -46,6 +46,7 @@ def tool():
         sys.path.remove(str(DOCS))
 
 
+@pytest.mark.slow  # Sphinx takes a minute
 @pytest.mark.xdist_group("reference")
 def test_every_loss_has_a_page_with_all_of_it(site):
     for name, cls in losses(Evaluated).items():
@@ -65,6 +66,7 @@ def test_every_loss_has_a_page_with_all_of_it(site):
     assert 'href="https://doi.org/10.1214/aoms/1177703732"' in huber
 
 
+@pytest.mark.slow  # Sphinx takes a minute
 @pytest.mark.xdist_group("reference")
 def test_every_public_name_is_in_the_reference(site):
     packed = (site / "objects.inv").read_bytes()
@@ -82,6 +84,7 @@ class _Sources(HTMLParser):
         self.found += [value for key, value in attrs if key == loaded and value]
 
 
+@pytest.mark.slow  # Sphinx takes a minute
 @pytest.mark.xdist_group("reference")
 def test_a_page_loads_nothing_from_the_network(site):
     for page in (site / "index.html", site / "api.html", site / "losses" / "Huber.html"):

@@ -87,7 +87,8 @@ class CRPSGaussian(Pointwise):
         a, b, root = _in_scales(y, mean, log_scale), 2 * bell(y, mean, log_scale), half_bell(y, mean, log_scale)
         cross = a * root * root * (2 * normal_pdf(0.0))
         grows = (b - _OVER_ROOT_PI) + a * cross
-        return mul_exp(b, -1, log_scale), _side(y, mean) * cross, mul_exp(grows, 1, log_scale)
+        density = mul_exp(root * (2 * normal_pdf(0.0)), -1, log_scale) * root
+        return density, _side(y, mean) * cross, mul_exp(grows, 1, log_scale)
 
     def traits(self) -> Traits:
         return _CRPS
@@ -111,10 +112,11 @@ class CRPSLogistic(Pointwise):
 
     def second_derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
         a, d = _in_scales(y, location, log_scale), decay(y, location, log_scale)
-        b, root = 2 * d / (1 + d) / (1 + d), half_decay(y, location, log_scale)
+        root = half_decay(y, location, log_scale)
+        density = mul_exp(2 * root / (1 + d) / (1 + d), -1, log_scale) * root
         cross = 2 * a * root * root / (1 + d) / (1 + d)
         grows = 2 * (log1p(d) + a * d / (1 + d)) - 1 + a * cross
-        return mul_exp(b, -1, log_scale), _side(y, location) * cross, mul_exp(grows, 1, log_scale)
+        return density, _side(y, location) * cross, mul_exp(grows, 1, log_scale)
 
     def traits(self) -> Traits:
         return _CRPS
@@ -140,7 +142,7 @@ class CRPSLaplace(Pointwise):
         root = half_decay(y, location, log_scale)
         cross = a * root * root
         grows = ((1 + a) * d - 0.75) + a * cross
-        return mul_exp(d, -1, log_scale), _side(y, location) * cross, mul_exp(grows, 1, log_scale)
+        return mul_exp(root, -1, log_scale) * root, _side(y, location) * cross, mul_exp(grows, 1, log_scale)
 
     def traits(self) -> Traits:
         return _CRPS
