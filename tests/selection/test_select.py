@@ -93,9 +93,14 @@ def test_a_challenger_needs_proof_and_worth():
     assert verdicts(math.inf, mean=0.9, p_holm=math.nan) == 1
 
 
-@pytest.mark.parametrize(("a", "b"), [(1000.0, -5e4), (1e-6, 3.0), (3.0, 0.0)])
-@pytest.mark.parametrize("question", ["mean", "median", "quantile:0.8"])
-def test_units_of_y_change_no_verdict(a, b, question):
+UNITS = {"mean": (1000.0, -5e4), "median": (1e-6, 3.0), "quantile:0.8": (3.0, 0.0)}
+
+
+@pytest.mark.parametrize(("question", "a", "b"), [
+    pytest.param(question, *each, marks=() if each == own else pytest.mark.slow)
+    for question, own in UNITS.items() for each in UNITS.values()
+])  # fmt: skip
+def test_units_of_y_change_no_verdict(question, a, b):
     X, y = noisy(120, 2)
     y[:6] += 30
     one = select(X, y, question, "real", rounds=1)
@@ -248,6 +253,7 @@ def test_breast_cancer():
     assert ((share[:, 1] >= 0.5) == (found.predict(data.data) == "malignant")).all()
 
 
+@pytest.mark.slow
 def test_food_of_belgian_households():
     found = select(food(), "food_francs", "median")
     assert found.verdict.loss == "AbsoluteError()"
