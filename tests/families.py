@@ -16,9 +16,8 @@ def one_of_each_kind() -> dict[str, type[Pointwise]]:
     kinds: dict[tuple[object, ...], str] = {}
     for name, cls in losses().items():
         loss = cls()
-        form = bool(loss.parameters), None in loss.parameters.values()
         bounds = any(domain.bounded for domain in loss.prediction_domains)
-        own = (loss.domain, form) if len(loss.outputs) == 1 else ()
+        own = (loss.domain, bool(loss.parameters)) if len(loss.outputs) == 1 else ()
         kinds.setdefault((loss.variables, loss.targets, len(loss.outputs) > 1, bounds, *own), name)
     return {name: losses()[name] for name in kinds.values()}
 

@@ -93,7 +93,7 @@ def test_intervals_reach_their_level_in_a_hundred_draws(contender):
         assert level - 0.015 < np.mean(shares) < level + 0.05
 
 
-def test_select_answers_for_intervals_and_distributions(tmp_path):
+def test_select_answers_for_intervals():
     X, y = noisy(100, 1, spread=0.8)
     found = select(X, y, "interval:0.8", rounds=1)
     assert found.metric.name == "interval score at 0.8"
@@ -103,6 +103,11 @@ def test_select_answers_for_intervals_and_distributions(tmp_path):
     assert list(columns) == ["lower", "upper", "prediction"]
     assert (columns["lower"] <= columns["upper"]).all()
     assert "Between the ends lie" in found.to_html()
+
+
+@pytest.mark.slow
+def test_select_answers_for_distributions(tmp_path):
+    X, y = noisy(100, 1, spread=0.8)
     wide = select(X, y, "distribution", rounds=1)
     assert wide.verdict.loss == "GaussianNLL()"
     q = wide.model.quantiles(X)
