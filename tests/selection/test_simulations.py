@@ -31,7 +31,7 @@ def named(make, seeds):
 
 @pytest.mark.parametrize(
     ("make", "loss", "least"),
-    [(normal, "SquaredError()", 2), (additive, "SquaredError()", 1), (multiplicative, "Poisson()", 2)],
+    [(normal, "SquaredError()", 2), (additive, "SquaredError()", 2), (multiplicative, "Poisson()", 2)],
 )
 def test_two_draws(make, loss, least):
     assert named(make, range(2)).count(loss) >= least
