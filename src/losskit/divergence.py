@@ -13,7 +13,7 @@ from losskit.calculus.derive import derivative
 from losskit.calculus.graph import Node, as_node, substitute
 from losskit.calculus.tex import latex
 from losskit.domains import NONNEGATIVE, NONPOSITIVE, REAL, UNIT, Axis, Domain, Space
-from losskit.errors import DomainError, ParameterError
+from losskit.errors import CapabilityError, DomainError, ParameterError
 from losskit.links import IDENTITY, LOG, SOFTMAX, Link
 from losskit.partial import folded
 from losskit.rowwise import Rowwise, diagonals, one_hot
@@ -68,7 +68,7 @@ class Divergence(Rowwise):
 
     def formula(self, p: Any, q: Any) -> Any:
         """What a class adds, in symbols."""
-        raise NotImplementedError
+        raise CapabilityError(f"{type(self).__name__} has no formula: define formula(self, p, q)")
 
     def latex(self, of: str = "value") -> str:
         """LaTeX of the sum, or of its derivatives by q_j where P and Q have shares."""

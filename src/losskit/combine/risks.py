@@ -9,7 +9,7 @@ import numpy as np
 from losskit.base import Evaluated, Pointwise
 from losskit.border import as_arrays, weights_like
 from losskit.domains import Domain, Finite, FromOne, OptionalFinite, Rate
-from losskit.errors import DomainError, ParameterError, ShapeError
+from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.links import Link
 from losskit.setwise import Setwise
@@ -53,7 +53,7 @@ class Risk(Setwise):
 
     def pooled(self, losses: Array, weights: Array, groups: Array | None) -> tuple[float, Array]:
         """The number that the losses make, and its derivative by each."""
-        raise NotImplementedError
+        raise CapabilityError(f"{type(self).__name__} pools nothing: define pooled(self, losses, weights, groups)")
 
     def _whole(
         self, y: Any, f: Any, sample_weight: Any, groups: Any, graded: bool, out: Any

@@ -75,7 +75,7 @@ class Penalty:
 
     def value(self, coef: Array) -> float:
         """The penalty of these coefficients."""
-        raise NotImplementedError
+        raise self._cannot("has no value: define value(self, coef)")
 
     def gradient(self, coef: Array) -> Array:
         """Its derivative by each coefficient."""
@@ -87,7 +87,7 @@ class Penalty:
 
     def prox(self, coef: Array, step: Any = 1.0) -> Array:
         """The c that minimises penalty(c) + sum((c - coef)^2 / (2 step)); `step` may be an array if separable."""
-        raise NotImplementedError
+        raise self._cannot("has no proximal step: define prox(self, coef, step)")
 
     def slopes(self, coef: Array) -> tuple[Array, Array]:
         """The least and the greatest slope at each coefficient: the ends of the subdifferential."""

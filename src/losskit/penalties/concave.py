@@ -21,15 +21,15 @@ class ConcavePenalty(Penalty):
 
     def _rise(self, a: Array, size: Array) -> Array:
         """The penalty of sizes `a`, coefficient by coefficient, at strengths `size`."""
-        raise NotImplementedError
+        raise self._cannot("has no value: define _rise(self, a, size)")
 
     def _slope(self, a: Array, size: Array) -> Array:
         """Its derivative by `a`, from the right."""
-        raise NotImplementedError
+        raise self._cannot("has no slope: define _slope(self, a, size)")
 
     def _candidates(self, a: Array, step: Array, size: Array) -> list[Array]:
         """Where beside 0 a minimum of the proximal problem may be."""
-        raise NotImplementedError
+        raise self._cannot("has no proximal step: define _candidates(self, a, step, size)")
 
     def value(self, coef: Array) -> float:
         return float(np.sum(self._rise(np.abs(coef), self._size(coef))))
