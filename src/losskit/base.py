@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, dataclass_transform
 
 import numpy as np
 
-from losskit.border import as_arrays, host_of, is_plain, rows_of, same_shape, weights_like
+from losskit.border import are_plain, as_arrays, host_of, is_plain, rows_of, same_shape, weights_like
 from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain, Intervals
@@ -412,7 +412,7 @@ class Pointwise(Evaluated):
         return self._evaluate(y, f, w, "none", ("value",), None, "nan")[0], w
 
     def _border(self, y: Array, f: Array, sample_weight: Array | None) -> tuple[Any, Any, Any]:
-        if not (is_plain(y) and is_plain(f) and (sample_weight is None or is_plain(sample_weight))):
+        if not (are_plain(y, f) and (sample_weight is None or is_plain(sample_weight))):
             y, f, sample_weight = as_arrays(y=y, f=f, sample_weight=sample_weight)
         targets = len(self.targets)
         if y.shape != f.shape or len(self.outputs) != 1 or targets != 1:
@@ -423,6 +423,9 @@ class Pointwise(Evaluated):
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
     ) -> Any:
+        if sample_weight is None and are_plain(y, f) and y.shape == f.shape:
+            if len(self.outputs) == len(self.targets) == 1:  # most calls, by the shortest way
+                return evaluate(self, y, f, None, reduction, want, out, empty, curvature)
         if not is_plain(f) and (host := host_of(y, f, sample_weight)):
             return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)
         y, f, w = self._border(y, f, sample_weight)

@@ -33,6 +33,11 @@ def is_plain(x: Any) -> bool:
     return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype is _FLOAT32)
 
 
+def are_plain(y: Any, f: Any) -> bool:
+    """Whether both are NumPy arrays of float64, as in nearly every call."""
+    return type(y) is type(f) is np.ndarray and y.dtype is f.dtype is _FLOAT64
+
+
 def host_of(*arrays: Any) -> str | None:
     """The library that all arrays of a call belong to, if it is one that an adapter takes: "torch" or "jax"."""
     kinds = {kind_of(x) for x in arrays if x is not None}

@@ -26,7 +26,7 @@ _TINY = 2.0**-1000
 def evaluate(
     loss: Pointwise, y: Array, f: Array, w: Array | None, reduction: str, want: tuple[str, ...], out: Any, empty: str,
     curvature: str | None = None,
-) -> list[Any]:
+) -> tuple[Any, ...]:
     """The parts of `want` ("value", "gradient", "hessian") at rows that have passed the border, in one pass.
 
     A `curvature` ("fisher", "majorizer") takes the place of the Hessian.
@@ -34,9 +34,8 @@ def evaluate(
     if reduction not in REDUCTIONS or empty not in EMPTY:
         refuse_options(reduction, empty)
     kernel, numbers = loss._kernel(curvature)
-    targets = len(loss.targets)
-    shape = y.shape if targets == 1 else y.shape[:-1]
-    rows = y.size // targets
+    shape = y.shape if len(loss.targets) == 1 else y.shape[:-1]
+    rows = y.size // len(loss.targets)
     divisor = 1.0
     if w is not None:
         weight = weight_sum(w)
@@ -55,16 +54,19 @@ def evaluate(
     given = {} if out is None else given_arrays(out, parts)
     results = _targets(loss, shape, y, f, w, parts, given)
     scale = 1.0 / divisor if divisor else 1.0
-    outside, total = _runner()(kernel, rows, y, f, w, scale, results, numbers, summed)
+    asked = results.get
+    outside, total = _runner()(
+        kernel, rows, y, f, w, scale, asked("value"), asked("gradient"), asked("hessian"), numbers, summed
+    )
     if outside:
         raise_outside(loss, y, f, w)
-    if summed:
-        results["value"] = total / divisor if divisor else 0.0 if empty == "zero" else math.nan
     for name, target in given.items():
         if results[name] is not target:  # the kernel could not write to it
             target[...] = results[name]
             results[name] = target
-    return [results[name] for name in want]
+    if not summed:
+        return (*results.values(),)
+    return (total / divisor if divisor else 0.0 if empty == "zero" else math.nan, *results.values())
 
 
 @cache
@@ -120,6 +122,8 @@ def _targets(
     dtype = f.dtype
     if dtype is not _FLOAT64:
         dtype = dtype.newbyteorder("=") if dtype.kind == "f" else _FLOAT64
+    if k == 1 and not given:
+        return {name: np.empty(of_rows, dtype) for name in rows}
     targets: dict[str, Any] = {}
     for name in rows:
         shape = of_rows if name == "value" else f.shape if name == "gradient" or k == 1 else (*f.shape, k)

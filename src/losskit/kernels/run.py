@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -86,7 +86,9 @@ def run(
     f: Array,
     w: Array | None,
     scale: float,
-    outputs: Mapping[str, Array],
+    v: Array | None,
+    g: Array | None,
+    h: Array | None,
     parameters: tuple[float, ...],
     total: bool,
 ) -> tuple[bool, float]:
@@ -96,14 +98,13 @@ def run(
     ----------
     rows : how many there are
     y, f, w : of one shape, y and f with one further axis for several targets or predictions a row
-    outputs : "value", "gradient" and "hessian" of the rows, as far as wanted: contiguous arrays to be filled
+    v, g, h : value, gradient and Hessian of the rows, as far as wanted: contiguous arrays to be filled
     total : whether the sum of the weighted values is wanted
 
     Returns
     -------
     outside, sum : whether a row lies outside the domain, and the sum of values in float64 (0.0 if not wanted)
     """
-    v, g, h = outputs.get("value"), outputs.get("gradient"), outputs.get("hessian")
     if rows == 0:
         return False, 0.0
     blocks = -(-rows // BLOCK)
@@ -116,15 +117,20 @@ def run(
         if rows < _THREADED or (threads := thread_count()) == 1:
             kernel(y, f, w, state, v, g, h, scale, rows, 0, blocks, total, parameters)
         else:
-            bounds = _split(blocks, 4 * threads)
-            map_tasks(
-                lambda first, last: kernel(y, f, w, state, v, g, h, scale, rows, first, last, total, parameters),
-                bounds, threads,
-            )  # fmt: skip
+            _run_threaded(kernel, (y, f, w, state, v, g, h, scale, rows), blocks, total, parameters, threads)
     if blocks == 1:
         total_of_block, outside = state.tolist()
         return outside != 0.0, total_of_block
     return bool(state[1::2].any()), float(np.add.reduce(state[::2]))
+
+
+def _run_threaded(
+    kernel: Any, arguments: tuple[Any, ...], blocks: int, total: bool, parameters: tuple[float, ...], threads: int
+) -> None:
+    """The kernel on ranges of blocks; apart from `run`, where a closure would slow each small call."""
+    map_tasks(
+        lambda first, last: kernel(*arguments, first, last, total, parameters), _split(blocks, 4 * threads), threads
+    )
 
 
 def _split(blocks: int, parts: int) -> list[tuple[int, int]]:

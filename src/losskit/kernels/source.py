@@ -6,6 +6,7 @@ of array objects and finds their data itself; what is not asked for is not in th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,6 +46,11 @@ class Program:
     def waits(self) -> bool:
         """Whether a row's value waits for its sum in a loop of its own: beside primitives a sum costs registers."""
         return bool(set(functions_used([self.value, *self.gradient, *self.hessian], "scalar")) - {"select"})
+
+    @property
+    def takes_reals(self) -> bool:
+        """Whether any finite y may count and the prediction has no say in it."""
+        return len(self.targets) == 1 and self.inside is (abs(symbol(self.targets[0])) < math.inf)
 
     def asked(self, shape: Shape) -> dict[str, Node]:
         """The outputs that a call of this shape asks for, by the names they have in the text."""
@@ -107,9 +113,9 @@ def kernel_source(program: Program, shape: Shape) -> tuple[str, list[str]]:
         "from losskit.kernels.select import select",
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
-        inline,
-        function_source("inside", given, [program.inside], "scalar"),
     ]
+    if not program.takes_reals:
+        lines += [inline, function_source("inside", given, [program.inside], "scalar")]
     lines += [
         '@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)',
         f"def kernel({', '.join([*_ADDRESSES, 'scale_', 'rows_', 'first_', 'last_', *program.parameters])}):",
@@ -142,12 +148,13 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
     step = STRIP if waits or labels else BLOCK
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
-    yield "    outside_ = 0"  # as wide as the rows: a flag of one bit would be packed for every vector
+    # as wide as the rows: a flag of one bit would be packed for every vector
+    yield f"    outside_ = {'0.0' if program.takes_reals else '0'}"
     yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {step}):"
     yield f"        end_ = min(start_ + {step}, rows_)"
     yield from _indented(_strip(program, shape, labels), 2)
     yield "    sums_[2 * block_] = total_"
-    yield "    sums_[2 * block_ + 1] = select(outside_ != 0, 1.0, 0.0)"
+    yield "    sums_[2 * block_ + 1] = select(outside_ == 0, 0.0, 1.0)"
 
 
 def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
@@ -176,13 +183,15 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
     yield from (f"    f_{j} = float64(fa_[{_at(j, k)}])" for j in range(k))
     row = ", ".join([*targets, *(f"f_{j}" for j in range(k)), *program.parameters])
     yield f"    {', '.join(program.asked(shape))} = point({', '.join([row, *labels.values()])})"
-    yield f"    ok_ = inside({row})"
     if shape.weights:
         yield "    w_i = float64(wa_[i_])"
-        yield "    ok_ = ok_ | (w_i == 0.0)"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    yield "    outside_ |= select(ok_, 0, 1)"
+    if program.takes_reals:  # 0 y is nan where y is nan or infinite, and costs less than a comparison
+        yield f"    outside_ = add_fast(outside_, {'select(w_i == 0.0, 0.0, y_i * 0.0)' if shape.weights else 'y_i * 0.0'})"
+    else:
+        yield f"    ok_ = inside({row}){' | (w_i == 0.0)' if shape.weights else ''}"
+        yield "    outside_ |= select(ok_, 0, 1)"
     if shape.total:
         yield "    strip_[i_ - start_] = v_i" if program.waits else "    total_ = add_fast(total_, v_i)"
     if shape.value:
