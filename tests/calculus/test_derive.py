@@ -130,7 +130,7 @@ BODY_PLACES |= dict.fromkeys(_INTERVALS, (0.0, 0.3, 0.31, 1.7, 25.0, INF))
 BODY_WHERE = {
     **dict.fromkeys(("inverse_gaussian", "gamma_deviance", "mean_ratio"), lambda y, f: y > 0),
     "weibull_deviance": lambda y, f, k: (y > 0) & (k > 0),
-    "ratio_power": lambda y, f, k: (y > 0) & (k > 0),
+    "ratio_power": lambda c, y, f, k: (y > 0) & (k > 0),
     "negative_binomial_deviance": lambda y, f, a: (y >= 0) & (a > 0),
     "poisson_deviance_of_mean": lambda y, f: (y >= 0) & (f >= 0),
     "tweedie_deviance": lambda y, f, p: (y > 0) | (p < 2),

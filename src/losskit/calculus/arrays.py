@@ -250,8 +250,8 @@ def weibull_deviance(xp: Any, y: Array, f: Array, k: Array) -> Array:
     return expm1mx(xp, k * (xp.log(y) - f))
 
 
-def ratio_power(xp: Any, y: Array, f: Array, k: Array) -> Array:
-    return xp.exp(k * (xp.log(y) - f))
+def ratio_power(xp: Any, c: Array, y: Array, f: Array, k: Array) -> Array:
+    return mul_exp(xp, c, k, xp.log(y) - f)
 
 
 def negative_binomial_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:

@@ -216,11 +216,11 @@ inverse_gaussian = _row(
 weibull_deviance = _row(
     "weibull_deviance",
     r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}} - 1 - {2:1} \, \left(\log\left({0:-1}\right) - {1:1}\right)",
-    binds=0, partials=(None, lambda y, f, k: k * (1.0 - ratio_power(y, f, k)), None),
+    binds=0, partials=(None, lambda y, f, k: k - ratio_power(k, y, f, k), None),
     face=lambda y, f, k: (y * exp(-f)) ** k - 1.0 - k * (log(y) - f))
-ratio_power = _row("ratio_power", r"\left({0:1} \, e^{{-{1:1}}}\right)^{{{2:-1}}}", binds=3,
-                   partials=(None, lambda y, f, k: -k * ratio_power(y, f, k), None),
-                   face=lambda y, f, k: (y * exp(-f)) ** k)
+ratio_power = _row("ratio_power", r"{0:1} \, \left({1:1} \, e^{{-{2:1}}}\right)^{{{3:-1}}}", binds=1,
+                   partials=(None, None, lambda c, y, f, k: -ratio_power(c * k, y, f, k), None),
+                   face=lambda c, y, f, k: c * (y * exp(-f)) ** k)
 negative_binomial_deviance = _row(
     "negative_binomial_deviance",
     r"{0:1} \, \log\left({0:1} \, e^{{-{1:1}}}\right) - \left({0:0} + \frac{{1}}{{{2:-1}}}\right) \, "

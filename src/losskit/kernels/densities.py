@@ -5,8 +5,8 @@
 
 import math
 
-from losskit.kernels.deviances import gamma_deviance, mean_ratio, poisson_deviance
-from losskit.kernels.durations import ratio_power
+from losskit.kernels.deviances import mean_ratio, poisson_deviance
+from losskit.kernels.durations import ratio_power, weibull_deviance
 from losskit.kernels.elementary import (
     INF,
     finite_tail,
@@ -120,7 +120,7 @@ def poisson_nll(y: float, f: float, log_y: float) -> float:
 @scalar
 def gamma_pull(y: float, f: float, a: float) -> float:
     """y e^(a - f) for y > 0, by halves: only the range of the result counts (5 ulp)."""
-    half = mul_exp(ratio_power(y, f, 0.5), 0.5, a)
+    half = mul_exp(ratio_power(1.0, y, f, 0.5), 0.5, a)
     return half * half
 
 
@@ -133,6 +133,6 @@ def gamma_excess(y: float, f: float, a: float) -> float:
 
 @scalar
 def gamma_energy(y: float, f: float, a: float) -> float:
-    """e^a (f - log y + y e^-f - 1) for y > 0 (5 ulp, and f - log y's own)."""
-    deviance = gamma_deviance(y, f)
+    """e^a (f - log y + y e^-f - 1) for y > 0, f - log y in two parts (5 ulp)."""
+    deviance = weibull_deviance(y, f, 1.0)
     return select(deviance > 1e300, gamma_pull(y, f, a), mul_exp(deviance, 1.0, a))

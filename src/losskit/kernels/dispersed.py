@@ -111,8 +111,12 @@ def dispersed_half(y: float, f: float, a: float, v: float) -> float:
 def dispersed_cross(y: float, f: float, a: float) -> float:
     """The pull times p (5 ulp)."""
     z, z_tail = mean_odds(f, a)
-    share = faded(dispersed_pull(y, f, a), select(z < 0.0, z, 0.0), select(z < 0.0, z_tail, 0.0))
-    return share / (1.0 + decay(z, z_tail))
+    g = gap(y, f)
+    below = faded(y * g, -abs(z), select(z > 0.0, -z_tail, z_tail))
+    x, x_tail = two_sum(f, z)  # mu p may be small where mu is infinite
+    above = -g * exp2part(select(z < 0.0, x, -a), select(z < 0.0, x_tail + z_tail, 0.0))
+    e = 1.0 + decay(z, z_tail)
+    return select(log(y) > f, below, above) / e / e
 
 
 @scalar

@@ -10,8 +10,9 @@ from losskit.kernels.elementary import (
     INF,
     NO_TAIL,
     Pair,
+    clamp,
     exp,
-    exp2part,
+    exp_parts_tailed,
     expm1,
     expm1mx,
     expm1mx_parts,
@@ -26,7 +27,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.pieces import mul_exp
+from losskit.kernels.pieces import mul_exp, scaled_product
 from losskit.kernels.select import select
 
 
@@ -48,10 +49,11 @@ def log_ratio_times(y: float, f: float, k: float) -> Pair:
 
 
 @scalar
-def ratio_power(y: float, f: float, k: float) -> float:
-    """(y e^-f)^k for y > 0 (1.5 ulp)."""
+def ratio_power(c: float, y: float, f: float, k: float) -> float:
+    """c (y e^-f)^k for y > 0, the power of two last (2 ulp)."""
     z, z_tail = log_ratio_times(y, f, k)
-    return exp2part(z, z_tail)
+    n, p, _ = exp_parts_tailed(clamp(z, -1530.0, 1530.0), finite_tail(z, z_tail))
+    return scaled_product(c, p, n)
 
 
 @scalar
@@ -80,8 +82,9 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     total, part = y + 1.0 / a, select(low, y, 1.0 / a)  # part is total times share
     close = total * log1pmx(share * expm1(inner)) + part * expm1mx(inner)
     # far out share (e^e - 1) in terms of mu and y, which neither d's rounding nor a subnormal share spoils
-    w = select(low, a * (mu - y), mul_exp(y, -1.0, f) - 1.0) / (1.0 + odds)
-    beyond = select(low, f + log(a), log_y - f) - log1p(odds)
+    inverse = a + 1.0 / select(low, 1.0, y)
+    w = select(low, a * (mu - y) / (1.0 + odds), mul_exp(1.0 / inverse, -1.0, f) - share)
+    beyond = select(low, f + log(a) - log1p(odds), -f - log(inverse))
     grown = select(w > 1e300, beyond, log1p(w))
     value = select(near, close, total * grown - part * e)
     zero = select(a * mu < 1e-17, mu, select(f > 700.0, f + log(a), log1p(a * mu)) / a)

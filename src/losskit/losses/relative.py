@@ -11,6 +11,11 @@ from losskit.domains import ABOVE_MINUS_ONE, NONZERO, Positive
 from losskit.traits import Traits
 
 
+def _vast(y: Any, f: Any) -> Any:
+    """Whether their sum or difference may overflow."""
+    return (abs(y) > 2.0**1000) | (abs(f) > 2.0**1000)
+
+
 class MAPE(Pointwise):
     """The error as a fraction of the target, not in percent. Targets of 0 are refused, not replaced by a small one."""
 
@@ -20,7 +25,7 @@ class MAPE(Pointwise):
     domain = NONZERO
 
     def formula(self, y: Any, f: Any) -> Any:
-        return abs(f - y) / abs(y)
+        return where(_vast(y, f), abs(f / 4 - y / 4) / abs(y / 4), abs(f - y) / abs(y))
 
     def derivative(self, y: Any, f: Any) -> Any:
         return where(f > y, 1, where(f < y, -1, 0)) / abs(y)
@@ -39,7 +44,8 @@ class SymmetricMAPE(Pointwise):
 
     def formula(self, y: Any, f: Any) -> Any:
         same = (((y > 0) & (f > 0)) | ((y < 0) & (f < 0))) & (abs(f) < inf)
-        return where(same, 2 * (abs(f - y) / abs(f + y)), where(f == y, 0, 2))
+        ratio = where(_vast(y, f), abs(f / 4 - y / 4) / abs(f / 4 + y / 4), abs(f - y) / abs(f + y))
+        return where(same, 2 * ratio, where(f == y, 0, 2))
 
     def derivative(self, y: Any, f: Any) -> Any:
         same = ((y > 0) & (f > 0)) | ((y < 0) & (f < 0))
