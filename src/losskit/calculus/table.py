@@ -6,7 +6,8 @@ names a function of `losskit.kernels.primitives`, one without `array` a function
 stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
 
 The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is
-worth looking up where it is a small count.
+worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, for a
+kernel to call where the argument is a parameter of the case's value.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from losskit.calculus.graph import Node, build, constant, is_constant, where
 
 Tangent = Callable[..., Node]
+
+
+class Case(NamedTuple):
+    """A value of an argument for which a primitive has a quicker body."""
+
+    argument: int
+    value: float
+    body: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Primitive:
     scalar: str | None = None
     array: str | None = None
     label: str | None = None
+    case: Case | None = None
 
 
 TABLE: dict[str, Primitive] = {}
@@ -188,7 +198,7 @@ tweedie_deviance = _row(
     r"\frac{{{{{0:4}}}^{{2 - {2:1}}}}}{{\left(1 - {2:1}\right) \, \left(2 - {2:1}\right)}}"
     r" - {0:1} \, \frac{{e^{{\left(1 - {2:1}\right) \, {1:1}}}}}{{1 - {2:1}}}"
     r" + \frac{{e^{{\left(2 - {2:1}\right) \, {1:1}}}}}{{2 - {2:1}}}", binds=0,
-    partials=(None, lambda y, f, p: tweedie_slope(y, f, p), None),
+    partials=(None, lambda y, f, p: tweedie_slope(y, f, p), None), case=Case(2, 1.5, "half_tweedie"),
     face=lambda y, f, p: where(
         p == 1.0, poisson_deviance(y, f),
         where(p == 2.0, f - log(y) + y * exp(-f) - 1.0,
@@ -198,11 +208,13 @@ tweedie_deviance = _row(
                           + exp((2.0 - p) * f) / (2.0 - p))))))
 tweedie_slope = _row(
     "tweedie_slope", r"\left(e^{{{1:-1}}} - {0:1}\right) \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1,
+    case=Case(2, 1.5, "half_tweedie_slope"),
     partials=(None, lambda y, f, p: tweedie_bend(y, f, p), None),
     face=lambda y, f, p: (exp(f) - y) * exp((1.0 - p) * f))
 tweedie_bend = _row(
     "tweedie_bend", r"\left(\left(2 - {2:1}\right) \, e^{{{1:-1}}} - \left(1 - {2:1}\right) \, {0:1}\right)"
     r" \, e^{{\left(1 - {2:1}\right) \, {1:1}}}", binds=1, partials=(None, None, None),
+    case=Case(2, 1.5, "half_tweedie_bend"),
     face=lambda y, f, p: ((2.0 - p) * exp(f) - (1.0 - p) * y) * exp((1.0 - p) * f))
 gamma_deviance = _row("gamma_deviance", r"{1:0} - \log\left({0:-1}\right) + {0:1} \, e^{{-{1:1}}} - 1", binds=0,
                       partials=(None, lambda y, f: 1.0 - mean_ratio(y, f)),

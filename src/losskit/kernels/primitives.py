@@ -26,6 +26,9 @@ from losskit.kernels.densities import (
 )
 from losskit.kernels.deviances import (
     gamma_deviance,
+    half_tweedie,
+    half_tweedie_bend,
+    half_tweedie_slope,
     inverse_gaussian,
     mean_ratio,
     poisson_deviance,
@@ -204,6 +207,9 @@ __all__ = [
     "gaussian_variance_nll",
     "half_bell",
     "half_decay",
+    "half_tweedie",
+    "half_tweedie_bend",
+    "half_tweedie_slope",
     "hypot1",
     "inverse_gaussian",
     "inverse_square",
