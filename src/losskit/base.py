@@ -423,9 +423,9 @@ class Pointwise(Evaluated):
         self, y: Array, f: Array, sample_weight: Array | None, reduction: str, want: tuple[str, ...], out: Any,
         empty: str, curvature: str | None = None,
     ) -> Any:
-        if sample_weight is None and are_plain(y, f) and y.shape == f.shape:
-            if len(self.outputs) == len(self.targets) == 1:  # most calls, by the shortest way
-                return evaluate(self, y, f, None, reduction, want, out, empty, curvature)
+        one = len(self.outputs) == len(self.targets) == 1
+        if sample_weight is None and one and are_plain(y, f) and y.shape == f.shape:  # most calls: the shortest way
+            return evaluate(self, y, f, None, reduction, want, out, empty, curvature)
         if not is_plain(f) and (host := host_of(y, f, sample_weight)):
             return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)
         y, f, w = self._border(y, f, sample_weight)

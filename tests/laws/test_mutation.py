@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from losskit.base import Pointwise, Residual
-from losskit.calculus import array_densities, array_durations, arrays
+from losskit.calculus import arrays
+from losskit.calculus.arrays import core, densities, deviances, durations, margins, robust
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
 from losskit.calculus.exact import evaluate as exact
@@ -146,7 +147,7 @@ def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
 
 
 def _body_mutants() -> Iterator[tuple[str, str, SimpleNamespace]]:
-    for module in (arrays, array_densities, array_durations):
+    for module in (core, densities, deviances, durations, margins, robust):
         yield from _mutants_of_module(module)
 
 

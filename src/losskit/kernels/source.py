@@ -195,7 +195,8 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str], point: str = "
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
     if program.takes_reals:  # 0 y is nan where y is nan or infinite, and costs less than a comparison
-        yield f"    outside_ = add_fast(outside_, {'select(w_i == 0.0, 0.0, y_i * 0.0)' if shape.weights else 'y_i * 0.0'})"
+        flag = "select(w_i == 0.0, 0.0, y_i * 0.0)" if shape.weights else "y_i * 0.0"
+        yield f"    outside_ = add_fast(outside_, {flag})"
     else:
         yield f"    ok_ = inside({row}){' | (w_i == 0.0)' if shape.weights else ''}"
         yield "    outside_ |= select(ok_, 0, 1)"

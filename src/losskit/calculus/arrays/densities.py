@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from losskit.calculus.arrays.core import expm1mx, power_series
 from losskit.calculus.gamma_fits import (
     BINET_BEND_FAR,
     BINET_BEND_NEAR,
@@ -18,13 +19,6 @@ from losskit.calculus.normal_fit import HAZARD_EXCESS, OVER_ROOT_TWO_PI, ROOT_HA
 
 Array = Any
 _HALF_LOG_2PI = 0.9189385332046728
-
-
-def _series(x: Array, coefficients: tuple[float, ...]) -> Array:
-    total = coefficients[-1] + 0.0 * x
-    for c in reversed(coefficients[:-1]):
-        total = total * x + c
-    return total
 
 
 def gaussian_nll(xp: Any, r: Array, s: Array) -> Array:
@@ -47,7 +41,7 @@ def normal_pdf(xp: Any, x: Array) -> Array:
 
 def hazard_excess(xp: Any, x: Array) -> Array:
     """density/upper tail - x of the normal distribution, for x >= 0."""
-    return _series((x - 4.0) / (x + 4.0), HAZARD_EXCESS) / (x + ROOT_HALF_PI)
+    return power_series((x - 4.0) / (x + 4.0), HAZARD_EXCESS) / (x + ROOT_HALF_PI)
 
 
 def normal_cdf(xp: Any, x: Array) -> Array:
@@ -109,7 +103,7 @@ def student_bend(xp: Any, r: Array, s: Array, df: Array) -> Array:
 
 def _binet_from_one(xp: Any, x: Array) -> Array:
     w = 1.0 / x
-    return w * xp.where(w < 0.25, _series(w, BINET_FAR), _series(w - 0.625, BINET_NEAR))
+    return w * xp.where(w < 0.25, power_series(w, BINET_FAR), power_series(w - 0.625, BINET_NEAR))
 
 
 def binet(xp: Any, x: Array) -> Array:
@@ -124,14 +118,14 @@ def stirling(xp: Any, y: Array) -> Array:
     small = y < 1.0
     logarithm = xp.log(xp.where(y > 0, y, 1.0))
     above = _HALF_LOG_2PI + logarithm / 2.0 + _binet_from_one(xp, xp.where(small, 1.0, y))
-    return xp.where(small, y * (1.0 - (logarithm - _series(y - 0.5, LOG_FACTORIAL))), above)
+    return xp.where(small, y * (1.0 - (logarithm - power_series(y - 0.5, LOG_FACTORIAL))), above)
 
 
 def poisson_nll(xp: Any, y: Array, f: Array) -> Array:
     log_y = xp.log(xp.where(y > 0, y, 1.0))
     near = (xp.abs(f - log_y) < 0.5) & (y > 0)
     d = xp.where(near, f - log_y, 0.0)
-    ratio = _series(d, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    ratio = power_series(d, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
     deviance = xp.where(near, y * d * d * ratio, xp.exp(f) - y - xp.where(y > 0, y * (f - log_y), 0.0))
     return deviance + stirling(xp, y)
 
@@ -159,13 +153,6 @@ def zero_nll(xp: Any, f: Array, z: Array) -> Array:
     return xp.where(missing < 0.5, -xp.log1p(-xp.where(missing < 0.5, missing, 0.0)), rare)
 
 
-def _expm1mx(xp: Any, x: Array) -> Array:
-    near = xp.abs(x) < 0.5
-    held = xp.where(near, x, 0.0)
-    series = _series(held, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
-    return xp.where(near, held * held * series, xp.expm1(x) - x)
-
-
 def _held_mean(xp: Any, f: Array) -> tuple[Array, Array, Array]:
     """mu = e^f, whether it is large enough not to vanish beside 1 or when squared, and 1 where it is not."""
     mu = xp.exp(f)
@@ -177,19 +164,19 @@ def truncated_poisson_nll(xp: Any, y: Array, f: Array) -> Array:
     mu, seen, held = _held_mean(xp, f)
     low = xp.where(held < 1.0, held, 1.0)
     positive = xp.where(seen, xp.log(-xp.expm1(-held)), f)
-    close = xp.where(seen, xp.log1p(_expm1mx(xp, low) / low), mu / 2.0)
+    close = xp.where(seen, xp.log1p(expm1mx(xp, low) / low), mu / 2.0)
     return xp.where(y == 1.0, xp.where(mu < 1.0, close, (mu - f) + positive), poisson_nll(xp, y, f) + positive)
 
 
 def truncated_excess(xp: Any, f: Array) -> Array:
     mu, seen, held = _held_mean(xp, f)
-    return xp.where(seen, _expm1mx(xp, -held) / -xp.expm1(-held), mu / 2.0)
+    return xp.where(seen, expm1mx(xp, -held) / -xp.expm1(-held), mu / 2.0)
 
 
 def truncated_bend(xp: Any, f: Array) -> Array:
     mu, seen, held = _held_mean(xp, f)
     near = xp.where(held < 50.0, held, 50.0)
-    ratio = xp.where(held < 50.0, _expm1mx(xp, near) / xp.expm1(near), 1.0)
+    ratio = xp.where(held < 50.0, expm1mx(xp, near) / xp.expm1(near), 1.0)
     return xp.where(seen, held / -xp.expm1(-held) * ratio, mu / 2.0)
 
 
@@ -235,7 +222,7 @@ def dispersed_sag(xp: Any, y: Array, f: Array, a: Array) -> Array:
     v = _dispersed_shift(xp, y, f, a)
     near = xp.abs(v) < 0.25
     held = xp.where(near, v, 0.0)
-    series = -_series(held, tuple(1.0 / k for k in range(2, 32))) * held * held
+    series = -power_series(held, tuple(1.0 / k for k in range(2, 32))) * held * held
     far = xp.where(v < 0.5, v + xp.log1p(-xp.where(v < 0.5, v, 0.0)), v - _total_rise(xp, y, f, a))
     return xp.where(near, series, far) * xp.exp(-a)
 
@@ -258,8 +245,8 @@ def dispersed_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:
     near = xp.abs(e) < 0.5
     inner = xp.where(near, e, 0.0)
     x = share * xp.expm1(inner)
-    square = x * x * _series(-x, tuple(1.0 / k for k in range(2, 42)))
-    series = inner * inner * _series(inner, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    square = x * x * power_series(-x, tuple(1.0 / k for k in range(2, 42)))
+    series = expm1mx(xp, inner)
     part = xp.where(low, y, xp.exp(-a))
     close = xp.where(share > 0, part * (series - square / xp.where(share > 0, share, 1.0)), part * series)
     up = xp.where(low, f + a, -(f + a))
@@ -312,7 +299,7 @@ def gamma_energy(xp: Any, y: Array, f: Array, a: Array) -> Array:
     z = xp.log(y) - f
     near = xp.abs(z) < 0.5
     inside = xp.where(near, z, 0.0)
-    ratio = _series(inside, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    ratio = power_series(inside, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
     far = gamma_pull(xp, y, f, a) - (1.0 + z) * xp.exp(a)
     return xp.where(near, inside * inside * ratio * xp.exp(a), far)
 
@@ -322,15 +309,15 @@ def _by_shape(xp: Any, a: Array) -> tuple[Array, ...]:
     k = xp.exp(a)
     small = k < 1.0
     w = 1.0 / xp.where(small, 1.0 + k, k)
-    slope = xp.where(w < 0.25, _series(w, BINET_SLOPE_FAR), _series(w - 0.625, BINET_SLOPE_NEAR))
-    bend = xp.where(w < 0.25, _series(w, BINET_BEND_FAR), _series(w - 0.625, BINET_BEND_NEAR))
+    slope = xp.where(w < 0.25, power_series(w, BINET_SLOPE_FAR), power_series(w - 0.625, BINET_SLOPE_NEAR))
+    bend = xp.where(w < 0.25, power_series(w, BINET_BEND_FAR), power_series(w - 0.625, BINET_BEND_NEAR))
     return small, xp.where(small, k, 1.0), w, slope, bend
 
 
 def shape_normaliser(xp: Any, a: Array) -> Array:
     small = a < -0.7
     inner = xp.where(small, xp.exp(a), 1.0)
-    below = inner * _series(inner - 0.5, LOG_FACTORIAL) - a + inner * (1.0 - a)
+    below = inner * power_series(inner - 0.5, LOG_FACTORIAL) - a + inner * (1.0 - a)
     return xp.where(small, below, (_HALF_LOG_2PI - a / 2.0) + binet(xp, xp.exp(xp.where(small, 0.0, a))))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from losskit.calculus.array_densities import normal_pdf
+from losskit.calculus.arrays.densities import normal_pdf
 
 Array = Any
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from losskit.calculus.array_densities import _series, hazard_excess, normal_pdf
+from losskit.calculus.arrays.core import power_series
+from losskit.calculus.arrays.densities import hazard_excess, normal_pdf
 from losskit.calculus.normal_fit import NODE_WEIGHTS, NODES
 
 Array = Any
@@ -75,7 +76,7 @@ def weibull_pull(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> A
 def weibull_bend(xp: Any, a: Array, b: Array, f: Array, s: Array, c: Array) -> Array:
     d = _held(xp, _rise(xp, a, b, f, s)[0])
     inner = xp.where(d < 0.5, d, 0.0)
-    near = inner * inner * _series(-inner, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
+    near = inner * inner * power_series(-inner, tuple(1.0 / math.factorial(k) for k in range(2, 18)))
     excess = xp.where(d < 0.5, near, xp.exp(-d) - 1.0 + d)
     return c * d * xp.exp(-d) / -xp.expm1(-d) * excess / -xp.expm1(-d)
 
