@@ -34,6 +34,7 @@ _LAZY = {
     "GroupDRO": "combine",
     "GroupLasso": "penalties",
     "HuberisedL1": "penalties",
+    "Inference": "inference",
     "JointScale": "solvers.joint_scale",
     "L1": "penalties",
     "L2": "penalties",

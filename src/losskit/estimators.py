@@ -14,13 +14,14 @@ from losskit import registry
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError
+from losskit.inference import Inference, Question, infer
 from losskit.losses.binary import Logistic
 from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import SquaredError
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
-from losskit.solvers.minimise import TOLERANCE, minimise
+from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
 
 Array = np.ndarray
 
@@ -55,12 +56,14 @@ class _Linear(BaseEstimator):
             return self._default()
         return registry.get(self.loss) if isinstance(self.loss, str) else self.loss
 
-    def _minimise(self, loss: Pointwise | Rowwise | JointScale, X: Array, y: Array, sample_weight: Any) -> None:
+    def _minimise(
+        self, loss: Pointwise | Rowwise | JointScale, X: Array, y: Array, sample_weight: Any, offset: Any
+    ) -> None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         solution = minimise(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
-            max_iter=self.max_iter,
+            max_iter=self.max_iter, offset=offset,
         )  # fmt: skip
         self.solution_ = solution
         self.loss_ = solution.loss
@@ -72,11 +75,62 @@ class _Linear(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _scores(self, X: Any) -> Array:
+    def _scores(self, X: Any, offset: Any = None) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
-        return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
+        scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
+        return scores if offset is None else scores + offset_of(offset, np.arange(len(scores)))
+
+    def _coded(self, y: Array) -> Array:
+        """The targets as the loss takes them."""
+        return np.asarray(y, dtype=np.float64)
+
+    def inference(
+        self, X: Any, y: Any, sample_weight: Any = None, *, covariance: str = "robust", groups: Any = None,
+        weights: str = "frequency", dispersion: float | str | None = None, level: float = 0.95, offset: Any = None,
+    ) -> Inference:  # fmt: skip
+        """Standard errors, tests, intervals and criteria, from the rows the model was fitted to.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            As given to `fit`.
+        covariance : {"robust", "model", "HC0", "HC1", "HC2", "HC3", "cluster"}
+            "robust" holds whatever the distribution of y: "cluster" if groups are given, else "HC3" ("HC1" for several
+            scores a row; of quantiles Powell's kernel estimate). "model" trusts the loss's distribution, and for
+            losses of the residual that errors are alike in all rows. `losskit.inference.covariance` has the formulas.
+        groups : array_like of shape (rows,), optional
+            Which rows belong together: errors may depend on each other within a group.
+        weights : {"frequency", "sampling"}
+            Whether a row of weight 2 is two rows, or one that counts double (survey and precision weights).
+        dispersion : float or "pearson", optional
+            For "model". By default 1 where classes or counts leave none open, else Pearson's; "pearson" makes a
+            quasi-Poisson.
+        level : float
+            Of the intervals.
+
+        Returns
+        -------
+        Inference
+
+        Raises
+        ------
+        CapabilityError
+            If the penalty has kinks, or the loss has some and is no quantile's.
+        DataError
+            If these are not the rows of the fit, or do not tell coefficients apart.
+        """
+        check_is_fitted(self)
+        dtypes = [np.float64, np.float32]
+        X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
+        flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
+        coef, intercept = (self.coef_[0], float(self.intercept_[0])) if flat else (self.coef_, self.intercept_)
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
+        fitted = Question(
+            self.loss_, self.penalty, self.fit_intercept, coef, intercept, list(names), getattr(self, "classes_", ())
+        )
+        return infer(fitted, X, self._coded(y), sample_weight, covariance, groups, weights, dispersion, level, offset)
 
 
 class LinearRegressor(RegressorMixin, _Linear):
@@ -118,8 +172,10 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     _default = SquaredError
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to rows X and numbers y; a row of weight 2 counts as two.
+
+        `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link.
 
         Raises
         ------
@@ -134,12 +190,15 @@ class LinearRegressor(RegressorMixin, _Linear):
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
-        self._minimise(loss, X, y, sample_weight)
+        self._minimise(loss, X, y, sample_weight, offset)
         return self
 
-    def predict(self, X: Any) -> Array:
-        """What the loss elicits, on the scale of y: exp of the score for losses of log means."""
-        score = self._scores(X)
+    def predict(self, X: Any, offset: Any = None) -> Array:
+        """What the loss elicits, on the scale of y: exp of the score for losses of log means.
+
+        Without an `offset` it is 0: of a model of counts by exposure, the rate.
+        """
+        score = self._scores(X, offset)
         return np.asarray(self.loss_.predict(score))
 
 
@@ -160,6 +219,16 @@ def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
             "sklearn.multiclass.OneVsRestClassifier"
         )
     return loss
+
+
+def coded(y: Array, classes: Array, loss: Any) -> Array:
+    """The numbers of labels: -1 and +1 for losses of the margin, else 0, 1 ..."""
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if (strange := classes[codes] != y).any():
+        at = int(np.argmax(strange))
+        raise DomainError(f"y[{at}] = {y[at]!r} is none of the classes fitted, {classes.tolist()}")
+    signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
+    return 2.0 * codes - 1.0 if signs else codes.astype(np.float64)
 
 
 def has_probabilities(model: Any) -> bool:
@@ -192,8 +261,8 @@ class LinearClassifier(ClassifierMixin, _Linear):
 
     _default = Logistic
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to rows X and labels y; a row of weight 2 counts as two.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit to rows X and labels y; a row of weight 2 counts as two, and `offset` is added to the scores.
 
         Raises
         ------
@@ -204,14 +273,15 @@ class LinearClassifier(ClassifierMixin, _Linear):
         """
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_ = np.unique(y)
         loss = loss_of_classes(self, None if self.loss is None else self._loss())
-        signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
-        coded = codes.astype(np.float64)
-        self._minimise(loss, X, 2 * coded - 1 if signs else coded, sample_weight)
+        self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
         if isinstance(loss, Pointwise):
             self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self
+
+    def _coded(self, y: Array) -> Array:
+        return coded(y, self.classes_, self.loss_)
 
     def decision_function(self, X: Any) -> Array:
         """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""

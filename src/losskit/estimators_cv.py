@@ -54,12 +54,14 @@ class _Chosen:
         self.tol = tol
         self.max_iter = max_iter
 
-    def _minimise(self: Any, loss: Any, X: Any, y: Array, sample_weight: Any) -> None:
+    def _minimise(self: Any, loss: Any, X: Any, y: Array, sample_weight: Any, offset: Any) -> None:
         """Paths on all rows and without each fold, the losses of the folds, the choice, and the fit at it."""
         if self.rule not in _RULES:
             raise ParameterError(f'rule must be "min" or "one_standard_error"; got {self.rule!r}')
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
+        if offset is not None:
+            raise CapabilityError("cross-validation takes no offset; use GridSearchCV over the model without CV")
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         classifier = isinstance(self, LinearClassifier)
         folds = [test for _, test in check_cv(self.cv, y, classifier=classifier).split(np.zeros(len(y)), y)]

@@ -47,6 +47,8 @@ class Objective:
     fit_intercept : bool
     uniform : bool
         One scale for all columns.
+    offset : ndarray of float64, shape (rows,), optional
+        Added to the scores: X coef + b + offset.
 
     Raises
     ------
@@ -56,9 +58,9 @@ class Objective:
 
     def __init__(
         self, loss: Pointwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        uniform: bool = False,
+        uniform: bool = False, offset: Array | None = None,
     ) -> None:  # fmt: skip
-        self.loss, self.penalty, self.y, self.weights = loss, penalty, y, weights
+        self.loss, self.penalty, self.y, self.weights, self.offset = loss, penalty, y, weights, offset
         loss(y, np.zeros_like(y), weights)  # y is checked here; blocks would name a row of their own
         self.total = float(y.size) if weights is None else float(weights.sum())
         self.center = self._center() if fit_intercept else 0.0
@@ -76,6 +78,8 @@ class Objective:
             for rows, block in design._blocks(first, last):
                 f = block @ coef
                 f += constant
+                if self.offset is not None:
+                    f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
                 if gram is None:
                     part, g = loss.value_and_gradient(y, f, w, "sum")
@@ -111,7 +115,7 @@ class Objective:
 
     def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction, from stored scores: two passes over X now, none later."""
-        f, df = self.design.scores(theta), self.design.scores(direction)
+        f, df = self.scores(theta), self.design.scores(direction)
         p, scale = self.design.columns, self.design.scale
         coef, move = theta[:p] / scale, direction[:p] / scale
 
@@ -134,12 +138,18 @@ class Objective:
     @cached_property
     def null_value(self) -> float:
         """The value at `null`, without a pass over X."""
-        return float(self.loss(self.y, np.full_like(self.y, self.center), self.weights))
+        return float(self.loss(self.y, self._at_center(), self.weights))
+
+    def _at_center(self) -> Array:
+        """The scores of no coefficients and the constant that is best or near."""
+        return np.full_like(self.y, self.center) if self.offset is None else self.center + self.offset
 
     def _center(self) -> float:
         constant = 0.0
         if self.loss.traits().elicits == "mean":
             constant = self.loss._score_of_mean(float(np.average(self.y, weights=self.weights)))
+            if self.offset is not None:
+                constant -= float(np.average(self.offset, weights=self.weights))
         elif self.loss.variables == ("r",):
             constant = float(np.median(self.y[:: max(1, self.y.size // _SAMPLE)]))
         return constant if np.isfinite(constant) else 0.0
@@ -150,7 +160,7 @@ class Objective:
         The former is the mean size of L' there, or a trace of that at f = 0; the latter of a loss without curvature its
         slope over the distance to y.
         """
-        f = np.full_like(self.y, self.center)
+        f = self._at_center()
         g, h = self.loss.gradient_and_hessian(self.y, f, self.weights, "sum")
         slope, bend = (float(np.abs(part).sum()) / self.total for part in (g, h))
         at_zero = float(np.abs(self.loss.gradient(self.y, np.zeros_like(f), self.weights, "sum")).sum()) / self.total
@@ -184,7 +194,12 @@ class Objective:
 
     def scores(self, theta: Array) -> Array:
         """The score of each row."""
-        return self.design.scores(theta)
+        scores = self.design.scores(theta)
+        return scores if self.offset is None else scores + self.offset
+
+    def reach(self, direction: Array) -> float:
+        """By how much a step changes a row's score, at most."""
+        return float(np.abs(self.design.scores(direction)).max(initial=0.0))
 
     def to_user(self, theta: Array) -> tuple[Array, float]:
         """Coefficients and intercept in the user's units."""
@@ -196,13 +211,14 @@ class Objective:
 
     def with_loss(self, loss: Pointwise) -> Objective:
         """The same data and penalty under another loss."""
-        return Objective(loss, self.penalty, self.design.X, self.y, self.weights, self.design.intercept)
+        X, intercept = self.design.X, self.design.intercept
+        return Objective(loss, self.penalty, X, self.y, self.weights, intercept, offset=self.offset)
 
     def thinned(self, stride: int) -> Objective:
         """The same objective over every `stride`-th row."""
-        w = None if self.weights is None else self.weights[::stride].copy()
+        w, offset = (None if part is None else part[::stride].copy() for part in (self.weights, self.offset))
         X, y = self.design.every(stride), self.y[::stride].copy()
-        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept)
+        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)
 
     def part(self, columns: Array) -> Objective:
         """The same objective over these columns alone, in the same units."""

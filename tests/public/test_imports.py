@@ -42,6 +42,7 @@ LAYERS = [
     ("objective",),
     ("class_objective",),
     ("solvers",),
+    ("inference",),
     ("model",),
     ("estimators",),
     ("estimators_cv",),

@@ -37,14 +37,14 @@ class Composite:
 
     def __init__(
         self, loss: Any, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        classes: int = 1,
+        classes: int = 1, offset: Array | None = None,
     ) -> None:  # fmt: skip
         penalty.check(X.shape[1], classes)
         uniform = not penalty.separable
         smooth: Any = (
             ClassObjective(loss, NoPenalty(), X, y, weights, fit_intercept, classes, uniform)
             if isinstance(loss, Rowwise)
-            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform)
+            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform, offset)
         )
         self._set(smooth, penalty, classes)
 

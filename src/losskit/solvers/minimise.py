@@ -76,6 +76,7 @@ def minimise(
     start: Solution | tuple[Any, float] | None = None,
     time_limit: float | None = None,
     callback: Callback | None = None,
+    offset: Any = None,
 ) -> Solution:
     """Minimise sum(w L(y, X coef + b)) / sum(w) + penalty(coef) over coefficients and intercept.
 
@@ -102,6 +103,8 @@ def minimise(
         Seconds after which no iteration is begun.
     callback : callable, optional
         Called as callback(iteration, value, certificate); a true answer stops the run.
+    offset : array_like of shape (rows,), optional
+        Added to each row's score: the logarithm of the exposure for Poisson and others of a log link.
 
     Returns
     -------
@@ -118,10 +121,11 @@ def minimise(
     """
     _check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    X, y, w, _ = border(X, y, sample_weight)
+    X, y, w, place = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
-        objective = _objective(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver))
+        moved = offset_of(offset, place, solver)
+        objective = posed_as(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver), moved)
         theta = None if start is None else _start(objective, start)
         if isinstance(loss, JointScale):
             if solver not in ("auto", "newton") or not penalty.smooth:
@@ -137,7 +141,7 @@ def minimise(
     return solution
 
 
-def _objective(
+def posed_as(
     loss: Pointwise | Rowwise | JointScale,
     penalty: Penalty,
     X: Any,
@@ -145,8 +149,14 @@ def _objective(
     w: Array | None,
     fit_intercept: bool,
     proximal: bool,
+    offset: Array | None = None,
 ) -> Any:
-    """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names."""
+    """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names.
+
+    An offset of a loss of the residual is taken out of y instead, which suits every solver.
+    """
+    if offset is not None:
+        y, offset = _with_offset(loss, y, offset)
     if isinstance(loss, Rowwise):
         classes = int(y[np.isfinite(y)].max(initial=1.0)) + 1
         if classes * len(y) > _MOST:
@@ -163,8 +173,38 @@ def _objective(
         return OutputsObjective(loss, penalty, X, y, w, fit_intercept)
     inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
     if proximal:
-        return Composite(inner, penalty, X, y, w, fit_intercept)
-    return Objective(inner, penalty, X, y, w, fit_intercept)
+        return Composite(inner, penalty, X, y, w, fit_intercept, offset=offset)
+    return Objective(inner, penalty, X, y, w, fit_intercept, offset=offset)
+
+
+def _with_offset(loss: Any, y: Array, offset: Array) -> tuple[Array, Array | None]:
+    inner = loss.loss if isinstance(loss, JointScale) else loss
+    if isinstance(inner, Pointwise) and inner.variables == ("r",):
+        return y - offset, None
+    if isinstance(inner, Rowwise) or len(inner.outputs) > 1 or inner.traits().differentiable is False:
+        raise CapabilityError(
+            f"an offset is for losses of the residual and smooth ones of one score a row, such as Poisson; {inner!r} is "
+            "neither"
+        )
+    return y, offset
+
+
+def offset_of(offset: Any, place: Array, solver: str = "auto") -> Array | None:
+    """The offset of the rows that are kept, as float64."""
+    if offset is None:
+        return None
+    if solver in ("sgd", "adam"):
+        raise CapabilityError(f'{solver} takes no offset; use solver="newton" or "lbfgs"')
+    found = np.asarray(as_real("offset", offset), dtype=np.float64)
+    if found.shape != place.shape:
+        raise ShapeError(f"offset has shape {found.shape}; it must be {place.shape}, one number a row")
+    kept = found[place >= 0]
+    if not np.isfinite(kept).all():
+        row = int(np.flatnonzero(~np.isfinite(found) & (place >= 0))[0])
+        raise DomainError(
+            f"offset[{row}] = {found[row]}; an offset is a finite number: give rows of no exposure the weight 0"
+        )
+    return kept
 
 
 def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
