@@ -69,6 +69,7 @@ _LAZY = {
     "Solution": "solvers.minimise",
     "SolverCurves": "report.solver_curves",
     "SparseGroupLasso": "penalties",
+    "Stream": "streams",
     "Sum": "combine",
     "TailRisk": "combine",
     "Tilted": "combine",

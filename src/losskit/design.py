@@ -23,6 +23,7 @@ from losskit.kernels.run import map_tasks, thread_count
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
 _CHUNKS = 32  # tasks of a pass, whatever the number of threads
+_PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _ENTRIES = 1 << 17  # stored in a block of sparse rows, at least
@@ -66,6 +67,7 @@ class Design:
         if uniform:
             self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
         self.X = np.subtract(X, mean, dtype=np.float64) if far else X
+        self._moved = far
         self.shift = mean  # between the user's columns and ours
         self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
         self._divide()
@@ -105,6 +107,13 @@ class Design:
         part.X, part.rows = self.X[rows], len(rows)
         part._divide()
         return part
+
+    def over(self, X: Array) -> Design:
+        """The same columns of other rows, in the same units."""
+        other = copy.copy(self)
+        other.X, other.rows = np.subtract(X, self.shift, dtype=np.float64) if self._moved else X, len(X)
+        other._divide(_PARTS)
+        return other
 
     def scores(self, theta: Array) -> Array:
         """X theta, with the intercept."""
@@ -155,13 +164,13 @@ class Design:
 
     # -- below: how the above is done
 
-    def _divide(self) -> None:
+    def _divide(self, most: int = _CHUNKS) -> None:
         """Blocks of rows for the cache, and chunks of blocks for threads; of sparse rows a block is a chunk."""
         step = max(256, _BLOCK_BYTES // (8 * self.size) // 256 * 256)
         if self.sparse:
             step = max(256, -(-self.rows // min(_CHUNKS, 1 + self.X.nnz // _ENTRIES)))
         self._step = step
-        chunks = max(2, min(_CHUNKS, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
+        chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
 

@@ -70,6 +70,12 @@ class Objective:
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+        value, sums, grams = self._sums(theta, order)
+        hessian = self.design._standard_gram(grams) if order > 1 else None
+        return self._with_penalty(theta, value, self.design._standard(sums), hessian)
+
+    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
+        """The sums over rows of losses, their slopes times x and, if asked for, their curvatures times x x'."""
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
 
@@ -92,8 +98,7 @@ class Objective:
             return value, sums, 0.0 if gram is None else gram.sum
 
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        hessian = design._standard_gram(grams) if order > 1 else None
-        return self._with_penalty(theta, float(values), design._standard(sums), hessian)
+        return float(values), sums, grams
 
     def _with_penalty(self, theta: Array, value: float, gradient: Array, hessian: Array | None) -> Point:
         p, scale = self.design.columns, self.design.scale

@@ -18,11 +18,13 @@ from losskit.evaluate import weight_sum
 from losskit.objective import Array, Objective, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
-from losskit.solvers import joint_scale
+from losskit.solvers import joint_scale, lbfgs, newton, streamed_newton
 from losskit.solvers.choose import METHODS, choose, is_proximal, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
+from losskit.streamed import StreamObjective, numbers
+from losskit.streams import Stream, as_stream, is_streamed
 
 TOLERANCE = 1e-10
 _HEAVY = 1e100  # a weight
@@ -67,7 +69,7 @@ def minimise(
     loss: Pointwise | Rowwise | JointScale,
     penalty: Penalty | None,
     X: Any,
-    y: Any,
+    y: Any = None,
     sample_weight: Any = None,
     fit_intercept: bool = True,
     solver: str = "auto",
@@ -87,9 +89,11 @@ def minimise(
         are coefficients (classes, columns) and an intercept a class; of several outputs, such as GaussianNLL's mean
         and log variance, (outputs, columns) and one an output.
     penalty : Penalty or None
-    X : array_like of shape (rows, columns)
-        float32 is kept as it is; everything is summed in float64.
+    X : array_like of shape (rows, columns), path or Stream
+        float32 is kept as it is; everything is summed in float64. A path of a Parquet, Feather or CSV file, or a
+        Stream, is read in batches, a pass an iteration, and never held.
     y : array_like of shape (rows,)
+        Of a file the name of its column, as are sample_weight and offset.
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
     solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
@@ -121,6 +125,11 @@ def minimise(
     """
     _check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
+    if is_streamed(X):
+        stream = as_stream(X, y, sample_weight, offset)
+        control = Control(tol, max_iter or 0, deadline, callback)
+        with one_thread_each():
+            return _over_stream(loss, penalty or NoPenalty(), stream, fit_intercept, solver, start, control)
     X, y, w, place = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
@@ -205,6 +214,37 @@ def offset_of(offset: Any, place: Array, solver: str = "auto") -> Array | None:
             f"offset[{row}] = {found[row]}; an offset is a finite number: give rows of no exposure the weight 0"
         )
     return kept
+
+
+_ON_STREAMS = {"newton": newton.solve, "lbfgs": lbfgs.solve, "proximal_newton": streamed_newton.solve}
+
+
+def _over_stream(
+    loss: Any, penalty: Penalty, stream: Stream, fit_intercept: bool, solver: str, start: Any, control: Control
+) -> Solution:
+    if not isinstance(loss, Pointwise) or len(loss.outputs) > 1:
+        raise CapabilityError(f"{loss!r} is not fitted to a stream yet: that takes losses of one score a row")
+    stream = stream if stream._code else stream.coded(numbers)
+    proximal = is_proximal(penalty, solver)
+    batch = stream.sample()
+    near = posed_as(loss, penalty, *_floats(batch.X, batch.y), batch.weights, fit_intercept, proximal, batch.offset)
+    objective = near.over(StreamObjective(stream, near.smooth)) if proximal else StreamObjective(stream, near)
+    solver, why = choose(objective, solver)
+    if solver not in _ON_STREAMS:
+        raise CapabilityError(
+            f"{solver} needs all rows at hand, and {stream!r} is read in batches; for quantiles and other losses with "
+            f"kinks use Smoothed({loss!r}, width=0.01), else a smooth or separable penalty with newton or lbfgs"
+        )
+    theta = None if start is None else _start(objective, start)
+    if theta is None and loss.traits().convex is False:
+        theta = _convex_start(near.smooth if proximal else near)
+    control.max_iter = control.max_iter or METHODS[solver].max_iter
+    outcome = _ON_STREAMS[solver](objective, theta, control)
+    return _solution(objective, outcome, control, solver, f"{why}; each iteration is a pass over {stream!r}")
+
+
+def _floats(X: Array, y: Any) -> tuple[Array, Array]:
+    return X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X), np.ascontiguousarray(y)
 
 
 def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
