@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from losskit import registry
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, DomainError
+from losskit.design import refuse_unfinite
+from losskit.errors import CapabilityError, DomainError, ShapeError
 from losskit.inference import Inference, Question, infer
 from losskit.losses.binary import Logistic
 from losskit.losses.multiclass import SoftmaxCrossEntropy
@@ -22,6 +24,7 @@ from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
+from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
 
@@ -57,9 +60,9 @@ class _Linear(BaseEstimator):
         return registry.get(self.loss) if isinstance(self.loss, str) else self.loss
 
     def _minimise(
-        self, loss: Pointwise | Rowwise | JointScale, X: Array, y: Array, sample_weight: Any, offset: Any
+        self, loss: Pointwise | Rowwise | JointScale, X: Any, y: Any, sample_weight: Any, offset: Any
     ) -> None:
-        if sample_weight is not None:
+        if sample_weight is not None and not isinstance(X, Stream):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         solution = minimise(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
@@ -77,10 +80,38 @@ class _Linear(BaseEstimator):
 
     def _scores(self, X: Any, offset: Any = None) -> Array:
         check_is_fitted(self)
+        if is_streamed(X):
+            if offset is not None:
+                raise CapabilityError("of a file the offset is a column: predict(Stream(path, columns=..., offset=...))")
+            return np.concatenate([self._linear(batch.X, batch.offset) for batch in self._rows_of(X).batches()])
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return self._linear(X, None if offset is None else offset_of(offset, np.arange(X.shape[0])))
+
+    def _linear(self, X: Any, offset: Array | None) -> Array:
         scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
         scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
-        return scores if offset is None else scores + offset_of(offset, np.arange(len(scores)))
+        if not np.isfinite(scores).all():
+            refuse_unfinite(X)
+        return scores if offset is None else scores + offset
+
+    def _stream(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
+        """The rows of a path or function, whose columns are noted as scikit-learn has it."""
+        stream = as_stream(X, y, sample_weight, offset)
+        stream.look()
+        self.feature_names_in_ = np.array(stream.columns, dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        return stream
+
+    def _rows_of(self, X: Any) -> Stream:
+        """Rows to predict, with the columns of the fit."""
+        stream = X if isinstance(X, Stream) else Stream(X, columns=list(self.feature_names_in_))
+        stream.look()
+        if len(stream.columns or ()) != self.n_features_in_:
+            raise ShapeError(
+                f"{stream!r} has {len(stream.columns or ())} columns, and the model was fitted to {self.n_features_in_}; "
+                "name them by Stream(source, columns=[...])"
+            )
+        return stream
 
     def _coded(self, y: Array) -> Array:
         """The targets as the loss takes them."""
@@ -122,6 +153,8 @@ class _Linear(BaseEstimator):
             If these are not the rows of the fit, or do not tell coefficients apart.
         """
         check_is_fitted(self)
+        if is_streamed(X):
+            raise CapabilityError("inference looks at every row several ways, so it takes arrays, no files; thin the rows")
         dtypes = [np.float64, np.float32]
         X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
@@ -172,10 +205,11 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     _default = SquaredError
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to rows X and numbers y; a row of weight 2 counts as two.
 
-        `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link.
+        `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link. Of a
+        file, fit("rows.parquet", "y"), y, sample_weight and offset are names of columns; it is read in batches.
 
         Raises
         ------
@@ -189,6 +223,9 @@ class LinearRegressor(RegressorMixin, _Linear):
             raise CapabilityError(
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
+        if is_streamed(X):
+            self._minimise(loss, self._stream(X, y, sample_weight, offset), None, None, None)
+            return self
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
         self._minimise(loss, X, y, sample_weight, offset)
         return self
@@ -261,8 +298,10 @@ class LinearClassifier(ClassifierMixin, _Linear):
 
     _default = Logistic
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to rows X and labels y; a row of weight 2 counts as two, and `offset` is added to the scores.
+
+        Of a file, fit("rows.parquet", "label"), all but X are names of columns; it is read in batches.
 
         Raises
         ------
@@ -271,11 +310,18 @@ class LinearClassifier(ClassifierMixin, _Linear):
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        loss = loss_of_classes(self, None if self.loss is None else self._loss())
-        self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
+        asked = None if self.loss is None else self._loss()
+        if is_streamed(X):
+            stream = self._stream(X, y, sample_weight, offset)
+            self.classes_ = stream.labels()
+            loss = loss_of_classes(self, asked)
+            self._minimise(loss, stream.coded(partial(coded, classes=self.classes_, loss=loss)), None, None, None)
+        else:
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+            check_classification_targets(y)
+            self.classes_ = np.unique(y)
+            loss = loss_of_classes(self, asked)
+            self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
         if isinstance(loss, Pointwise):
             self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self

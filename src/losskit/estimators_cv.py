@@ -16,6 +16,7 @@ from losskit.penalties import L1, L2, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import border, minimise, resolved
+from losskit.streams import Stream
 from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed
 
 Array = np.ndarray
@@ -60,6 +61,8 @@ class _Chosen:
             raise ParameterError(f'rule must be "min" or "one_standard_error"; got {self.rule!r}')
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
+        if isinstance(X, Stream):
+            raise CapabilityError(f"folds are made of rows at hand, and {X!r} is read in batches; fix alpha, and use the model without CV")
         if offset is not None:
             raise CapabilityError("cross-validation takes no offset; use GridSearchCV over the model without CV")
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)

@@ -133,6 +133,13 @@ class Stream:
 
         return Batch(joined("X"), joined("y"), joined("weights"), joined("offset"), 0)
 
+    def look(self) -> None:
+        """Settle the columns, by the first batch if need be."""
+        if self.columns is None:
+            with closing(self._raw()) as raw:
+                if (frame := next(raw, None)) is not None:
+                    self._batch(frame, 0)
+
     def labels(self) -> Array:
         """The distinct targets, sorted."""
         found: Array | None = None
