@@ -71,8 +71,9 @@ class Objective:
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
         value, sums, grams = self._sums(theta, order)
-        hessian = self.design._standard_gram(grams) if order > 1 else None
-        return self._with_penalty(theta, value, self.design._standard(sums), hessian)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            hessian = self.design._standard_gram(grams) if order > 1 else None
+            return self._with_penalty(theta, value, self.design._standard(sums), hessian)
 
     def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
         """The sums over rows of losses, their slopes times x and, if asked for, their curvatures times x x'."""

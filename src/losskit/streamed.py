@@ -50,7 +50,7 @@ class StreamObjective(Objective):
         value, total, sums, grams = 0.0, 0.0, 0.0, 0.0
         widest = np.zeros(self.design.columns)
         for batch, part in self._parts():
-            with _placed(self.stream, batch):
+            with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):
                 v, s, g = part._sums(theta, order)
                 if not np.isfinite(s).all():
                     refuse_unfinite(batch.X)
@@ -71,8 +71,9 @@ class StreamObjective(Objective):
             for _, part in self._parts():
                 f, df = part.scores(theta), part.design.scores(direction)
                 for t, found in sums.items():
-                    value, g = self.loss.value_and_gradient(part.y, f + t * df, part.weights, "sum")
-                    found += value, g @ df
+                    with np.errstate(over="ignore", invalid="ignore"):  # infinite losses are meant
+                        value, g = self.loss.value_and_gradient(part.y, f + t * df, part.weights, "sum")
+                        found += value, g @ df
             for t, (value, slope) in sums.items():
                 now = coef + t * move
                 known[t] = (
@@ -100,6 +101,10 @@ class StreamObjective(Objective):
         """The objective of the sample."""
         return self.sample
 
+    def adopt(self, other: Objective, theta: Array) -> Array:
+        """`theta` of the sample is in these units already."""
+        return theta if other is self.sample else super().adopt(other, theta)
+
     def with_loss(self, loss: Pointwise) -> Objective:
         """The sample under another loss."""
         return self.sample.with_loss(loss)
@@ -122,11 +127,11 @@ class StreamObjective(Objective):
         return self.loss.variables == ("r",)
 
 
-class _placed:
+class placed:
     """A context that says in which rows of a stream an error was found."""
 
-    def __init__(self, stream: Stream, batch: Batch) -> None:
-        self.where = f"{stream!r}, the {len(batch.X)} rows from {batch.start} on"
+    def __init__(self, stream: Stream, rows: str) -> None:
+        self.where = f"{stream!r}, {rows}"
 
     def __enter__(self) -> None: ...
 

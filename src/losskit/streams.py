@@ -131,7 +131,9 @@ class Stream:
             each = [getattr(part, name) for part in parts]
             return None if each[0] is None else np.concatenate(each)
 
-        return Batch(joined("X"), joined("y"), joined("weights"), joined("offset"), 0)
+        X = joined("X")
+        X = X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X)
+        return Batch(X, joined("y"), joined("weights"), joined("offset"), 0)
 
     def look(self) -> None:
         """Settle the columns, by the first batch if need be."""
@@ -267,7 +269,8 @@ class Stream:
         if self.columns is None:
             self.columns = [f"x{j}" for j in range(X.shape[1])]
         if X.shape[1] != len(self.columns):
-            raise ShapeError(f"a batch has {X.shape[1]} columns, the first one had {len(self.columns)}")
+            raise ShapeError(f"a batch has {X.shape[1]} columns and should have {len(self.columns)}, as those before it")
+        X = X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X)
         return X, y, w, offset
 
     def _of_columns(self, frame: pa.RecordBatch, start: int) -> tuple[Any, ...]:

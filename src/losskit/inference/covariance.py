@@ -72,9 +72,11 @@ class Fit:
 
     def _smooth(self) -> tuple[Array, Array]:
         y, f = self.objective.y, self.scores
-        slopes, bend = self.loss.gradient_and_hessian(y, f, None, "sum")
-        self.bend = bend
-        return slopes, self.products(bend)
+        if self.one:
+            slopes, self.bend = self.loss.gradient_and_hessian(y, f, None, "sum")
+        else:  # by the kernels that the fit has compiled
+            slopes, self.bend = self.loss.value_and_gradient(y, f, None, "sum")[1], self.loss.hessian(y, f, None, "sum")
+        return slopes, self.products(self.bend)
 
     def _quantile(self) -> tuple[Array, Array]:
         pieces = two_slopes(self.loss, self.objective.y) if self.loss.variables == ("r",) else None

@@ -23,7 +23,7 @@ from losskit.solvers.choose import METHODS, choose, is_proximal, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
-from losskit.streamed import StreamObjective, numbers
+from losskit.streamed import StreamObjective, numbers, placed
 from losskit.streams import Stream, as_stream, is_streamed
 
 TOLERANCE = 1e-10
@@ -227,7 +227,9 @@ def _over_stream(
     stream = stream if stream._code else stream.coded(numbers)
     proximal = is_proximal(penalty, solver)
     batch = stream.sample()
-    near = posed_as(loss, penalty, *_floats(batch.X, batch.y), batch.weights, fit_intercept, proximal, batch.offset)
+    with placed(stream, f"a sample of {len(batch.X)} rows"):
+        X, y, w, offset = batch.X, np.ascontiguousarray(batch.y), batch.weights, batch.offset
+        near = posed_as(loss, penalty, X, y, w, fit_intercept, proximal, offset)
     objective = near.over(StreamObjective(stream, near.smooth)) if proximal else StreamObjective(stream, near)
     solver, why = choose(objective, solver)
     if solver not in _ON_STREAMS:
@@ -241,10 +243,6 @@ def _over_stream(
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     outcome = _ON_STREAMS[solver](objective, theta, control)
     return _solution(objective, outcome, control, solver, f"{why}; each iteration is a pass over {stream!r}")
-
-
-def _floats(X: Array, y: Any) -> tuple[Array, Array]:
-    return X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X), np.ascontiguousarray(y)
 
 
 def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:

@@ -6,11 +6,15 @@ their tangents. Certificate: how far minus the gradient is from the penalty's sl
 
 from __future__ import annotations
 
+import numpy as np
+
 from losskit.objective import Array, Point
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
+from losskit.solvers.proximal_newton import convex
 from losskit.solvers.quadratic import solve_quadratic
 
+_DAMPED = 1e-13  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 _HALVINGS = 8  # of a step, as many as one pass over a stream tells
 
 
@@ -38,12 +42,14 @@ def _of_sample(problem: Composite) -> Array:
 def _step(problem: Composite, point: Point, tol: float) -> Point | None:
     smooth = problem.smooth
     model = problem.pieces(point.theta)
-    goal, _, _ = solve_quadratic(point.hessian, point.gradient, point.theta, model, tol * smooth._reference)
+    H = point.hessian if problem.loss.traits().convex else convex(point.hessian)
+    H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
+    goal, _, _ = solve_quadratic(H, point.gradient, point.theta, model, tol * smooth._reference)
     step, value = goal - point.theta, problem.value(point)
     if not step.any():
         return None
-    rise = problem.penalty.value(problem.coef(goal)) - problem.penalty.value(problem.coef(point.theta))
-    slope = float(point.gradient @ step) + rise
+    bend = float(model.l1 @ (np.abs(goal) - np.abs(point.theta)) + model.l2 @ (goal**2 - point.theta**2) / 2)
+    slope = float(point.gradient @ step) + bend
     ahead = smooth.evaluate(goal, order=2)
     noise = 1e-14 * abs(value)
     if problem.value(ahead) <= value + 1e-4 * slope + noise:
@@ -51,7 +57,7 @@ def _step(problem: Composite, point: Point, tol: float) -> Point | None:
     line, t = smooth.along(point.theta, step), 0.5
     for _ in range(_HALVINGS):
         now = line(t)[0] + problem.penalty.value(problem.coef(point.theta + t * step))
-        if now <= value + 1e-4 * t * slope:
+        if now <= value + 1e-4 * t * slope + noise:
             return smooth.evaluate(point.theta + t * step, order=2)
         t /= 2
     return None
