@@ -344,6 +344,8 @@ def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None
     X, y = X if sparse else as_real("X", X), as_real("y", y)
     if X.ndim != 2 or y.ndim != 1 or X.shape[0] != len(y):
         raise ShapeError(f"X must be (rows, columns) and y (rows,); got shapes {X.shape} and {y.shape}")
+    if not X.shape[1]:
+        raise ShapeError("X has no columns; loss.constant(y) is the best constant score")
     w, place = None, np.arange(len(y))
     X = X.tocsr().astype(np.float64) if sparse else X
     if sample_weight is not None:
