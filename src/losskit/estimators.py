@@ -13,8 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from losskit import registry
 from losskit.base import Pointwise
-from losskit.domains import SIGNS
 from losskit.design import refuse_unfinite
+from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError, ShapeError
 from losskit.inference import Inference, Question, infer
 from losskit.losses.binary import Logistic
@@ -82,7 +82,7 @@ class _Linear(BaseEstimator):
         check_is_fitted(self)
         if is_streamed(X):
             if offset is not None:
-                raise CapabilityError("of a file the offset is a column: predict(Stream(path, columns=..., offset=...))")
+                raise CapabilityError("of a file the offset is a column: predict(Stream(path, offset=...))")
             return np.concatenate([self._linear(batch.X, batch.offset) for batch in self._rows_of(X).batches()])
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
         return self._linear(X, None if offset is None else offset_of(offset, np.arange(X.shape[0])))
@@ -108,8 +108,8 @@ class _Linear(BaseEstimator):
         stream.look()
         if len(stream.columns or ()) != self.n_features_in_:
             raise ShapeError(
-                f"{stream!r} has {len(stream.columns or ())} columns, and the model was fitted to {self.n_features_in_}; "
-                "name them by Stream(source, columns=[...])"
+                f"{stream!r} has {len(stream.columns or ())} columns, the model {self.n_features_in_}; name them by "
+                "Stream(source, columns=[...])"
             )
         return stream
 
@@ -154,7 +154,7 @@ class _Linear(BaseEstimator):
         """
         check_is_fitted(self)
         if is_streamed(X):
-            raise CapabilityError("inference looks at every row several ways, so it takes arrays, no files; thin the rows")
+            raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
         dtypes = [np.float64, np.float32]
         X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)

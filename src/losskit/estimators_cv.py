@@ -16,8 +16,8 @@ from losskit.penalties import L1, L2, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import border, minimise, resolved
-from losskit.streams import Stream
 from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed
+from losskit.streams import Stream
 
 Array = np.ndarray
 _RULES = ("min", "one_standard_error")
@@ -62,7 +62,9 @@ class _Chosen:
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
         if isinstance(X, Stream):
-            raise CapabilityError(f"folds are made of rows at hand, and {X!r} is read in batches; fix alpha, and use the model without CV")
+            raise CapabilityError(
+                f"folds are made of rows at hand, and {X!r} is read in batches; fix alpha, and use the model without CV"
+            )
         if offset is not None:
             raise CapabilityError("cross-validation takes no offset; use GridSearchCV over the model without CV")
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ import numpy as np
 
 from losskit.border import as_real
 from losskit.errors import CapabilityError, DataError, ParameterError, ShapeError, nearest
+from losskit.tables import NULLS, SEPARATORS, ending_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +33,6 @@ _SAMPLE_BYTES, _LEAST_SAMPLE, _MOST_SAMPLE = 1 << 26, 1 << 14, 1 << 17  # of X; 
 _HEAVY = 1e100  # a weight: sums of w x^2 would leave the range of doubles
 _LABELS = 1000
 _SPOTS = 16  # places of a file that a sample is taken from
-_NULLS = ["", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan"]  # as in `losskit.tables`
-_ENDINGS = (".parquet", ".pq", ".feather", ".arrow", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +52,9 @@ class Stream:
     Parameters
     ----------
     source : path, or callable
-        A .parquet, .pq, .feather, .arrow, .csv or .tsv file (the latter two also .gz) or a folder of Parquet files. Or a
-        function without arguments that returns an iterator of batches: (X, y), (X, y, weights), (X, y, weights, offset)
-        or frames (pandas, polars, pyarrow, dicts). It is called once a pass, and each time gives the same rows.
+        A .parquet, .pq, .feather, .arrow, .csv or .tsv file (the latter two also .gz) or a folder of Parquet files.
+        Or a function without arguments that returns an iterator of batches: (X, y), (X, y, weights), (X, y, weights,
+        offset) or frames (pandas, polars, pyarrow, dicts). It is called once a pass, and each time gives the same rows.
     target : str, optional
         The column to predict; not for batches that are tuples.
     columns : sequence of str, optional
@@ -80,10 +79,9 @@ class Stream:
         progress: Progress | None = None,
     ) -> None:  # fmt: skip
         if not is_streamed(source) or isinstance(source, Stream):
-            raise CapabilityError(
-                f"a Stream reads a path, or a function that starts an iterator of batches; got {type(source).__name__}"
-                + (", which can be read once only: pass the function that makes it" if hasattr(source, "__next__") else "")
-            )
+            once = ", which can be read once only: pass the function making it" if hasattr(source, "__next__") else ""
+            kind = type(source).__name__
+            raise CapabilityError(f"a Stream reads a path, or a function that starts an iterator; got {kind}{once}")
         if batch_rows is not None and not (isinstance(batch_rows, int) and batch_rows >= 1):
             raise ParameterError(f"batch_rows must be a whole number of at least 1; got {batch_rows!r}")
         self.source = source if callable(source) else _path(source)
@@ -149,7 +147,7 @@ class Stream:
             new = np.unique(y)
             found = new if found is None else np.union1d(found, new)
             if len(found) > _LABELS:
-                raise DataError(f"{self!r}: the target has more than {_LABELS} distinct values; classes are few, use a loss of numbers")
+                raise DataError(f"{self!r}: the target has over {_LABELS} distinct values; use LinearRegressor")
         if found is None:
             raise DataError(f"{self!r} has no rows; at least one is needed")
         return found
@@ -192,14 +190,15 @@ class Stream:
             if part is not None and size:
                 yield self._batch(part, 0)
 
-    def _raw(self) -> Iterator[Any]:
+    def _raw(self) -> Generator[Any, None, None]:
         if not isinstance(self.source, Path):
             yield from self.source()
         elif self._is_parquet():
             for file in self._files():
                 yield from file.iter_batches(self._size(file.schema_arrow), columns=self._wanted(file.schema_arrow))
         else:
-            yield from _delimited(self) if ".csv" in self.source.name.lower() or ".tsv" in self.source.name.lower() else _ipc(self)
+            separator = SEPARATORS.get(ending_of(self.source))
+            yield from _ipc(self) if separator is None else _delimited(self, separator)
 
     def _is_parquet(self) -> bool:
         path = self.source
@@ -243,13 +242,13 @@ class Stream:
             X, y, w, offset = self._of_columns(frame, start)
         if w is not None:
             if not ((w >= 0) & (w <= _HEAVY)).all():
-                raise DataError(f"{self!r}: a weight is no number from 0 to {_HEAVY:g} near row {start}; divide all alike")
+                raise DataError(f"{self!r}: near row {start} a weight is none from 0 to {_HEAVY:g}; divide all alike")
             if not w.all():
                 kept = w > 0
                 X, w = X[kept], w[kept]
                 y, offset = (None if part is None else part[kept] for part in (y, offset))
         if offset is not None and not np.isfinite(offset).all():
-            raise DataError(f"{self!r}: an offset is not finite near row {start}; give rows of no exposure the weight 0")
+            raise DataError(f"{self!r}: near row {start} an offset is not finite; give rows of no exposure weight 0")
         return Batch(X, y if self._code is None else self._code(y), w, offset, start)
 
     def _of_arrays(self, frame: Any) -> tuple[Any, ...]:
@@ -265,11 +264,12 @@ class Stream:
         y = np.asarray(y)
         w, offset = (None if part is None else np.asarray(part, dtype=np.float64) for part in (w, offset))
         if X.ndim != 2 or any(part is not None and part.shape != X.shape[:1] for part in (y, w, offset)):
-            raise ShapeError(f"a batch has X (rows, columns) and the rest (rows,); got {[np.shape(part) for part in frame]}")
+            shapes = [np.shape(part) for part in frame]
+            raise ShapeError(f"a batch has X (rows, columns) and the rest (rows,); got {shapes}")
         if self.columns is None:
             self.columns = [f"x{j}" for j in range(X.shape[1])]
         if X.shape[1] != len(self.columns):
-            raise ShapeError(f"a batch has {X.shape[1]} columns and should have {len(self.columns)}, as those before it")
+            raise ShapeError(f"a batch has {X.shape[1]} columns and should have {len(self.columns)}, as all others")
         X = X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X)
         return X, y, w, offset
 
@@ -289,15 +289,15 @@ class Stream:
         import pyarrow as pa
 
         cells, is_ = frame.column(name), pa.types
-        if not (is_.is_integer(cells.type) or is_.is_floating(cells.type) or is_.is_boolean(cells.type)):
-            if not (is_.is_null(cells.type) or is_.is_decimal(cells.type)):
-                raise DataError(
-                    f"{self!r}: column {name!r} holds {cells.type}; write it as numbers (text as one column of 0 and 1 a "
-                    "level), or leave it out by columns=[...]"
-                )
+        kinds = (is_.is_integer, is_.is_floating, is_.is_boolean, is_.is_decimal, is_.is_null)
+        if not any(kind(cells.type) for kind in kinds):
+            raise DataError(
+                f"{self!r}: column {name!r} holds {cells.type}; write it as numbers (text as a column of 0 and 1 a "
+                "level), or leave it out by columns=[...]"
+            )
         if cells.null_count:
             at = start + int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(f"{self!r}: column {name!r}, row {at}: the value is null; fill it in, or leave out such rows")
+            raise DataError(f"{self!r}: column {name!r}, row {at}: the value is null; fill it in, or drop such rows")
         return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
@@ -320,20 +320,18 @@ def as_stream(X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
 
 def _path(source: Any) -> Path:
     path = Path(source)
-    if not path.exists():
-        raise DataError(f"there is no file {path} (in {path.absolute().parent}); check the spelling and the folder")
-    if path.is_file() and not path.name.lower().endswith(_ENDINGS):
-        raise DataError(f"{path}: the ending {path.suffix!r} is not known; write one of {', '.join(_ENDINGS)}")
+    if not path.is_dir():
+        ending_of(path)
     return path
 
 
-def _delimited(stream: Stream) -> Iterator[Any]:
+def _delimited(stream: Stream, separator: str) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import csv
 
     path = stream.source
-    parse = csv.ParseOptions(delimiter="\t" if ".tsv" in path.name.lower() else ",")
-    nulls = {"null_values": _NULLS, "strings_can_be_null": True}
+    parse = csv.ParseOptions(delimiter=separator)
+    nulls = {"null_values": list(NULLS), "strings_can_be_null": True}
     try:
         with csv.open_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(**nulls)) as first:
             schema = first.schema  # by the first block; whole numbers there may be followed by fractions
@@ -343,7 +341,7 @@ def _delimited(stream: Stream) -> Iterator[Any]:
         with csv.open_csv(path, read, parse, options) as reader:
             yield from reader
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read ({str(error)[:160]}); correct that cell, or leave the column out") from None
+        raise DataError(f"{path} cannot be read ({str(error)[:160]}); correct it, or leave the column out") from None
 
 
 def _ipc(stream: Stream) -> Iterator[Any]:
@@ -386,5 +384,7 @@ def _length(frame: Any) -> int:
 
 
 def _thinned(batch: Batch, first: int, stride: int) -> Batch:
-    each = (None if x is None else x[first::stride].copy() for x in (batch.X, batch.y, batch.weights, batch.offset))
-    return Batch(*each, batch.start)  # type: ignore[arg-type]
+    X, y, w, offset = (
+        None if x is None else x[first::stride].copy() for x in (batch.X, batch.y, batch.weights, batch.offset)
+    )
+    return Batch(X, y, w, offset, batch.start)

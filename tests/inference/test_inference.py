@@ -1,4 +1,4 @@
-"""Standard errors, tests, intervals and criteria: against statsmodels, the definitions, and the truth in simulations."""
+"""Standard errors, tests, intervals and criteria: against statsmodels, the definitions, and simulated truth."""
 
 import numpy as np
 import pytest

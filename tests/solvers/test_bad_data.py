@@ -15,7 +15,7 @@ MORE = {
     "almost constant": lambda X: np.column_stack([X, 7.0 + 1e-15 * np.sign(X[:, 0])]),
     "all zero": lambda X: np.column_stack([X, np.zeros(len(X))]),
     "scales": lambda X: X * [1e-12, 1.0, 1e12, 1e6],
-    "far": lambda X: X + [1e6, 0.0, -1e4, 3.0],
+    "far": lambda X: X + np.array([1e6, 0.0, -1e4, 3.0]),
 }
 
 

@@ -120,7 +120,8 @@ class Inference:
 
     def _cells(self) -> list[list[str]]:
         forms = ["{}", "{:.5g}", "{:.4g}", "{:.3f}", "{:.3g}", "{:.5g}", "{:.5g}"]
-        return [[f.format(x) for f, x in zip(forms, row, strict=True)] for row in zip(*self.table().values(), strict=True)]
+        rows = zip(*self.table().values(), strict=True)
+        return [[form.format(x) for form, x in zip(forms, row, strict=True)] for row in rows]
 
     def __str__(self) -> str:
         facts = self._facts()

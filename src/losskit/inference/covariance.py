@@ -39,7 +39,7 @@ _AT_KINK = 1e-9  # of the residuals' spread: a row this near is fitted exactly
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Covariance in standard units, the kind it is, what the coefficients count as, and the dispersion if there is one."""
+    """Covariance in standard units, the kind it is, what the coefficients count as, and the dispersion if any."""
 
     covariance: Array
     kind: str

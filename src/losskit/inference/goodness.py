@@ -57,7 +57,9 @@ def log_likelihood(loss: Any, y: Array, total: float, weights: Array, dispersion
     if isinstance(loss, (SquaredError, AbsoluteError, Quantile)):
         return _of_scale(loss, n, total / n)
     if isinstance(loss, (Gamma, InverseGaussian)):
-        return None if dispersion is None else -total / dispersion + float(weights @ _density_at_itself(loss, dispersion)(y))
+        if dispersion is None:
+            return None
+        return -total / dispersion + float(weights @ _density_at_itself(loss, dispersion)(y))
     if isinstance(loss, (Logistic, SoftmaxCrossEntropy)):
         return -total
     if isinstance(loss, (Poisson, NegativeBinomial)) and np.array_equal(y, np.floor(y)):

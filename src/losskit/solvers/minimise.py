@@ -192,8 +192,8 @@ def _with_offset(loss: Any, y: Array, offset: Array) -> tuple[Array, Array | Non
         return y - offset, None
     if isinstance(inner, Rowwise) or len(inner.outputs) > 1 or inner.traits().differentiable is False:
         raise CapabilityError(
-            f"an offset is for losses of the residual and smooth ones of one score a row, such as Poisson; {inner!r} is "
-            "neither"
+            "an offset is for losses of the residual, and smooth ones of one score a row such as Poisson; "
+            f"{inner!r} is neither"
         )
     return y, offset
 
