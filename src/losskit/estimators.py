@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from losskit import registry
 from losskit.base import Pointwise
@@ -24,6 +24,7 @@ from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
+from losskit.solvers.several import minimise_each
 from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
@@ -35,6 +36,7 @@ class _Linear(BaseEstimator):
     _default: type[Pointwise]
     coef_: Any
     intercept_: Any
+    solution_: Any
 
     def __init__(
         self,
@@ -64,6 +66,9 @@ class _Linear(BaseEstimator):
     ) -> None:
         if sample_weight is not None and not isinstance(X, Stream):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if np.ndim(y) == 2:
+            self._minimise_each(loss, X, y, sample_weight, offset)
+            return
         solution = minimise(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
             max_iter=self.max_iter, offset=offset,
@@ -72,6 +77,16 @@ class _Linear(BaseEstimator):
         self.loss_ = solution.loss
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = max(solution.iterations, 1)
+
+    def _minimise_each(self, loss: Any, X: Any, Y: Array, sample_weight: Any, offset: Any) -> None:
+        found = minimise_each(
+            loss, self.penalty, X, Y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
+            max_iter=self.max_iter, offset=offset,
+        )  # fmt: skip
+        self.solution_, self.loss_ = tuple(found), loss
+        self.coef_ = np.array([solution.coef for solution in found])
+        self.intercept_ = np.array([solution.intercept for solution in found])
+        self.n_iter_ = max(1, *(solution.iterations for solution in found))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -155,6 +170,8 @@ class _Linear(BaseEstimator):
         check_is_fitted(self)
         if is_streamed(X):
             raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
+        if isinstance(self.solution_, tuple):
+            raise CapabilityError("inference is about one target; fit a model to each")
         dtypes = [np.float64, np.float32]
         X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
@@ -189,11 +206,11 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Attributes
     ----------
-    coef_, intercept_ : ndarray of shape (n_features_in_,), float
+    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets (t, n_features_in_) and (t,)
     loss_ : Pointwise
         The loss minimised, no parameter open; for JointScale, its loss at the scale found.
     solution_ : Solution
-        Value, certificate, solver, the reason for it, and the curve.
+        Value, certificate, solver, the reason for it, and the curve; of several targets a tuple.
     n_iter_, n_features_in_, feature_names_in_ : as in scikit-learn
 
     Examples
@@ -226,9 +243,18 @@ class LinearRegressor(RegressorMixin, _Linear):
         if is_streamed(X):
             self._minimise(loss, self._stream(X, y, sample_weight, offset), None, None, None)
             return self
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True, multi_output=True
+        )
+        if np.ndim(y) == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         self._minimise(loss, X, y, sample_weight, offset)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags, loss = super().__sklearn_tags__(), self._loss()
+        tags.target_tags.multi_output = isinstance(loss, Pointwise) and len(loss.outputs) == 1 and not loss._open()
+        return tags
 
     def predict(self, X: Any, offset: Any = None) -> Array:
         """What the loss elicits, on the scale of y: exp of the score for losses of log means.

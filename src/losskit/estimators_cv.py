@@ -61,6 +61,8 @@ class _Chosen:
             raise ParameterError(f'rule must be "min" or "one_standard_error"; got {self.rule!r}')
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
+        if np.ndim(y) == 2:
+            raise CapabilityError("a path is one target's; fit a model to each, or the model without CV to all")
         if isinstance(X, Stream):
             raise CapabilityError(
                 f"folds are made of rows at hand, and {X!r} is read in batches; fix alpha, and use the model without CV"
@@ -202,6 +204,11 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
     >>> from losskit.estimators_cv import LinearRegressorCV
     >>> model = LinearRegressorCV(Huber(1.0), penalty=L1(), rule="one_standard_error")
     """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
 
 
 class LinearClassifierCV(_Chosen, LinearClassifier):

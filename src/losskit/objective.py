@@ -65,15 +65,36 @@ class Objective:
         self.total = float(y.size) if weights is None else float(weights.sum())
         self.center = self._center() if fit_intercept else 0.0
         self._reference, bend = self._sizes()
+        self._gram: Array | None = None  # of a quadratic loss that is asked for more than once
+        self._keeps_gram = False
         extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / bend
         self.design = Design(X, fit_intercept, weights, extra, uniform)
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
-        value, sums, grams = self._sums(theta, order)
+        known = self._gram if order > 1 else None
+        value, sums, grams = self._sums(theta, 1 if known is not None else order)
         with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
-            hessian = self.design._standard_gram(grams) if order > 1 else None
+            hessian = known.copy() if known is not None else self.design._standard_gram(grams) if order > 1 else None
+            if self._keeps_gram and known is None and hessian is not None:
+                self._gram = hessian.copy()
             return self._with_penalty(theta, value, self.design._standard(sums), hessian)
+
+    def with_targets(self, y: Array) -> Objective:
+        """The same rows with other targets: what is known of X, of a quadratic loss its Gram matrix too, is shared."""
+        other = copy.copy(self)
+        for known in ("null", "null_value"):
+            other.__dict__.pop(known, None)
+        other.y = y
+        other.loss(y, np.zeros_like(y), self.weights)
+        other.center = other._center() if self.design.intercept else 0.0
+        other._reference = other._sizes()[0]
+        return other
+
+    def keep_gram(self) -> None:
+        """Keep the Gram matrix once it is known, if the loss is quadratic and it thus never changes."""
+        traits = self.loss.traits()
+        self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
 
     def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
         """The sums over rows of losses, their slopes times x and, if asked for, their curvatures times x x'."""
@@ -230,6 +251,7 @@ class Objective:
         """The same objective over these columns alone, in the same units."""
         part = copy.copy(self)
         part.__dict__.pop("null", None)
+        part._gram = None
         part.design = self.design.part(columns)
         return part
 

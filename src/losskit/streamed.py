@@ -47,7 +47,9 @@ class StreamObjective(Objective):
         self._widest: Array | None = None
 
     def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
-        value, total, sums, grams = 0.0, 0.0, 0.0, 0.0
+        value, total = 0.0, 0.0
+        sums: Any = 0.0
+        grams: Any = 0.0
         widest = np.zeros(self.design.columns)
         for batch, part in self._parts():
             with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):

@@ -384,7 +384,5 @@ def _length(frame: Any) -> int:
 
 
 def _thinned(batch: Batch, first: int, stride: int) -> Batch:
-    X, y, w, offset = (
-        None if x is None else x[first::stride].copy() for x in (batch.X, batch.y, batch.weights, batch.offset)
-    )
-    return Batch(X, y, w, offset, batch.start)
+    y, w, offset = (None if x is None else x[first::stride].copy() for x in (batch.y, batch.weights, batch.offset))
+    return Batch(batch.X[first::stride].copy(), y, w, offset, batch.start)

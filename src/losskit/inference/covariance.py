@@ -201,9 +201,10 @@ def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, n
         found = float(asked)
     J = fit.products(information)
     inverse = _inverse(J + np.diag(fit.penalty), fit, free, names)
+    assert found is not None
     covariance = found * inverse @ J @ inverse
     if fit.loss.variables == ("r",) and not fit.kinked:
-        found = float(found) / float(information[0])  # the variance of an error, as least squares has it
+        found /= float(information[0])  # the variance of an error, as least squares has it
     return Spread(covariance, "model", freedom, None if fit.kinked else found)
 
 

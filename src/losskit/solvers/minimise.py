@@ -123,7 +123,7 @@ def minimise(
     ------
     CapabilityError, DataError, DomainError, ParameterError, ShapeError
     """
-    _check_options(loss, penalty, tol, max_iter, time_limit)
+    check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
     if is_streamed(X):
         stream = as_stream(X, y, sample_weight, offset)
@@ -146,7 +146,7 @@ def minimise(
             outcome, scale = joint_scale.solve(objective, theta, control)
             solution = _solution(objective, outcome, control, "newton", joint_scale.WHY, scale)
         else:
-            solution = _solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
+            solution = solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
     return solution
 
 
@@ -216,7 +216,7 @@ def offset_of(offset: Any, place: Array, solver: str = "auto") -> Array | None:
     return kept
 
 
-_ON_STREAMS = {"newton": newton.solve, "lbfgs": lbfgs.solve, "proximal_newton": streamed_newton.solve}
+_ON_STREAMS: dict[str, Any] = {"newton": newton.solve, "lbfgs": lbfgs.solve, "proximal_newton": streamed_newton.solve}
 
 
 def _over_stream(
@@ -245,7 +245,8 @@ def _over_stream(
     return _solution(objective, outcome, control, solver, f"{why}; each iteration is a pass over {stream!r}")
 
 
-def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
+def solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
+    """The solution of a posed problem by a solver, or the one that fits."""
     solver, why = choose(objective, solver)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
@@ -323,7 +324,8 @@ def _start(objective: Any, start: Solution | tuple[Any, float]) -> Array:
     return objective.from_user(coef, intercept)
 
 
-def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
+def check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
+    """Raise unless loss and penalty are such, and numbers above 0."""
     if not isinstance(loss, (Pointwise, Rowwise, JointScale)):
         raise CapabilityError(f'loss must be a loss such as Huber(delta=1.35) or losskit.get("huber"); got {loss!r}')
     if not isinstance(loss, JointScale):

@@ -42,6 +42,7 @@ def _of_sample(problem: Composite) -> Array:
 def _step(problem: Composite, point: Point, tol: float) -> Point | None:
     smooth = problem.smooth
     model = problem.pieces(point.theta)
+    assert point.hessian is not None
     H = point.hessian if problem.loss.traits().convex else convex(point.hessian)
     H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
     goal, _, _ = solve_quadratic(H, point.gradient, point.theta, model, tol * smooth._reference)
