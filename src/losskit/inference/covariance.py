@@ -27,11 +27,15 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import CapabilityError, DataError
-from losskit.inference.goodness import has_known_spread, pearson
+from losskit.inference.goodness import has_known_spread, is_plain, pearson
+from losskit.losses.binary import Logistic
+from losskit.losses.counts import Poisson
+from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.solvers.duality import two_slopes
 
 Array = np.ndarray
 KINDS = ("robust", "model", "HC0", "HC1", "HC2", "HC3", "cluster")
+_CANONICAL = (Logistic, Poisson, SoftmaxCrossEntropy)
 _ROWS = 8192  # at a time, where rows are looked at one by one
 _SINGULAR = 1e-11  # an eigenvalue of the scaled bread, against the largest: rounding
 _AT_KINK = 1e-9  # of the residuals' spread: a row this near is fitted exactly
@@ -191,7 +195,8 @@ def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, n
         information = np.full(fit.design.rows, mean)
         found = factor**2 * float(np.sum(weights * fit.slopes**2)) / left / mean
     else:
-        information = fit.loss.fisher(fit.objective.y, fit.scores, None, "sum")
+        canonical = isinstance(fit.loss, _CANONICAL) and is_plain(fit.loss)  # L'' does not depend on y
+        information = fit.bend if canonical else fit.loss.fisher(fit.objective.y, fit.scores, None, "sum")
         known = has_known_spread(fit.loss) or not fit.one
         if asked == "pearson" and not fit.one:
             raise CapabilityError(f'dispersion="pearson" is for one score a row; {fit.loss!r} predicts several')

@@ -29,7 +29,7 @@ def deviance(loss: Any, total: float) -> float | None:
     """The deviance of a weighted sum of losses; None for losses that are none."""
     if isinstance(loss, SquaredError):
         return total
-    return 2.0 * total if isinstance(loss, _HALF_DEVIANCES) and _is_plain(loss) else None
+    return 2.0 * total if isinstance(loss, _HALF_DEVIANCES) and is_plain(loss) else None
 
 
 def vanishes(loss: Any) -> bool:
@@ -51,7 +51,7 @@ def log_likelihood(loss: Any, y: Array, total: float, weights: Array, dispersion
     """
     if is_density(loss):
         return -total
-    if not _is_plain(loss):
+    if not is_plain(loss):
         return None
     n = float(weights.sum())
     if isinstance(loss, (SquaredError, AbsoluteError, Quantile)):
@@ -73,7 +73,7 @@ def pearson(loss: Any, slopes: Array, information: Array, weights: Array, freedo
     return float(np.sum(weights[used] * slopes[used] ** 2 / information[used])) / freedom
 
 
-def _is_plain(loss: Any) -> bool:
+def is_plain(loss: Any) -> bool:
     """Whether no option bends the loss away from its likelihood."""
     return not isinstance(loss, SoftmaxCrossEntropy) or loss == SoftmaxCrossEntropy()
 
