@@ -138,6 +138,8 @@ class _Linear(BaseEstimator):
     ) -> Inference:  # fmt: skip
         """Standard errors, tests, intervals and criteria, from the rows the model was fitted to.
 
+        The loss's scale and the penalty's strength are taken as known, even where they were found on the data.
+
         Parameters
         ----------
         X, y, sample_weight, offset
@@ -170,6 +172,9 @@ class _Linear(BaseEstimator):
         check_is_fitted(self)
         if is_streamed(X):
             raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
+        penalty = getattr(self, "penalty_", self.penalty)
+        if penalty is not None and isinstance(self._loss(), JointScale):
+            raise CapabilityError("inference takes a scale as known, which a penalty beside a fitted one does not allow")
         if isinstance(self.solution_, tuple):
             raise CapabilityError("inference is about one target; fit a model to each")
         dtypes = [np.float64, np.float32]
@@ -178,7 +183,7 @@ class _Linear(BaseEstimator):
         coef, intercept = (self.coef_[0], float(self.intercept_[0])) if flat else (self.coef_, self.intercept_)
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
         fitted = Question(
-            self.loss_, self.penalty, self.fit_intercept, coef, intercept, list(names), getattr(self, "classes_", ())
+            self.loss_, penalty, self.fit_intercept, coef, intercept, list(names), getattr(self, "classes_", ())
         )
         return infer(fitted, X, self._coded(y), sample_weight, covariance, groups, weights, dispersion, level, offset)
 

@@ -31,6 +31,7 @@ class _Chosen:
     intercept_: Any
     loss_: Any
     n_iter_: Any
+    penalty_: Any
     solution_: Any
 
     def __init__(
@@ -101,7 +102,7 @@ class _Chosen:
             loss, work.penalty.with_alpha(self.alpha_), X, y, w, fit_intercept=self.fit_intercept, solver=self.solver,
             tol=self.tol, max_iter=self.max_iter, start=start,
         )  # fmt: skip
-        self.solution_, self.loss_ = solution, solution.loss
+        self.solution_, self.loss_, self.penalty_ = solution, solution.loss, work.penalty.with_alpha(self.alpha_)
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = max(solution.iterations, 1)
 
@@ -238,6 +239,7 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
     coef_path_, intercept_path_ : ndarray of shape (k, n_features_in_) and (k,), fitted to all rows
     cv_losses_ : ndarray of shape (k, folds), the mean loss of the rows left out
     criteria_ : ndarray of shape (k,), of the rules "aic" and "bic"
+    penalty_ : Penalty, the one chosen
     coef_, intercept_, loss_, solution_, n_iter_ : as for LinearRegressor, at `alpha_`
 
     Examples

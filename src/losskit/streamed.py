@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -129,17 +130,13 @@ class StreamObjective(Objective):
         return self.loss.variables == ("r",)
 
 
-class placed:
-    """A context that says in which rows of a stream an error was found."""
-
-    def __init__(self, stream: Stream, rows: str) -> None:
-        self.where = f"{stream!r}, {rows}"
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, (DomainError, DataError)):
-            raise type(error)(f"{self.where}: {error}") from None
+@contextmanager
+def placed(stream: Stream, rows: str) -> Iterator[None]:
+    """Say in which rows of a stream an error was found."""
+    try:
+        yield
+    except (DomainError, DataError) as error:
+        raise type(error)(f"{stream!r}, {rows}: {error}") from None
 
 
 def numbers(y: Any) -> Array:

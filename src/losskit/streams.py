@@ -69,8 +69,8 @@ class Stream:
     Examples
     --------
     >>> import losskit as lk
-    >>> rows = lk.Stream("claims.parquet", "claims", offset="log_exposure")  # doctest: +SKIP
-    >>> lk.minimise(lk.Poisson(), lk.L2(1e-3), rows)  # doctest: +SKIP
+    >>> rows = lk.Stream("claims.parquet", "claims", offset="log_exposure")
+    >>> lk.minimise(lk.Poisson(), lk.L2(1e-3), rows)
     """
 
     def __init__(
@@ -349,10 +349,13 @@ def _ipc(stream: Stream) -> Iterator[Any]:
     from pyarrow import ipc
 
     try:
-        with pa.memory_map(str(stream.source)) as file, ipc.open_file(file) as reader:
+        with pa.memory_map(str(stream.source)) as file:
+            is_file = file.read(6) == b"ARROW1"
+            file.seek(0)
+            reader = (ipc.open_file if is_file else ipc.open_stream)(file)
             size = stream._size(reader.schema)
-            for i in range(reader.num_record_batches):
-                whole = reader.get_batch(i)
+            parts = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
+            for whole in parts:
                 yield from (whole.slice(a, size) for a in range(0, whole.num_rows, size))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{stream.source} cannot be read ({str(error)[:120]}); write the file again") from error

@@ -185,6 +185,21 @@ def test_quasi_poisson_scales_by_pearsons_dispersion():
     near([found.dispersion, *found.standard_errors], [theirs.scale, *theirs.bse])
 
 
+def test_a_dispersion_may_be_given_and_likelihoods_do_not_hang_on_the_covariance():
+    found = FIT.inference(X, Y, covariance="model", dispersion=2.0)
+    near(found.covariance, 2.0 * np.linalg.inv(D.T @ D))
+    assert found.dispersion == 2.0
+    _, loss, y = GLMS[1]
+    model = lk.LinearRegressor(loss).fit(X, y)
+    near(model.inference(X, y).aic, model.inference(X, y, covariance="model").aic)
+
+
+def test_a_penalty_chosen_by_folds_is_the_one_inferred_with():
+    model = lk.LinearClassifierCV(alphas=[0.1, 0.01], cv=2).fit(X, Y > 23)
+    again = lk.LinearClassifier(penalty=lk.L2(model.alpha_)).fit(X, Y > 23)
+    near(model.inference(X, Y > 23).standard_errors, again.inference(X, Y > 23).standard_errors, 1e-5)
+
+
 def test_it_prints_and_shows_itself_in_a_notebook():
     names = ["a", "b<script>", "c"]
     pandas = pytest.importorskip("pandas")
@@ -211,7 +226,8 @@ REFUSED = [
     (lambda: FIT.inference(X, Y, groups=GROUPS[:5]), ShapeError, "one name a row"),
     (lambda: FIT.inference(X, Y, groups=np.zeros(N)), DataError, "one group only"),
     (lambda: FIT.inference(X, Y, level=95), ParameterError, "between 0 and 1"),
-    (lambda: FIT.inference(X, Y, dispersion="x2"), ParameterError, "pearson"),
+    (lambda: FIT.inference(X, Y, dispersion="x2", covariance="model"), ParameterError, "pearson"),
+    (lambda: FIT.inference(X, Y, dispersion=2.0), ParameterError, "belongs to"),
     (lambda: FIT.inference(X, Y, weights="analytic"), ParameterError, "sampling"),
     (lambda: FIT.inference("rows.parquet", "y"), CapabilityError, "no files"),
     (lambda: lk.LinearRegressor().fit(TWIN, Y).inference(TWIN, Y), DataError, "x0, x3 apart"),

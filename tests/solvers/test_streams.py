@@ -236,3 +236,13 @@ def test_memory_stays_within_a_few_batches(tmp_path):
     tracemalloc.stop()
     sample = 8 * 7 * (1 << 17)
     assert peak < 3 * sample + 10 * 8 * 8 * 10_000
+
+
+def test_streams_of_arrow_and_labels_of_categories(tmp_path):
+    table = pa.table({"x": X[:300, 0], "y": pa.array(ROWS["label"][:300]).dictionary_encode()})
+    with pa.OSFile(str(tmp_path / "s.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    parquet.write_table(table, tmp_path / "s.parquet")
+    known = lk.LinearClassifier().fit(X[:300, :1], ROWS["label"][:300]).coef_
+    for name in ("s.arrow", "s.parquet"):
+        np.testing.assert_allclose(lk.LinearClassifier().fit(tmp_path / name, "y").coef_, known, rtol=1e-9)

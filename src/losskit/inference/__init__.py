@@ -198,6 +198,8 @@ def _check(penalty: Any, covariance: str, weights: str, dispersion: Any, level: 
         raise ParameterError(f'weights must be "frequency" (a row of weight 2 is two) or "sampling"; got {weights!r}')
     if not 0 < level < 1:
         raise ParameterError(f"level must lie between 0 and 1; got {level!r}")
+    if dispersion is not None and covariance != "model":
+        raise ParameterError(f'dispersion belongs to covariance="model"; got covariance={covariance!r}')
     number = isinstance(dispersion, (int, float)) and dispersion > 0
     if not (dispersion is None or dispersion == "pearson" or number):
         raise ParameterError(f'dispersion must be None, "pearson" or a number above 0; got {dispersion!r}')

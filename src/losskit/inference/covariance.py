@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import CapabilityError, DataError
-from losskit.inference.goodness import has_known_spread, is_plain, pearson
+from losskit.inference.goodness import has_known_spread, is_plain, needs_dispersion, pearson
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
 from losskit.losses.multiclass import SoftmaxCrossEntropy
@@ -167,7 +167,11 @@ def spread(fit: Fit, kind: str, groups: Array | None, dispersion: float | str | 
             row = int(np.argmin(rest))
             raise DataError(f'row {row} alone decides a coefficient (leverage 1), so {kind} is infinite; use "HC1"')
         meat = fit.outer(rest if kind == "HC2" else rest**2)
-    return Spread(inverse @ meat @ inverse, kind, freedom, None)
+    known = None
+    if needs_dispersion(fit.loss):
+        information = fit.loss.fisher(fit.objective.y, fit.scores, None, "sum")
+        known = pearson(fit.loss, fit.slopes, information, fit.counts * fit.share, left)
+    return Spread(inverse @ meat @ inverse, kind, freedom, known)
 
 
 def _resolved(fit: Fit, kind: str, groups: Array | None) -> str:
@@ -183,7 +187,10 @@ def _resolved(fit: Fit, kind: str, groups: Array | None) -> str:
 
 def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, names: list[str]) -> Spread:
     weights, left = fit.counts * fit.share, fit.n - freedom
+    given = float(asked) if isinstance(asked, (int, float)) else None
     if fit.kinked:
+        if asked is not None:
+            raise CapabilityError(f"{fit.loss!r} has no dispersion: its errors follow from their density at 0")
         information: Any = fit.jump * fit.density * np.ones(fit.design.rows)
         found: float | None = fit.square / (fit.jump * fit.density)
     elif fit.loss.variables == ("r",):
@@ -193,6 +200,7 @@ def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, n
         varies = float(np.average((fit.bend - mean) ** 2, weights=weights))
         factor = 1.0 + freedom / fit.n * varies / mean**2
         information = np.full(fit.design.rows, mean)
+        given = None if given is None else given * mean  # the error's variance, as least squares has it
         found = factor**2 * float(np.sum(weights * fit.slopes**2)) / left / mean
     else:
         canonical = isinstance(fit.loss, _CANONICAL) and is_plain(fit.loss)  # L'' does not depend on y
@@ -202,14 +210,13 @@ def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, n
             raise CapabilityError(f'dispersion="pearson" is for one score a row; {fit.loss!r} predicts several')
         estimate = not known if asked is None else asked == "pearson"
         found = pearson(fit.loss, fit.slopes, information, weights, left) if estimate else 1.0
-    if isinstance(asked, (int, float)):
-        found = float(asked)
+    found = found if given is None else given
     J = fit.products(information)
     inverse = _inverse(J + np.diag(fit.penalty), fit, free, names)
     assert found is not None
     covariance = found * inverse @ J @ inverse
     if fit.loss.variables == ("r",) and not fit.kinked:
-        found /= float(information[0])  # the variance of an error, as least squares has it
+        found /= float(information[0])
     return Spread(covariance, "model", freedom, None if fit.kinked else found)
 
 

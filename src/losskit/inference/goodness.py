@@ -34,13 +34,18 @@ def deviance(loss: Any, total: float) -> float | None:
 
 def vanishes(loss: Any) -> bool:
     """Whether a perfect prediction costs 0, so that the share of the loss explained means something."""
-    traits = loss.traits()
-    return not is_density(loss) and traits.elicits is not None
+    residual = getattr(loss, "variables", ()) == ("r",)
+    return not is_density(loss) and (residual or loss.traits().elicits is not None)
 
 
 def has_known_spread(loss: Any) -> bool:
     """Whether the loss's distribution leaves no dispersion open: two classes, counts, whole densities."""
     return isinstance(loss, _SPREAD_KNOWN) or is_density(loss) or loss.link.gives == "probability"
+
+
+def needs_dispersion(loss: Any) -> bool:
+    """Whether the log-likelihood cannot be told without a dispersion."""
+    return isinstance(loss, (Gamma, InverseGaussian))
 
 
 def log_likelihood(loss: Any, y: Array, total: float, weights: Array, dispersion: float | None) -> float | None:
@@ -56,7 +61,7 @@ def log_likelihood(loss: Any, y: Array, total: float, weights: Array, dispersion
     n = float(weights.sum())
     if isinstance(loss, (SquaredError, AbsoluteError, Quantile)):
         return _of_scale(loss, n, total / n)
-    if isinstance(loss, (Gamma, InverseGaussian)):
+    if needs_dispersion(loss):
         if dispersion is None:
             return None
         return -total / dispersion + float(weights @ _density_at_itself(loss, dispersion)(y))

@@ -238,7 +238,7 @@ def _over_stream(
             f"kinks use Smoothed({loss!r}, width=0.01), else a smooth or separable penalty with newton or lbfgs"
         )
     theta = None if start is None else _start(objective, start)
-    if theta is None and loss.traits().convex is False:
+    if theta is None and objective.loss.traits().convex is False:
         theta = _convex_start(near.smooth if proximal else near)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     outcome = _ON_STREAMS[solver](objective, theta, control)
