@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import Any, Self
 
@@ -64,8 +65,10 @@ class _Linear(BaseEstimator):
     def _minimise(
         self, loss: Pointwise | Rowwise | JointScale, X: Any, y: Any, sample_weight: Any, offset: Any
     ) -> None:
-        if sample_weight is not None and not isinstance(X, Stream):
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if not isinstance(X, Stream):
+            vars(self).pop("_source_", None)  # of an earlier fit to a file
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if np.ndim(y) == 2:
             self._minimise_each(loss, X, y, sample_weight, offset)
             return
@@ -113,17 +116,21 @@ class _Linear(BaseEstimator):
         """The rows of a path or function, whose columns are noted as scikit-learn has it."""
         stream = as_stream(X, y, sample_weight, offset)
         stream.look()
-        self.feature_names_in_ = np.array(stream.columns, dtype=object)
+        self.feature_names_in_ = np.array(stream.features, dtype=object)
+        self._source_ = stream.columns, stream.levels
         self.n_features_in_ = len(self.feature_names_in_)
         return stream
 
     def _rows_of(self, X: Any) -> Stream:
         """Rows to predict, with the columns of the fit."""
-        stream = X if isinstance(X, Stream) else Stream(X, columns=list(self.feature_names_in_))
-        stream.look()
-        if len(stream.columns or ()) != self.n_features_in_:
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        columns, levels = getattr(self, "_source_", (list(names), {}))
+        stream = X if isinstance(X, Stream) else Stream(X, columns=columns)
+        stream = copy.copy(stream)
+        stream.columns, stream.levels = stream.columns or columns, levels
+        if len(stream.features) != self.n_features_in_:
             raise ShapeError(
-                f"{stream!r} has {len(stream.columns or ())} columns, the model {self.n_features_in_}; name them by "
+                f"{stream!r} has {len(stream.features)} columns, the model {self.n_features_in_}; name them by "
                 "Stream(source, columns=[...])"
             )
         return stream
@@ -174,7 +181,7 @@ class _Linear(BaseEstimator):
             raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
         penalty = getattr(self, "penalty_", self.penalty)
         if penalty is not None and isinstance(self._loss(), JointScale):
-            raise CapabilityError("inference takes a scale as known, which a penalty beside a fitted one does not allow")
+            raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
         if isinstance(self.solution_, tuple):
             raise CapabilityError("inference is about one target; fit a model to each")
         dtypes = [np.float64, np.float32]

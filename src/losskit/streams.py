@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from losskit.batchfiles import arrow_batches, as_batch, is_text, levels_of, text_batches
 from losskit.border import as_real
 from losskit.errors import CapabilityError, DataError, ParameterError, ShapeError, nearest
-from losskit.tables import NULLS, SEPARATORS, ending_of
+from losskit.tables import SEPARATORS, ending_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +59,8 @@ class Stream:
     target : str, optional
         The column to predict; not for batches that are tuples.
     columns : sequence of str, optional
-        The features; all other columns by default.
+        The features; all other columns by default. One of text becomes a column of 0 and 1 for each of its levels
+        but the most frequent; a level unknown when fitted counts as that one.
     sample_weight, offset : str, optional
         Columns of weights and offsets.
     batch_rows : int, optional
@@ -89,6 +91,7 @@ class Stream:
         self.batch_rows, self.progress = batch_rows, progress
         self._code: Callable[[Any], Array] | None = None
         self.columns = None if columns is None else list(columns)
+        self.levels: dict[str, list[str]] | None = None  # of columns of text, without the most frequent one
         self.rows: int | None = None  # known after a pass, and of Parquet files before
 
     def __repr__(self) -> str:
@@ -97,6 +100,7 @@ class Stream:
 
     def batches(self) -> Iterator[Batch]:
         """One pass over the rows, those of weight 0 left out; the next batch is read while one is worked on."""
+        self.look()
         start = 0
         with closing(self._raw()) as raw, ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(next, raw, None)
@@ -120,6 +124,7 @@ class Stream:
 
     def sample(self) -> Batch:
         """Rows from all over that fit into memory: of Parquet files from places in them, else by a pass over all."""
+        self.look()
         found = self._spots() if self._is_parquet() else self._every()
         parts = [part for part in found if len(part.X)]
         if not parts:
@@ -133,12 +138,30 @@ class Stream:
         X = X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X)
         return Batch(X, joined("y"), joined("weights"), joined("offset"), 0)
 
+    @property
+    def features(self) -> list[str]:
+        """The names of X's columns, once they are settled."""
+        levels = self.levels or {}
+        found: list[str] = []
+        for name in self.columns or ():
+            found += [f"{name}={level}" for level in levels[name]] if name in levels else [name]
+        return found
+
     def look(self) -> None:
-        """Settle the columns, by the first batch if need be."""
-        if self.columns is None:
-            with closing(self._raw()) as raw:
-                if (frame := next(raw, None)) is not None:
-                    self._batch(frame, 0)
+        """Settle the columns, by the first batch, and the levels of those that hold text, by a pass over these."""
+        if self.levels is not None:
+            return
+        texts: list[str] = []
+        with closing(self._raw()) as raw:
+            frame = next(raw, None)
+        if isinstance(frame, (tuple, np.ndarray)):
+            self._of_arrays(frame)
+        elif frame is not None:
+            schema = as_batch(frame).schema
+            self._wanted(schema)
+            texts = [name for name in self.columns or () if is_text(schema.field(name).type)]
+        frames = self._frames(texts) if texts else iter(())
+        self.levels = levels_of(frames, texts, _LABELS, repr(self))
 
     def labels(self) -> Array:
         """The distinct targets, sorted."""
@@ -154,17 +177,24 @@ class Stream:
 
     # -- below: how the above is done
 
+    def _frames(self, names: list[str]) -> Iterator[Any]:
+        """A pass over these columns, of Parquet files over these alone."""
+        if not self._is_parquet():
+            yield from self._raw()
+            return
+        for file in self._files():
+            self._wanted(file.schema_arrow)
+            yield from file.iter_batches(_MOST, columns=names)
+
     def _targets(self) -> Iterator[Array]:
         if not self._is_parquet():
             yield from (batch.y for batch in self.batches())
             return
-        for file in self._files():
-            self._wanted(file.schema_arrow)
-            for frame in file.iter_batches(_MOST, columns=[self.target]):
-                yield frame.column(0).drop_null().to_numpy(zero_copy_only=False)
+        for frame in self._frames([self.target or ""]):
+            yield frame.column(0).drop_null().to_numpy(zero_copy_only=False)
 
     def _sample_rows(self) -> int:
-        return min(max(_SAMPLE_BYTES // (8 * len(self.columns or "x")), _LEAST_SAMPLE), _MOST_SAMPLE)
+        return min(max(_SAMPLE_BYTES // (8 * max(len(self.features), 1)), _LEAST_SAMPLE), _MOST_SAMPLE)
 
     def _every(self) -> list[Batch]:
         """Every k-th row, k doubled whenever there are twice as many as asked for."""
@@ -198,7 +228,10 @@ class Stream:
                 yield from file.iter_batches(self._size(file.schema_arrow), columns=self._wanted(file.schema_arrow))
         else:
             separator = SEPARATORS.get(ending_of(self.source))
-            yield from _ipc(self) if separator is None else _delimited(self, separator)
+            if separator is None:
+                yield from arrow_batches(self.source, self._size)
+            else:
+                yield from text_batches(self.source, separator, self._wanted, _BATCH_BYTES // 4)
 
     def _is_parquet(self) -> bool:
         path = self.source
@@ -237,7 +270,7 @@ class Stream:
         if isinstance(frame, (tuple, np.ndarray)):
             X, y, w, offset = self._of_arrays(frame)
         else:
-            frame = _arrow(frame)
+            frame = as_batch(frame)
             self._wanted(frame.schema)
             X, y, w, offset = self._of_columns(frame, start)
         if w is not None:
@@ -275,15 +308,38 @@ class Stream:
 
     def _of_columns(self, frame: pa.RecordBatch, start: int) -> tuple[Any, ...]:
         assert self.columns is not None
-        out = np.empty((len(self.columns), frame.num_rows))
-        for row, name in zip(out, self.columns, strict=True):
-            row[:] = self._numbers(frame, name, start)
+        out, at = np.empty((len(self.features), frame.num_rows)), 0
+        for name in self.columns:
+            levels = (self.levels or {}).get(name)
+            if levels is None:
+                out[at] = self._numbers(frame, name, start)
+                at += 1
+            else:
+                codes = self._codes(frame, name, levels, start)
+                out[at : at + len(levels)] = codes == np.arange(len(levels))[:, None]
+                at += len(levels)
         y = None if self.target is None else frame.column(self.target)
         if y is not None and y.null_count:
             raise DataError(f"{self!r}: the target {self.target!r} is null near row {start}; leave out such rows")
         named = (self.sample_weight, self.offset)
         w, offset = (None if name is None else self._numbers(frame, name, start) for name in named)
         return out.T, None if y is None else y.to_numpy(zero_copy_only=False), w, offset
+
+    def _codes(self, frame: pa.RecordBatch, name: str, levels: list[str], start: int) -> Array:
+        """Which level each row has; -1 for the most frequent one, and for those unknown when fitted."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        cells = frame.column(name)
+        self._refuse_null(cells, name, start)
+        kind = pa.large_string()
+        codes = pc.index_in(cells.cast(kind), value_set=pa.array(levels, kind))
+        return np.asarray(codes.fill_null(-1).to_numpy(zero_copy_only=False))
+
+    def _refuse_null(self, cells: Any, name: str, start: int) -> None:
+        if cells.null_count:
+            at = start + int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
+            raise DataError(f"{self!r}: column {name!r}, row {at}: the value is null; fill it in, or drop such rows")
 
     def _numbers(self, frame: pa.RecordBatch, name: str, start: int) -> Array:
         import pyarrow as pa
@@ -292,12 +348,9 @@ class Stream:
         kinds = (is_.is_integer, is_.is_floating, is_.is_boolean, is_.is_decimal, is_.is_null)
         if not any(kind(cells.type) for kind in kinds):
             raise DataError(
-                f"{self!r}: column {name!r} holds {cells.type}; write it as numbers (text as a column of 0 and 1 a "
-                "level), or leave it out by columns=[...]"
+                f"{self!r}: column {name!r} holds {cells.type}; write it as numbers, or leave it out by columns=[...]"
             )
-        if cells.null_count:
-            at = start + int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(f"{self!r}: column {name!r}, row {at}: the value is null; fill it in, or drop such rows")
+        self._refuse_null(cells, name, start)
         return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
@@ -323,61 +376,6 @@ def _path(source: Any) -> Path:
     if not path.is_dir():
         ending_of(path)
     return path
-
-
-def _delimited(stream: Stream, separator: str) -> Iterator[Any]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    path = stream.source
-    parse = csv.ParseOptions(delimiter=separator)
-    nulls = {"null_values": list(NULLS), "strings_can_be_null": True}
-    try:
-        with csv.open_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(**nulls)) as first:
-            schema = first.schema  # by the first block; whole numbers there may be followed by fractions
-        kinds = {f.name: pa.float64() for f in schema if pa.types.is_integer(f.type) or pa.types.is_null(f.type)}
-        options = csv.ConvertOptions(column_types=kinds, include_columns=stream._wanted(schema), **nulls)
-        read = csv.ReadOptions(block_size=_BATCH_BYTES // 4, use_threads=True)
-        with csv.open_csv(path, read, parse, options) as reader:
-            yield from reader
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read ({str(error)[:160]}); correct it, or leave the column out") from None
-
-
-def _ipc(stream: Stream) -> Iterator[Any]:
-    import pyarrow as pa
-    from pyarrow import ipc
-
-    try:
-        with pa.memory_map(str(stream.source)) as file:
-            is_file = file.read(6) == b"ARROW1"
-            file.seek(0)
-            reader = (ipc.open_file if is_file else ipc.open_stream)(file)
-            size = stream._size(reader.schema)
-            parts = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
-            for whole in parts:
-                yield from (whole.slice(a, size) for a in range(0, whole.num_rows, size))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{stream.source} cannot be read ({str(error)[:120]}); write the file again") from error
-
-
-def _arrow(frame: Any) -> Any:
-    """A record batch of one chunk from a frame of any library."""
-    import pyarrow as pa
-
-    if isinstance(frame, pa.RecordBatch):
-        return frame
-    if isinstance(frame, dict):
-        frame = pa.table({name: np.asarray(values) for name, values in frame.items()})
-    elif not isinstance(frame, pa.Table):
-        import narwhals as nw
-
-        try:
-            frame = nw.from_native(frame, eager_only=True).to_arrow()
-        except TypeError:
-            raise DataError(f"a batch is a tuple of arrays or a frame; got {type(frame).__name__}") from None
-    chunks = frame.combine_chunks().to_batches()
-    return chunks[0] if chunks else pa.RecordBatch.from_pylist([], schema=frame.schema)
 
 
 def _length(frame: Any) -> int:

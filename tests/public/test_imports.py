@@ -38,6 +38,7 @@ LAYERS = [
     ("textfiles",),
     ("tables", "modelfile"),
     ("preprocess",),
+    ("batchfiles",),
     ("streams",),
     ("design",),
     ("objective",),

@@ -134,6 +134,21 @@ def test_estimators_fit_and_predict_files(folder):
     np.testing.assert_allclose(regressor.predict(str(file)), whole.predict(X), rtol=1e-9)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_text_becomes_indicators_of_all_levels_but_the_most_frequent(tmp_path, ending):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": X[:900, 0], "town": rng.choice(["Aa", "Bo", "Ur"], 900, p=[0.2, 0.5, 0.3])})
+    frame["y"] = frame["x"] + (frame["town"] == "Ur") - 2.0 * (frame["town"] == "Aa")
+    write = {"parquet": pd.DataFrame.to_parquet, "csv": pd.DataFrame.to_csv}[ending]
+    write(frame, tmp_path / f"rows.{ending}", index=False)
+    model = lk.LinearRegressor().fit(tmp_path / f"rows.{ending}", "y")
+    assert model.feature_names_in_.tolist() == ["x", "town=Aa", "town=Ur"]
+    np.testing.assert_allclose(model.coef_, [1.0, -2.0, 1.0], atol=1e-9)
+    new = lambda: iter([{"x": [0.0, 0.0, 0.0], "town": ["Aa", "Bo", "Never seen"]}])  # noqa: E731
+    np.testing.assert_allclose(model.predict(new), [-2.0, 0.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(model.predict(tmp_path / f"rows.{ending}"), frame["y"], atol=1e-9)
+
+
 def test_what_is_asked_of_a_fit_is_asked_of_a_stream(folder):
     stream = lk.Stream(folder / "rows.parquet", "count", columns=NAMES)
     seen = []
@@ -164,10 +179,14 @@ def hole(at):
     return pa.array(values).to_numpy()
 
 
+IDENTIFIERS = {"t": [f"id {i}" for i in range(2000)], "y": np.arange(2000.0)}
 REFUSED = [
     (lambda f: lk.minimise(lk.SquaredError(), None, f / "none.parquet", "y"), DataError, "there is no file"),
     (lambda f: lk.minimise(lk.SquaredError(), None, f / "rows.parquet", "reel"), DataError, "did you mean.*real"),
-    (lambda f: lk.minimise(lk.SquaredError(), None, f / "rows.parquet", "real"), DataError, "'label' holds.*columns="),
+    (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, d=pd.to_datetime(["2020"] * 100)), "y"), DataError,
+     "'d' holds.*columns="),
+    (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, t=["a", None] * 50), "y"), DataError, "'t', row 1.*null"),
+    (lambda f: lk.minimise(lk.SquaredError(), None, lambda: iter([IDENTIFIERS]), "y"), DataError, "an identifier"),
     (lambda f: lk.minimise(lk.Poisson(), None, broken(f, y=np.arange(100.0) - 3), "y"), DomainError, "broken.*y >= 0"),
     (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, x=hole(7)), "y"), DataError, "'x', row 7.*null"),
     (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, y=hole(7)), "y"), DataError, "target 'y' is null"),

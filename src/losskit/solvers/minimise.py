@@ -224,6 +224,7 @@ def _over_stream(
 ) -> Solution:
     if not isinstance(loss, Pointwise) or len(loss.outputs) > 1:
         raise CapabilityError(f"{loss!r} is not fitted to a stream yet: that takes losses of one score a row")
+    stream.look()
     stream = stream if stream._code else stream.coded(numbers)
     proximal = is_proximal(penalty, solver)
     batch = stream.sample()
