@@ -47,8 +47,8 @@ def compared(name: str, dtype: str, n: int, found: dict[str, tuple[Any, Any]], r
     (value, gradient), tolerance = found["ours"], TOLERANCE[dtype]
     for side, (other, slope) in found.items():
         constant = 0.0 if side.startswith("ours") else rest
-        errors = float(abs(value - other - constant)), n * float((gradient - slope).abs().max())
-        if not max(errors) <= tolerance * max(1.0, abs(float(value)), n * float(gradient.abs().max())):
+        errors = float((value - other - constant).detach().abs()), n * float((gradient - slope).abs().max())
+        if not max(errors) <= tolerance * max(1.0, abs(float(value.detach())), n * float(gradient.abs().max())):
             raise SystemExit(f"{name} {dtype}: {side} differs by {errors}; nothing was timed")
 
 

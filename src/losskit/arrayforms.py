@@ -63,7 +63,8 @@ class PointForm:
             parts = [xp.where(w == 0, 0.0, w * part) for part in parts]
         if not self.several or order == 0:
             return parts[0]
-        return xp.stack(parts, -1).reshape((*f.shape, k)[: f.ndim + order - 1])
+        stacked = xp.stack(parts, -1)
+        return stacked if order == 1 else xp.reshape(stacked, (*f.shape, k))
 
     def shape(self, y: Array, f: Array) -> tuple[int, ...]:
         """The rows' shape; ShapeError if y and f have no rows in common."""
@@ -73,7 +74,7 @@ class PointForm:
     def product(self, xp: Any, y: Array, f: Array, w: Array | None, v: Array) -> Array:
         """The rows' Hessians times `v`."""
         hessian = self.rows(xp, y, f, w, 2)
-        return (hessian * v[..., None, :]).sum(-1) if self.several else hessian * v
+        return xp.sum(hessian * v[..., None, :], axis=-1) if self.several else hessian * v
 
     def inside(self, xp: Any, y: Array, f: Array) -> Array:
         """Whether each row may be: its target, and its prediction where that is bounded."""
@@ -146,7 +147,7 @@ class SoftmaxForm:
     def inside(self, xp: Any, y: Array, f: Array) -> Array:
         """Whether each row has a target, one that is ignored included."""
         if len(y.shape) == len(f.shape):
-            return (y >= 0).all(-1) & (xp.abs(y.sum(-1) - 1.0) <= SHARES_OFF)
+            return xp.all(y >= 0, axis=-1) & (xp.abs(xp.sum(y, axis=-1) - 1.0) <= SHARES_OFF)
         known = (y >= 0) & (y < f.shape[-1]) & (xp.floor(y) == y)
         return known if self._ignored is None else known | (y == self._ignored)
 

@@ -52,6 +52,6 @@ def _named(name: str) -> Any:
 for _name in ("abs", "arctan", "arctan2", "cos", "exp", "expm1", "log", "log1p", "logaddexp", "logical_not", "sin",
               "sqrt", "tanh"):  # fmt: skip
     setattr(Names, _name, _named(_name))
-for _name in ("argmax", "broadcast_to", "clip", "floor", "isfinite", "nan_to_num", "ones_like", "sum", "swapaxes",
-              "take"):  # fmt: skip
+for _name in ("all", "argmax", "broadcast_to", "clip", "floor", "isfinite", "nan_to_num", "ones_like", "reshape", "sum",
+              "swapaxes", "take"):  # fmt: skip
     setattr(Names, _name, staticmethod(getattr(torch, _name)))
