@@ -52,12 +52,17 @@ def evaluate(
 
 def _is_ready(y: Any, f: Any, w: Any) -> bool:
     """Whether these are what most calls bring: tensors in memory, of one float type, with nothing to refuse."""
-    if _transformed() or forward_ad._current_level >= 0 or type(f) not in _PLAIN or not f.is_cpu:
+    if _transformed() or forward_ad._current_level >= 0 or not (type(f) is Tensor or type(f) is nn.Parameter):
         return False
     dtype = f.dtype
-    return dtype in _WIDE and f.layout is torch.strided and all(
+    if dtype not in _WIDE or not f.is_cpu or f.layout is not torch.strided or not _beside(y, dtype):
+        return False
+    return w is None or _beside(w, dtype)
+
+
+def _beside(x: Any, dtype: torch.dtype) -> bool:
+    return (
         type(x) is Tensor and x.dtype is dtype and x.is_cpu and not x.requires_grad and x.layout is torch.strided
-        for x in ((y,) if w is None else (y, w))
     )
 
 
