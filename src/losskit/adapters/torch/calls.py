@@ -120,9 +120,7 @@ def _by_arrays(
     xp, axis = Names(f), form.axis
     shape, w = fitting(form, y, f, w)
     seen = not _transformed() and all(x is None or _holds_data(x) for x in (y, f, w))
-    if axis != -1:
-        y = y.movedim(axis, -1) if y.dim() == f.dim() else y
-        f = f.movedim(axis, -1)
+    y, f = classes_last(form, y, f)
     by = divisor(xp, form, shape, y, f, w, reduction)
     if seen:
         _look(loss, form, y, f, w, reduction, empty, by)
@@ -134,6 +132,13 @@ def _by_arrays(
         result = reduced(xp, rows, by, reduction, empty) if order == 0 else scaled(xp, rows, by)
         found.append(result.movedim(-1, axis) if order == 1 and axis != -1 else result)
     return found
+
+
+def classes_last(form: Any, y: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets and predictions with the classes along the last axis, as forms take them."""
+    if form.axis == -1:
+        return y, f
+    return y.movedim(form.axis, -1) if y.dim() == f.dim() else y, f.movedim(form.axis, -1)
 
 
 def _look(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from losskit.adapters.torch.calls import evaluate
+from losskit.adapters.torch.calls import classes_last, evaluate
 from losskit.adapters.torch.names import Names
 from losskit.arrayforms import divisor, fitting, form_of, has_form, options
 from losskit.base import Pointwise
@@ -78,12 +78,10 @@ class LossModule(nn.Module):
         form = self._form
         if form is None:
             return f.new_tensor(self.partial(f, y, w).weight, dtype=torch.float64)
-        f = f.detach().to(torch.float64)
         shape, w = fitting(form, y, f, w)
-        if form.axis != -1:
-            y, f = y.movedim(form.axis, -1) if y.dim() == f.dim() else y, f.movedim(form.axis, -1)
-        y, w = (x.double() if x is not None and x.is_floating_point() else x for x in (y, w))
-        return Names(f).asarray(divisor(Names(f), form, shape, y, f, w, "mean"))
+        y, f = classes_last(form, y.double() if y.is_floating_point() else y, f.detach().double())
+        xp = Names(f)
+        return xp.asarray(divisor(xp, form, shape, y, f, None if w is None else w.double(), "mean"))
 
 
 def _ends(loss: Any, name: str) -> tuple[float, float]:
