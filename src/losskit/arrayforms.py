@@ -245,7 +245,7 @@ def reduced(xp: Any, rows: Array, by: Any, reduction: str, empty: str) -> Array:
     if reduction == "none":
         return rows
     nothing = math.nan if empty == "nan" else 0.0
-    total = rows.sum()
+    total = xp.sum(rows, axis=None)
     if isinstance(by, float):
         return total / by if by else total + nothing
     return total / xp.where(by == 0, 1.0, by) + xp.where(by == 0, nothing, 0.0)

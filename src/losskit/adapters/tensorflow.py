@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from losskit.arrayforms import form_of
+from losskit.arrayforms import form_of, reduced
 from losskit.errors import CapabilityError
 
 _HALF = (tf.float16, tf.bfloat16)
@@ -103,8 +103,9 @@ def evaluate(loss: Any, y: Any, f: Any, w: Any, reduction: str, empty: str) -> A
     """The loss of tensors, differentiable twice by f; see `losskit.evaluate.evaluate`."""
     form, narrow = form_of(loss), f.dtype if f.dtype in _HALF else None
     if form.axis != -1:
-        raise CapabilityError(f"on Keras's TensorFlow backend classes lie along the last axis; {loss!r} has axis="
-                              f"{form.axis}: use axis=-1")  # fmt: skip
+        raise CapabilityError(
+            f"on Keras's TensorFlow backend classes lie along the last axis; {loss!r} has them elsewhere: use axis=-1"
+        )
     f = tf.cast(f, tf.float32) if narrow else f
     y, xp = tf.cast(y, f.dtype), Names(f)
     if w is not None:
@@ -112,10 +113,10 @@ def evaluate(loss: Any, y: Any, f: Any, w: Any, reduction: str, empty: str) -> A
         w = tf.cast(w, f.dtype)[(..., *[None] * beside)]
         w = xp.where((w >= 0) & (w < math.inf), w, math.nan)
     each = rows(f, y, w, form, 0)
-    found = each if reduction == "none" else tf.reduce_sum(each)
-    if reduction.startswith("mean"):
-        counted = form.weights(xp, y, f, w) if reduction == "mean" else None
+    counted = form.weights(xp, y, f, w) if reduction == "mean" else None
+    if reduction == "sum":
+        by: Any = 1.0
+    else:  # how many rows a batch has may not be known
         by = tf.cast(tf.size(each), f.dtype) if counted is None else tf.reduce_sum(counted + tf.zeros_like(each))
-        nothing = math.nan if empty == "nan" else 0.0
-        found = found / xp.where(by == 0, 1.0, by) + xp.where(by == 0, nothing, 0.0)
+    found = reduced(xp, each, by, reduction, empty)
     return tf.cast(found, narrow) if narrow else found
