@@ -34,14 +34,15 @@ class PointForm:
 
     def __init__(self, loss: Pointwise, learn: tuple[str, ...] = (), curvature: str | None = None):
         loss._closed()
-        program = program_of(loss._structure(), loss.domain, loss.prediction_domains, curvature)
+        program = program_of(loss._structure(not learn), loss.domain, loss.prediction_domains, curvature)
         self.learn, self._made_of = learn, (loss, curvature, learn)
-        own = dict(zip(program.parameters, loss._numbers(), strict=True))
+        own = dict(zip(program.parameters, loss._numbers(not learn), strict=True))
         self._program = _learning(loss, program, learn) if learn else program
         self._numbers = tuple(own[name] for name in self._program.parameters)
         self._targets, self._predictions = len(program.targets), len(self._program.predictions)
         self.several = self._predictions > 1
         self._functions: dict[int, Callable[..., Any]] = {}
+        self._inside = _emitted_condition(self._program)
 
     def __reduce__(self) -> Any:
         return form_of, self._made_of
@@ -54,14 +55,16 @@ class PointForm:
 
     def rows(self, xp: Any, y: Array, f: Array, w: Array | None, order: int) -> Array:
         """The losses of rows, their gradients (`order` 1) or Hessians (2)."""
-        k = self._predictions
-        *parts, inside = self._function(order)(xp, *self._given(y, f))
-        parts = [xp.where(inside, part, math.nan) for part in parts]
+        k, given = self._predictions, self._given(y, f)
+        # a row that may not be has no prediction: every output carries its nan, and outputs share what it costs
+        given[self._targets] = xp.where(self._inside(xp, *given), given[self._targets], math.nan)
+        parts = self._function(order)(xp, *given)
         if w is not None:
             parts = [xp.where(w == 0, 0.0, w * part) for part in parts]
         if not self.several or order == 0:
             return parts[0]
-        return xp.stack(parts, -1).reshape((*f.shape, k)[: f.ndim + order - 1])
+        stacked = xp.stack(parts, -1)
+        return stacked if order == 1 else xp.reshape(stacked, (*f.shape, k))
 
     def shape(self, y: Array, f: Array) -> tuple[int, ...]:
         """The rows' shape; ShapeError if y and f have no rows in common."""
@@ -71,11 +74,11 @@ class PointForm:
     def product(self, xp: Any, y: Array, f: Array, w: Array | None, v: Array) -> Array:
         """The rows' Hessians times `v`."""
         hessian = self.rows(xp, y, f, w, 2)
-        return (hessian * v[..., None, :]).sum(-1) if self.several else hessian * v
+        return xp.sum(hessian * v[..., None, :], axis=-1) if self.several else hessian * v
 
     def inside(self, xp: Any, y: Array, f: Array) -> Array:
         """Whether each row may be: its target, and its prediction where that is bounded."""
-        return self._function(0)(xp, *self._given(y, f))[-1]
+        return self._inside(xp, *self._given(y, f))
 
     def weights(self, xp: Any, y: Array, f: Array, w: Array | None) -> Array | None:
         """What each row counts in a mean; None if every row counts 1."""
@@ -104,11 +107,20 @@ def _learning(loss: Pointwise, program: Program, learn: tuple[str, ...]) -> Prog
 
 @cache
 def _emitted(program: Program, order: int) -> Callable[..., Any]:
-    """The function of y, predictions and parameters that returns the parts of an order, and whether the row may be."""
+    """The function of y, predictions and parameters that returns the parts of an order."""
     parts = ((program.value,), program.gradient, program.hessian)[order]
-    outputs = [carry_nan(part, program.predictions) for part in parts]
-    given = [*program.targets, *program.predictions, *program.parameters]
-    return array_function("rows", given, [*outputs, program.inside])
+    function = array_function("rows", _names(program), [carry_nan(part, program.predictions) for part in parts])
+    return function if len(parts) > 1 else lambda xp, *given: (function(xp, *given),)
+
+
+@cache
+def _emitted_condition(program: Program) -> Callable[..., Any]:
+    """The function of the same that says whether a row may be."""
+    return array_function("inside", _names(program), [program.inside])
+
+
+def _names(program: Program) -> list[str]:
+    return [*program.targets, *program.predictions, *program.parameters]
 
 
 class SoftmaxForm:
@@ -135,7 +147,7 @@ class SoftmaxForm:
     def inside(self, xp: Any, y: Array, f: Array) -> Array:
         """Whether each row has a target, one that is ignored included."""
         if len(y.shape) == len(f.shape):
-            return (y >= 0).all(-1) & (xp.abs(y.sum(-1) - 1.0) <= SHARES_OFF)
+            return xp.all(y >= 0, axis=-1) & (xp.abs(xp.sum(y, axis=-1) - 1.0) <= SHARES_OFF)
         known = (y >= 0) & (y < f.shape[-1]) & (xp.floor(y) == y)
         return known if self._ignored is None else known | (y == self._ignored)
 
@@ -233,7 +245,7 @@ def reduced(xp: Any, rows: Array, by: Any, reduction: str, empty: str) -> Array:
     if reduction == "none":
         return rows
     nothing = math.nan if empty == "nan" else 0.0
-    total = rows.sum()
+    total = xp.sum(rows, axis=None)
     if isinstance(by, float):
         return total / by if by else total + nothing
     return total / xp.where(by == 0, 1.0, by) + xp.where(by == 0, nothing, 0.0)

@@ -41,6 +41,7 @@ class Loss:
     use: ClassVar[str] = ""
     avoid: ClassVar[str] = ""
     tuning: ClassVar[dict[str, float]] = {}  # parameters that may be "auto": their multiple of the residuals' scale
+    special: ClassVar[dict[str, float]] = {}  # numbers of parameters at which the formula has a cheaper spelling
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -360,27 +361,33 @@ class Pointwise(Evaluated):
             object.__setattr__(self, "_ready", ready)
         if curvature not in ready:
             self._closed()
-            kernel = compiled_of(self._structure(), self.domain, self.prediction_domains, curvature)
-            ready[curvature] = (kernel, tuple(self._numbers()))
+            kernel = compiled_of(self._structure(special=True), self.domain, self.prediction_domains, curvature)
+            ready[curvature] = (kernel, tuple(self._numbers(special=True)))
         return ready[curvature]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(self.parameters.values())
 
-    def _structure(self) -> Structure:
+    def _structure(self, special: bool = False) -> Structure:
+        """What decides the graphs; `special` numbers may be part of the formula too."""
         given = self.parameters.items()
         absent = tuple(name for name, value in given if value is None)
-        fixed = tuple((name, value) for name, value in given if isinstance(value, str | int) and value != "auto")
-        parts = tuple((name, value._structure()) for name, value in given if isinstance(value, Pointwise))
+        fixed = tuple((name, value) for name, value in given if self._is_fixed(name, value, special))
+        parts = tuple((name, value._structure(special)) for name, value in given if isinstance(value, Pointwise))
         return Structure(type(self), absent, parts, fixed)
 
-    def _numbers(self) -> Iterator[float]:
+    def _is_fixed(self, name: str, value: Any, special: bool) -> bool:
+        if isinstance(value, float):
+            return special and value == self.special.get(name)
+        return isinstance(value, str | int) and value != "auto"
+
+    def _numbers(self, special: bool = False) -> Iterator[float]:
         """The numbers among the parameters, those of losses inside included, in the order of the kernel's."""
-        for value in self.parameters.values():
+        for name, value in self.parameters.items():
             if isinstance(value, Pointwise):
-                yield from value._numbers()
-            elif isinstance(value, float):  # None, words and whole numbers are part of the formula
-                yield value
+                yield from value._numbers(special)
+            elif isinstance(value, float) and not self._is_fixed(name, value, special):
+                yield value  # None, words and whole numbers are part of the formula
 
     def trace(self) -> Trace:
         """The graphs of this loss: value, gradient and Hessian in the symbols of targets, outputs and parameters."""

@@ -19,6 +19,7 @@ class Exports:
 
         Tensors in the processor's memory go through the fused kernels, value and gradient in one pass; others through
         torch's own functions, as do torch.compile, torch.func and forward mode. It is differentiable twice by `input`.
+        On a device no data is looked at: what would raise is nan there, and the module is best compiled.
 
         Parameters
         ----------
@@ -62,7 +63,7 @@ class Exports:
         return adapter("jax").function(self, reduction, empty)
 
     def to_keras(self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None) -> Any:
-        """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch and JAX backends.
+        """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch, JAX and TensorFlow backends.
 
         It is saved and loaded with a model. Sample weights and masks count as in a call: "mean" is sum(w L) / sum(w)
         over the rows that are not masked, where Keras divides by the number of rows ("mean_over_rows").
@@ -72,7 +73,7 @@ class Exports:
         reduction : {"mean", "sum", "none", "mean_over_rows"}
             As for a call.
         empty : {"nan", "zero", "raise"}
-            The mean over no weight at all.
+            The mean over no weight at all; "raise" is nan on TensorFlow.
         name : str, optional
             By default the loss's own, in lower case.
 

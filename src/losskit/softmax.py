@@ -103,7 +103,8 @@ class Softmax(Rowwise):
         if (weights == 1.0).all():
             return None
         smoothed, weights = float(weights @ setting.table[2]), xp.asarray(weights, dtype=dtype)
-        return setting.kept * (xp.take(weights, _labels(xp, y, classes)) if labelled else y @ weights) + smoothed
+        own = xp.take(weights, _labels(xp, y, classes)) if labelled else xp.sum(y * weights, axis=-1)
+        return setting.kept * own + smoothed
 
     def rows(self, y: Array, f: Array, order: int) -> tuple[Array, ...]:
         return self.rows_in(np, y, f, order)
@@ -112,7 +113,8 @@ class Softmax(Rowwise):
         """`rows` in the namespace `xp`, classes along the last axis; with `v`, the Hessians' products with it alone."""
         classes = int(f.shape[-1])  # never a symbol, inside torch.compile
         setting = self.setting(classes)
-        shift, weight, smooth, margin = xp.asarray(setting.table, dtype=f.dtype)
+        table = xp.asarray(setting.table, dtype=f.dtype)
+        shift, weight, smooth, margin = (table[i] for i in range(4))
         z = (f + shift) * setting.rate
         if len(y.shape) < len(f.shape):
             own = xp.arange(classes) == _labels(xp, y, classes)[..., None]

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "text", "boolean", "datetime"]
 
-_SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 _TYPED = (".parquet", ".pq", ".feather", ".arrow")
 _PANDAS_INDEX = r"__index_level_\d+__$"
-_NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
+NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
 _INTEGER = r"^[+-]?\d+$"
 _PATTERNS: dict[Kind, str] = {
     "numeric": r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))$",
@@ -208,10 +208,10 @@ def read_table(
     if unknown := [kind for kind in kinds.values() if kind not in (*_PATTERNS, "text")]:
         raise ParameterError(f"a kind is {', '.join(_PATTERNS)} or text; got {unknown[0]!r}")
     path, source = Path(path), str(path)
-    ending = _ending(path)
+    ending = ending_of(path)
     if ending in _TYPED:
         return _typed_table(_read_typed(path), source, ignore)
-    separator, data = _SEPARATORS[ending], utf8_of(path, encoding)
+    separator, data = SEPARATORS[ending], utf8_of(path, encoding)
     names = _names(header_of(data, separator, source), source)
     _check_known([*ignore, *kinds], names, source)
     cells = cells_of(data, len(names), separator, source)
@@ -257,9 +257,9 @@ def _frame_columns(X: Any) -> list[tuple[str, Any]]:
     return [(str(series.name), series) for series in frame.iter_columns()]
 
 
-def _ending(path: Path) -> str:
+def ending_of(path: Path) -> str:
     """The known ending of a file that is there."""
-    known = (*_SEPARATORS, *_TYPED)
+    known = (*SEPARATORS, *_TYPED)
     if path.is_dir():
         raise DataError(f"{path} is a directory; name one file in it")
     if not path.exists():
@@ -296,7 +296,7 @@ def _infer(name: str, cells: pa.ChunkedArray, wanted: Kind | None, place: _Place
     import pyarrow.compute as pc
 
     trimmed, nothing = pc.utf8_trim_whitespace(cells), pa.scalar(None, cells.type)
-    null = pc.is_in(trimmed, value_set=pa.array(_NULLS, cells.type))
+    null = pc.is_in(trimmed, value_set=pa.array(NULLS, cells.type))
     known = pc.if_else(null, nothing, trimmed)
     count = len(known) - known.null_count
     for kind, pattern in _PATTERNS.items() if count else ():

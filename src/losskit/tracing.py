@@ -59,7 +59,7 @@ def in_place_of(trace: Trace, variable: Node, replacement: Node) -> Trace:
 
 @dataclass(frozen=True)
 class Structure:
-    """What decides a loss's graphs: the class, parameters that are None, words or whole numbers, and losses inside.
+    """What decides a loss's graphs: the class, parameters that are part of the formula or None, and losses inside.
 
     `parts` has the name and structure of each parameter that is a loss itself; the symbols of its parameters are
     numbered, so that `Huber(delta) + Huber(delta)` has `delta_1` and `delta_2`.
@@ -68,7 +68,7 @@ class Structure:
     cls: Any
     absent: tuple[str, ...] = ()
     parts: tuple[tuple[str, Structure], ...] = ()
-    fixed: tuple[tuple[str, str | int], ...] = ()  # words and whole numbers, which are part of the formula
+    fixed: tuple[tuple[str, str | float], ...] = ()  # words, whole and special numbers: part of the formula
 
     def symbols(self, suffix: str = "") -> dict[str, str | dict[str, Any]]:
         """The symbol of each parameter that is a number, nested as the losses are, in the order of the kernel's."""

@@ -8,6 +8,7 @@ import warnings
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from sklearn.base import clone
 
 import losskit as lk
@@ -286,6 +287,9 @@ def test_renewed_leaves_and_monotone_constraints_exclude_each_other():
 
 @pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
 def test_several_classes_have_the_librarys_own_trees(engine):
+    # K/(K - 1) p (1 - p) in LightGBM since 3.0.0, before 2 p (1 - p), which XGBoost has up to 3.2
+    if engine == "xgboost" and tuple(map(int, xgboost.__version__.split(".")[:2])) > (3, 2):
+        pytest.skip("XGBoost's own curvature became |p - y| after 3.2 (dmlc/xgboost#12537)")
     X, y = classes(3)
     native, ours = (classifier(None, engine, objective=kind).fit(X, y) for kind in ("native", "losskit"))
     assert ours.objective_ == "losskit"

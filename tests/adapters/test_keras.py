@@ -1,7 +1,8 @@
-"""Losses in Keras: weights and masks with our mean, training, saving; on torch here, on JAX in its own process."""
+"""Losses in Keras: weights and masks with our mean, training, saving; on torch here, else in processes of their own."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -65,9 +66,15 @@ def test_training_saving_and_loading(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_on_jax(tmp_path):
-    code = f"import pathlib, tests.adapters.test_keras as t; t.train_save_and_load(pathlib.Path({str(tmp_path)!r}))"
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_the_same_on_other_backends(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    code = (
+        "import pathlib, tests.adapters.test_keras as t; t.test_weights_masks_and_the_axis_of_one_have_our_mean(); "
+        f"t.train_save_and_load(pathlib.Path({str(tmp_path)!r}))"
+    )
+    env = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], env=env, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

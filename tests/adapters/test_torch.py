@@ -15,6 +15,7 @@ from torch.func import functional_call, hessian, jacrev, vmap
 import losskit as lk
 from losskit.base import Pointwise
 from losskit.registry import losses
+from tests.rowwise.cases import SETTINGS, labels, predictions
 
 F64 = torch.float64
 pytestmark = [  # torch's own, of its forward mode and of its compiler
@@ -78,6 +79,19 @@ def test_gradcheck_and_gradgradcheck_pass_for_every_loss(name):
     module = loss.to_torch("none")
     assert gradcheck(lambda f: module(f, y, w), f, check_forward_ad=True)
     assert gradgradcheck(lambda f: module(f, y, w), f, check_fwd_over_rev=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", SETTINGS, ids=repr)
+def test_gradcheck_and_gradgradcheck_pass_for_every_loss_of_a_row(loss):
+    rng = np.random.default_rng(3)
+    f = torch.tensor(predictions(loss, rng, 5), requires_grad=True)
+    y = labels(rng, 5) if getattr(loss.domain, "labels", True) else rng.dirichlet(np.ones(4), 5)
+    y = torch.tensor(y)
+    w = torch.tensor([0.5, 2.0, 1.0, 0.0, 3.0], dtype=F64)
+    module = loss.to_torch("none")
+    assert gradcheck(lambda f: module(f, y, w), f)
+    assert gradgradcheck(lambda f: module(f, y, w), f)
 
 
 @pytest.mark.parametrize("loss", quick(0, 2, 3, 5))
@@ -152,6 +166,19 @@ def test_any_shape_the_empty_ones_included(shape, reduction):
     want = lk.SquaredError()(y.numpy(), f.detach().numpy(), reduction=reduction)
     np.testing.assert_array_equal(value.detach(), want)
     assert grad(value.sum(), f)[0].shape == shape
+
+
+def test_any_layout_and_any_scale_of_the_value():
+    y, f, w = rows(lk.Huber(), 12)
+    want = lk.Huber().gradient(y, f, w).detach()
+    wide = torch.stack([f.detach(), -f.detach()], -1)
+    strided = wide[:, 0].requires_grad_()
+    assert not strided.is_contiguous()
+    value = lk.Huber()(y.flip(0).flip(0), strided, w)
+    torch.testing.assert_close(grad(1024 * value, strided)[0], 1024 * want, rtol=0, atol=0)  # scaled where it lies
+    negative = torch.complex(y, -y).conj().imag  # memory that holds minus the numbers
+    assert negative.is_neg()
+    torch.testing.assert_close(lk.Huber()(negative, f, w), lk.Huber()(y, f, w), rtol=0, atol=0)
 
 
 def test_half_precision_is_computed_wide_and_autocast_keeps_it_so():
@@ -253,6 +280,40 @@ def test_shares_of_processes_make_the_mean_over_all_rows():
         distributed.destroy_process_group()
     parts = [module.partial(f[i], y[i], w[i]) for i in (slice(0, 3), slice(3, 8))]
     assert sum(parts).mean == pytest.approx(loss(y, f, w).item(), rel=1e-15)
+
+
+def test_a_share_counts_the_weights_of_classes_and_of_learned_losses():
+    for loss, learn in ((SOFT, ()), (lk.PseudoHuber(), ("delta",)), (lk.FocalSoftmax(axis=1), ())):
+        y, f, w = rows(loss)
+        module = loss.to_torch(distributed=True, learn=learn)
+        assert module.double()(f, y, w).item() == pytest.approx(loss(y, f, w).item(), rel=1e-12)
+
+
+def _worker(rank, address, given, result):
+    from torch import distributed
+    from torch.nn.parallel import DistributedDataParallel
+
+    distributed.init_process_group("gloo", init_method=f"file://{address}", rank=rank, world_size=2)
+    X, y, w = (x[:3] if rank == 0 else x[3:] for x in given)  # 3 rows here, 5 there, of unequal weight
+    torch.manual_seed(0)
+    model = DistributedDataParallel(torch.nn.Linear(4, 3).double())
+    SOFT.to_torch(distributed=True)(model(X), y, w).backward()
+    if rank == 0:
+        torch.save(model.module.weight.grad, result)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_gradients_averaged_by_two_processes_are_those_of_all_rows(tmp_path):
+    generator = torch.Generator().manual_seed(1)
+    X = torch.randn(8, 4, dtype=F64, generator=generator)
+    y = torch.tensor([0, 1, 2, 2, -1, 0, 1, 2])
+    w = torch.rand(8, dtype=F64, generator=generator)
+    torch.multiprocessing.spawn(_worker, (tmp_path / "address", (X, y, w), tmp_path / "result"), nprocs=2)
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 3).double()
+    SOFT.to_torch()(model(X), y, w).backward()
+    torch.testing.assert_close(torch.load(tmp_path / "result"), model.weight.grad, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("loss", [lk.Logistic(), pytest.param(SOFT, marks=pytest.mark.slow)], ids=["point", "row"])

@@ -1,4 +1,4 @@
-"""Losses in Keras 3, on its torch and JAX backends. Tested with Keras 3.15."""
+"""Losses in Keras 3, on its torch, JAX and TensorFlow backends. Tested with Keras 3.15."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from losskit.expressions import is_known, read_loss
 from losskit.registry import get, losses
 from losskit.rowwise import Rowwise
 
-_BACKENDS = ("torch", "jax")
+_BACKENDS = ("torch", "jax", "tensorflow")
 # what Keras calls our reductions; its own mean divides by the number of rows
 _WORDS = {"mean": "mean_with_sample_weight", "sum": "sum", "none": "none", "mean_over_rows": "sum_over_batch_size"}
 
@@ -47,12 +47,18 @@ class KerasLoss(keras.losses.Loss):
             w = kept if w is None else kept * w
         if w is not None and len(w.shape) == len(y.shape) - 1 and y.shape[-1] == 1:
             w = ops.expand_dims(w, -1)
-        return self.loss(y, f, w, self.given, empty=self.empty)
+        return self._reduced(y, f, w, self.given)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row."""
-        y, f = self._arrays(y_true, y_pred)
-        return self.loss(y, f, reduction="none")
+        return self._reduced(*self._arrays(y_true, y_pred), None, "none")
+
+    def _reduced(self, y: Any, f: Any, w: Any, reduction: str) -> Any:
+        if keras.backend.backend() != "tensorflow":
+            return self.loss(y, f, w, reduction, empty=self.empty)
+        from losskit.adapters import tensorflow
+
+        return tensorflow.evaluate(self.loss, y, f, w, reduction, self.empty)
 
     def _arrays(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """Tensors; a last axis of one number, which Keras adds and drops at will, as the predictions have it."""
@@ -63,7 +69,7 @@ class KerasLoss(keras.losses.Loss):
         elif len(self.loss.outputs) > 1:
             wanted = wanted[:-1]
         if tuple(y.shape) == (*wanted, 1) or (*y.shape, 1) == wanted:
-            y = ops.reshape(y, wanted)
+            y = ops.reshape(y, [-1 if n is None else n for n in wanted])
         return y, f
 
     def get_config(self) -> dict[str, Any]:

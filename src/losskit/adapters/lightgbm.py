@@ -20,7 +20,7 @@ _NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic", "Gamma", "Tw
 
 
 def factor(classes: int) -> float:
-    """What LightGBM multiplies p (1 - p) with, for `classes` trees that grow at once."""
+    """What LightGBM multiplies p (1 - p) with since 3.0.0, for `classes` trees that grow at once."""
     return classes / (classes - 1) if classes else 1.0
 
 

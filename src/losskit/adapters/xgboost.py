@@ -24,7 +24,7 @@ _NEUTRAL = {"logit": 0.5, "log": 1.0}  # the base score that adds nothing, by li
 
 
 def factor(classes: int) -> float:
-    """What XGBoost multiplies p (1 - p) with: by 2 the diagonal alone bounds the Hessian."""
+    """What XGBoost multiplies p (1 - p) with, up to 3.2: by 2 the diagonal alone bounds the Hessian."""
     return 2.0 if classes else 1.0
 
 

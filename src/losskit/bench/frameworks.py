@@ -123,6 +123,7 @@ def _torch_rows(case: Case, dtype: str, rows: int, repeats: int, compiled: bool)
     module = get(case.name).to_torch()
     peers = {"PyTorch": case.torch}
     if compiled:
+        torch.compiler.reset()  # it gives up compiling a function anew for the ninth dtype or length
         peers["torch.compile"] = torch.compile(case.torch)
     for n in (rows, SMALL):
         y, f = (torch.tensor(x, dtype=getattr(torch, dtype)) for x in data(case.data, n))
