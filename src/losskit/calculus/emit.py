@@ -12,18 +12,16 @@ from losskit.calculus.graph import Node, is_constant, nodes_of
 from losskit.calculus.table import TABLE
 
 Dialect = Literal["scalar", "array"]
-CaseOf = tuple[str, float]  # a parameter's name, and its value
 _LARGEST_PRODUCT = 8  # integer powers up to here are products
 
 
 def function_source(
-    name: str, arguments: Sequence[str], outputs: Sequence[Node], dialect: Dialect, labels: Mapping[Node, str] = {},
-    case: CaseOf | None = None,
+    name: str, arguments: Sequence[str], outputs: Sequence[Node], dialect: Dialect, labels: Mapping[Node, str] = {}
 ) -> str:
     """Source of `def name(arguments): ... return outputs`, one assignment a shared operation.
 
     In the array dialect the first argument is the namespace `xp`. `labels` names the argument that holds the label
-    function of a primitive that has one; elsewhere it is called. In a `case` the quicker bodies are called.
+    function of a primitive that has one; elsewhere it is called.
     """
     names: dict[int, str] = {}
     lines: list[str] = []
@@ -37,20 +35,11 @@ def function_source(
             names[id(node)] = _literal(float(node.value))  # type: ignore[arg-type]
         else:
             names[id(node)] = f"{stem}{len(lines)}"
-            operation = _operation(node, [names[id(a)] for a in node.args], dialect, labels, case)
+            operation = _operation(node, [names[id(a)] for a in node.args], dialect, labels)
             lines.append(f"    {names[id(node)]} = {operation}")
     head = ["xp", *arguments] if dialect == "array" else list(arguments)
     returned = ", ".join(names[id(o)] for o in outputs)
     return "\n".join([f"def {name}({', '.join(head)}):", *lines, f"    return {returned}", ""])
-
-
-def case_of(outputs: Iterable[Node]) -> CaseOf | None:
-    """The parameter and the value for which some of the primitives have quicker bodies, if there is one."""
-    for node in nodes_of(outputs):
-        case = TABLE[node.op].case if node.op in TABLE else None
-        if case is not None and node.args[case.argument].op == "symbol":
-            return str(node.args[case.argument].value), case.value
-    return None
 
 
 def functions_used(outputs: Iterable[Node], dialect: Dialect) -> list[str]:
@@ -61,9 +50,7 @@ def functions_used(outputs: Iterable[Node], dialect: Dialect) -> list[str]:
             row = TABLE[node.op]
             template = row.scalar if dialect == "scalar" else row.array
             if template is None and not (node.op == "power" and _product(node, "x")):
-                used |= {node.op}
-                if dialect == "scalar":
-                    used |= {name for name in (row.label, row.case and row.case.body) if name}
+                used |= {_body(node, dialect)} | ({row.label} if row.label and dialect == "scalar" else set())
             elif template is not None and template.startswith("select("):
                 used.add("select")
     return sorted(used)
@@ -76,20 +63,24 @@ def array_function(name: str, arguments: Sequence[str], outputs: Sequence[Node])
     return space[name]
 
 
-def _operation(
-    node: Node, args: list[str], dialect: Dialect, labels: Mapping[Node, str], case: CaseOf | None
-) -> str:
+def _body(node: Node, dialect: Dialect) -> str:
+    """The function to call: the primitive's own, or that of its case."""
+    case = TABLE[node.op].case if dialect == "scalar" else None
+    return case.body if case and is_constant(node.args[case.argument], case.value) else node.op
+
+
+def _operation(node: Node, args: list[str], dialect: Dialect, labels: Mapping[Node, str]) -> str:
     if node.op == "power" and (product := _product(node, args[0])):
         return product
     row = TABLE[node.op]
     template = row.scalar if dialect == "scalar" else row.array
     if template is not None:
         return template.format(*args)
-    if case and row.case and (args[row.case.argument], row.case.value) == case:
-        return f"{row.case.body}({', '.join(a for i, a in enumerate(args) if i != row.case.argument)})"
     if row.label and dialect == "scalar":
         args = [*args, labels.get(node, f"{row.label}({args[0]})")]
-    return f"{node.op}({', '.join(['xp', *args] if dialect == 'array' else args)})"
+    if (body := _body(node, dialect)) != node.op and row.case:
+        args = [a for i, a in enumerate(args) if i != row.case.argument]
+    return f"{body}({', '.join(['xp', *args] if dialect == 'array' else args)})"
 
 
 def _product(node: Node, base: str) -> str | None:

@@ -6,8 +6,8 @@ names a function of `losskit.kernels.primitives`, one without `array` a function
 stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
 
 The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is
-worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, for a
-kernel to call where the argument is a parameter of the case's value.
+worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, which
+is called where the argument is a constant of the case's value (`Loss.special` makes it one).
 """
 
 from __future__ import annotations

@@ -175,6 +175,7 @@ class Tweedie(Pointwise):
     use = "Amounts with exact zeros (power between 1 and 2): insurance claims, rainfall, demand."
     avoid = "The power is a guess and intervals matter; the mean itself depends on it only mildly."
     link = LOG
+    special = {"power": 1.5}
     power: TweediePower = 1.5
 
     @property
