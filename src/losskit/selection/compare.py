@@ -119,6 +119,11 @@ class Results:
     rounds: int = 0
     test_share: float = 0.25
 
+    @property
+    def by_round(self) -> Array:
+        """The metric of each round, a row a round."""
+        return self.costs.reshape(len(self.costs), self.rounds, -1).mean(axis=2).T
+
 
 class Trainer:
     """Trains every contender on the same rows; keeps the matrices of the inner folds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
 from losskit.selection.target import Target
+
+if TYPE_CHECKING:
+    from losskit.selection.decisions import Decision
+    from losskit.selection.scrutiny import Scrutiny
 
 Array = np.ndarray
 SCHEMA = "losskit.result/1"
@@ -124,6 +128,8 @@ class Selection:
     tested : how many rows were set apart for the final test
     plan : "groups" or "time" if the folds heed them
     numbers : the number of each row in the source, from 1
+    scrutiny : Scrutiny, which rows carry the loss, which the choice moves, and on what the verdict hangs
+    decision : Decision or None, whether probabilities hold and how labels are made of them
     """
 
     question: Question
@@ -145,6 +151,8 @@ class Selection:
     tested: int = 0
     plan: str = ""
     numbers: Array | None = None
+    scrutiny: Scrutiny | None = None
+    decision: Decision | None = None
 
     @property
     def default(self) -> Candidate:
@@ -186,6 +194,8 @@ class Selection:
             "problem": self.target.problem, "findings": [item.to_dict() for item in self.findings.items],
             "candidates": [c.to_dict() for c in self.candidates], "verdict": verdict, "seed": self.seed,
             "versions": self.versions, "seconds": round(self.seconds, 3),
+            "scrutiny": None if self.scrutiny is None else self.scrutiny.to_dict(),
+            "decision": None if self.decision is None else self.decision.to_dict(),
             "evaluation": made.to_dict(), "changes": {k: _plain(v) for k, v in changes.items()},
             "final_test": {"rows": self.tested, **{c.name: _plain(c.tested) for c in self.candidates if self.tested}},
         }  # fmt: skip

@@ -18,7 +18,9 @@ from losskit.errors import ConvergenceWarning, DataError, LosskitError, Paramete
 from losskit.model import LinearModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
+from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, Fitted, Progress, Results, Task, Trainer, cross_validate
+from losskit.selection.decisions import decide
 from losskit.selection.explain import explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import Plan, round_rng
@@ -29,10 +31,9 @@ from losskit.selection.questions import (
     Row,
     contract,
     infer_question,
-    parse_costs,
-    parse_question,
     shortlist,
 )
+from losskit.selection.scrutiny import look
 from losskit.selection.statistic import corrected_t, holm
 from losskit.selection.target import Target, read_target, split_target
 from losskit.tables import Column, Table, as_table
@@ -52,7 +53,9 @@ def select(
     problem: str | None = None,
     sample_weight: Any = None,
     *,
+    metric: str | None = None,
     costs: Any = None,
+    recalibrate: str | None = None,
     include: Any = (),
     exclude: Any = (),
     groups: Any = None,
@@ -77,9 +80,18 @@ def select(
         What y is; found if None.
     sample_weight : array_like, optional
         A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    metric : str, optional
+        What judges, where a question has several metrics or none is asked: "squared_error", "poisson_deviance",
+        "absolute_error", "pinball", "interval_score", "quantile_score", "log_loss", "error_rate". One that is lowest
+        for another prediction than the one asked is refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log
+        loss judges, and the threshold for labels is the best of rows that the models had not seen.
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
-        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold.
+        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold; with
+        question="probability" the threshold alone.
+    recalibrate : {"platt", "beta", "isotonic", "temperature", "auto"}, optional
+        Mend the winner's probabilities by a map fitted on rows that its models had not seen; "auto" takes the best
+        where a test finds that they do not hold, and it helps. Without it, this is offered only.
     include : losses, optional
         To compare too, as values or as texts such as "huber:delta=2".
     exclude : names of losses, optional
@@ -121,11 +133,11 @@ def select(
     began = clock.monotonic()
     _check_options(seed, folds, rounds, time_limit, holdout)
     table, column = split_target(X, y)
-    asked = _asked(question, costs)
-    problem = _of_classes(column, problem, asked)
+    aim = parse_aim(question, metric, costs, recalibrate)
+    problem = _of_classes(column, problem, aim.question)
     target = read_target(column, problem)
-    if costs is not None:
-        asked = Question("label", costs=parse_costs(costs, target.classes))
+    aim = of_target(aim, target, costs)
+    asked = aim.question
     table, group_of = _taken(table, groups, "groups")
     table, time_of = _taken(table, time, "time")
     w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
@@ -153,7 +165,7 @@ def select(
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
     folds = _folds(target, folds, plan)
-    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out)
+    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out, aim)
     found = run.answer(chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
     if both:
@@ -187,13 +199,6 @@ def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
     return table, np.unique(values, return_inverse=True)[1]
 
 
-def _asked(question: Any, costs: Any) -> Question | None:
-    asked = None if question is None else parse_question(question)
-    if costs is None or asked is None or asked.kind == "label":
-        return asked if costs is None else Question("label")
-    raise ParameterError(f"costs are of labels, and question={str(asked)!r} was asked; ask for label, or give no costs")
-
-
 def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
     """The problem told; that of classes for a column of few whole numbers whose labels or probabilities are asked."""
     if problem is not None or asked is None or asked.kind not in ("probability", "label") or column.kind != "numeric":
@@ -218,23 +223,25 @@ class _Run:
     tested: Part | None
     include: tuple[Any, ...]
     exclude: tuple[str, ...]
+    aim: Aim
 
     def answer(self, question: Question, deadline: float | None, progress: Progress | None) -> Selection:
         """One question, from the contract to the verdict."""
         began, target = clock.monotonic(), self.target
         row, level = contract(question, target.problem), question.level or 0.5
-        row = shortlist(row, question, self.include, self.exclude)
+        row = self.aim.row(shortlist(row, question, self.include, self.exclude))
         task = _task(self.table, target, self.w, row, level, self.plan)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
         fitted = _refit(task, results, self.seed)
         candidates = _candidates(task, results, fitted)
         winner = pick(candidates)
         explain(candidates, question, self.findings, task.metric)
-        chosen = fitted[1][winner]
+        chosen, aim = fitted[1][winner], replace(self.aim, question=question)
+        labels, decision = decide(aim, target, self.w, candidates[winner], self.plan, self.seed)
+        costs = question.costs or aim.costs
         made = LinearModel(
             fitted[0], chosen.loss, *chosen.line, chosen.alpha, chosen.shift, target.classes, target.name,
-            str(question), None if question.costs is None else np.array(question.costs), question.levels,
-            chosen.contender.turn,
+            str(question), None if costs is None else np.array(costs), question.levels, chosen.contender.turn, labels,
         )  # fmt: skip
         if self.tested is not None:
             _final(task, self.tested, candidates, fitted)
@@ -244,7 +251,8 @@ class _Run:
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
             results.rounds, self.rounds, clock.monotonic() - began, _versions(), self.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
-            numbers=self.table.numbers,
+            numbers=self.table.numbers, decision=decision,
+            scrutiny=look(self.table, target, self.w, task.metric, candidates, winner, results.by_round),
         )  # fmt: skip
 
 
