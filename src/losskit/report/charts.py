@@ -147,17 +147,34 @@ def coverage(found: Selection) -> tuple[str, str, Markup]:
 
 def calibration(found: Selection) -> tuple[str, str, Markup]:
     """The share of class 1 among rows of like probability, first round; of many classes, of each in turn."""
-    scores = found.winner.scores
+    scores, decision = found.winner.scores, found.decision
     assert scores is not None
-    p, y = np.asarray(found.metric.link.to_prediction(scores)), found.target.y
-    classes = len(found.target.classes)
-    several = classes > 2
-    if several:
+    several = len(found.target.classes) > 2
+    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    marks, count = _reliability(found, scores, x, h)
+    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(x(0), h(0), x(1), h(1), marks)
+    what = "The probability of each class in each row" if several else "Rows"
+    caption = (
+        f"{what} in {count} groups of like probability, predicted by models that have not seen them. "
+        "On the line, the probability is what happened."
+    )
+    if decision is not None and decision.mended is not None:
+        mended, _ = _reliability(found, decision.mended, x, h)
+        body += Markup('<g class="marks mended">{}</g>').format(mended)
+        how = f"recalibrated ({decision.applied})" if decision.applied else f"what --recalibrate {decision.best} makes"
+        caption += f" Open circles: {how}, on rows not used for it."
+    label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
+    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+
+
+def _reliability(found: Selection, scores: Array, x: Axis, h: Axis) -> tuple[Markup, int]:
+    """A mark with its error for each group of rows of like probability, and how many groups there are."""
+    p, y, classes = np.asarray(found.metric.link.to_prediction(scores)), found.target.y, len(found.target.classes)
+    if classes > 2:
         p, y = p.ravel(), (y[:, None] == np.arange(classes)).astype(np.float64).ravel()
     known = np.isfinite(p)
     p, y = p[known], y[known]
     groups = np.array_split(np.argsort(p, kind="stable"), min(10, max(2, y.size // 20)))
-    x, h = _axes(0.0, 1.0, 0.0, 1.0)
     marks = []
     for rows in groups:
         share, mean, size = float(y[rows].mean()), float(p[rows].mean()), len(rows)
@@ -168,16 +185,7 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
                 x(mean), h(low), h(high), h(share)
             )
         )
-    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(
-        x(0), h(0), x(1), h(1), Markup("").join(marks)
-    )
-    what = "The probability of each class in each row" if several else "Rows"
-    caption = (
-        f"{what} in {len(groups)} groups of like probability, predicted by models that have not seen them. "
-        "On the line, the probability is what happened."
-    )
-    label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
-    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+    return Markup("").join(marks), len(groups)
 
 
 def intervals(found: Selection) -> dict[str, Markup]:

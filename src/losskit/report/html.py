@@ -6,6 +6,7 @@ import math
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
 from losskit.report.evaluated import worst
 from losskit.report.terminal import change
@@ -37,7 +38,7 @@ def _content(found: Selection) -> dict[str, Any]:
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
-        "snippet": _snippet(found), "asked": asked_for(found.question),
+        "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "asked": asked_for(found.question),
         "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "worst": worst(made),
         "parts": [{k: v if isinstance(v, str) else f"{v:,}" if isinstance(v, int) else number(v)
                    for k, v in part.items()} for part in made.parts],

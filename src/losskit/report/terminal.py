@@ -26,6 +26,9 @@ def render(found: Selection, width: int | None) -> str:
         )
     if found.also is not None:
         lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
+    told = found.scrutiny.sentences() if found.scrutiny is not None and found.winner is not found.default else []
+    for each in [*told, *([] if found.decision is None else found.decision.sentences())]:
+        lines += _wrap(f"- {each}", console.width)
     with console.capture() as captured:
         console.print(leaderboard(found))
     lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n")), ""]

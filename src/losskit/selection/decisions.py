@@ -77,7 +77,7 @@ class Decision:
 
     def sentences(self) -> list[str]:
         """In words."""
-        how = f"(p {'< 0.001' if self.p < 0.001 else f'= {self.p:.2g}'} that they hold)"
+        how = f"(test of calibration: p {'< 0.001' if self.p < 0.001 else f'= {self.p:.2g}'})"
         lines = []
         if self.applied:
             lines.append(
@@ -90,7 +90,7 @@ class Decision:
                 f"{self.before:.4g} to {self.after[self.best]:.4g}. To have it: --recalibrate {self.best}."
             )
         elif self.p < LEVEL:
-            lines.append(f"The probabilities are slightly off {how}, too little for a recalibration to help.")
+            lines.append(f"The probabilities are slightly off {how}; no recalibration makes them better by 0.5 %.")
         else:
             lines.append(f"Nothing says that the probabilities are off {how}.")
         if self.metric:

@@ -61,8 +61,8 @@ class Evaluation:
         parts = [{k: plain_value(v) for k, v in part.items()} for part in self.parts]
         return {
             "schema": "losskit.evaluation/1", "metric": self.metric, "mean": plain_value(self.mean),
-            "figures": {k: plain_value(v) for k, v in self.figures.items()}, "parts": parts, "worst_rows": list(self.worst),
-            "share_of_worst": plain_value(self.share_of_worst),
+            "figures": {k: plain_value(v) for k, v in self.figures.items()}, "parts": parts,
+            "worst_rows": list(self.worst), "share_of_worst": plain_value(self.share_of_worst),
         }  # fmt: skip
 
 

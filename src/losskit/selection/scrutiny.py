@@ -54,14 +54,14 @@ class Scrutiny:
 
     def sentences(self) -> list[str]:
         """How firm the verdict is, in words."""
-        if not self.rival or not math.isfinite(self.saved):
+        if not self.by_round or not math.isfinite(self.saved):
             return []
         better = sum(v > 0 for v in self.by_round)
         low, high = (f"{-v:+.2%}" for v in (max(self.by_round), min(self.by_round)))
         lines = [
-            f"{self.rival} against the default, in {len(self.by_round)} rounds of other folds: better in {better}, "
-            f"{low} to {high}." if len(self.by_round) > 1 else
-            f"{self.rival} against the default, in one round: {-self.saved:+.2%}."
+            f"Over {len(self.by_round)} rounds, each with other folds, {self.rival} was better than the default in "
+            f"{better}: {low} to {high}." if len(self.by_round) > 1 else
+            f"In its one round {self.rival} was {'better' if better else 'no better'} than the default: {low}."
         ]  # fmt: skip
         if not math.isfinite(self.saved_without):
             return lines
