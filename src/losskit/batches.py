@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from losskit.columns import Kind
 from losskit.errors import DataError
 from losskit.tables import SEPARATORS, Table, check_known, ending_of, names_of, text_table, typed_table
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 23  # bytes of text read at once
 _LONGEST = 1 << 28  # bytes without the end of a row: a quote that never closes
-_CELLS = 1 << 22  # of a batch of typed columns
+_CELLS = 1 << 20  # of a batch of typed columns
 
 
 def read_batches(path: Any, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, float]]:
@@ -84,25 +86,25 @@ def _chunks(path: Path, separator: str) -> Iterator[tuple[bytes, float]]:
 
 def _ends(data: bytes, separator: str) -> tuple[int, int]:
     """Where the first row that is not blank ends, and the last; 0 where none does. Lines in quotes are no ends."""
-    spans = _quoted(data, separator)
-    first, last = len(data) - len(data.lstrip(b"\r\n")), len(data)
-    first = data.find(b"\n", first)
-    for start, end in spans:
-        if start < first < end:
-            first = data.find(b"\n", end)
-    last = data.rfind(b"\n")
-    for start, end in reversed(spans):
-        if start < last < end:
-            last = data.rfind(b"\n", 0, start + 1)
-    return first + 1, last + 1
+    lines = _line_ends(data, separator)
+    first = lines[lines >= len(data) - len(data.lstrip(b"\r\n"))]
+    return (int(first[0]) + 1, int(lines[-1]) + 1) if len(first) else (0, 0)
 
 
-def _quoted(data: bytes, separator: str) -> list[tuple[int, int]]:
-    """Where cells in quotes that hold line ends begin and end; one that is still open has no end."""
-    if b'"' not in data:
-        return []
+def _line_ends(data: bytes, separator: str) -> np.ndarray:
+    """Where lines end that are not in quotes."""
+    letters = np.frombuffer(data, np.uint8)
+    lines = np.flatnonzero(letters == ord("\n"))
+    quotes = np.flatnonzero(letters == ord('"'))
+    opening = quotes[::2]
+    if np.isin(letters[opening[opening > 0] - 1], [ord(c) for c in f'{separator}\r\n"']).all():
+        return lines[np.searchsorted(quotes, lines) % 2 == 0]
+    # a quote in the middle of a cell is a letter: only cells that begin with one are quoted
     cells = re.finditer(rb'(?:\A|[\r\n%s])"([^"]*(?:""[^"]*)*)("|\Z)' % re.escape(separator.encode()), data)
-    return [(m.start(), m.end() if m[2] else len(data) + 1) for m in cells if not m[2] or b"\n" in m[1]]
+    spans = [(m.start(), m.end() if m[2] else len(data) + 1) for m in cells if not m[2] or b"\n" in m[1]]
+    for start, end in spans:
+        lines = lines[(lines <= start) | (lines >= end)]
+    return lines
 
 
 def _of_types(path: Path, parquet: bool, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, float]]:
