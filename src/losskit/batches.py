@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -69,7 +70,7 @@ def _chunks(path: Path, separator: str) -> Iterator[tuple[bytes, float]]:
         with path.open("rb") as raw:
             opened: Any = gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
             while block := opened.read(_BLOCK):
-                data = rest + block
+                data = rest + block if rest or begun else block.removeprefix(BOM_UTF8)
                 first, last = _ends(data, separator)
                 if last == 0 and len(data) > _LONGEST:
                     raise DataError(f"{path}: {len(data)} bytes without the end of a row; does a quote never close?")

@@ -279,8 +279,10 @@ def posterior(loss: Pointwise | Rowwise, f: Array) -> Array:
     """
     if isinstance(loss, Softmax):
         s = softmax_costs(np, f)[2]
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):  # of branches not taken, and log 0
             odds = -s - np.log(loss._costs(np)(s)[1])
+        certain = np.isposinf(odds)
+        odds = np.where(certain.any(axis=1, keepdims=True), np.where(certain, 0.0, -np.inf), odds)
         return np.asarray(odds - logsumexp(odds))
     ones = np.ones_like(f)
     for_one, for_zero = -loss.gradient(ones, f, None, "sum"), loss.gradient(0 * ones, f, None, "sum")

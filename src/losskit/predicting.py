@@ -124,6 +124,8 @@ def _to_parquet(
             opened.append(parquet.ParquetWriter(file, batch.schema))
         opened[0].write_table(batch)
 
-    rows = predict_batches(model, data, write, prior, progress)
-    opened[0].close()
-    return rows
+    try:
+        return predict_batches(model, data, write, prior, progress)
+    finally:
+        for writer in opened:
+            writer.close()
