@@ -151,4 +151,5 @@ def _kept(names: list[str], source: str, kinds: Mapping[str, Kind]) -> list[str]
     """The columns in `kinds`, as the file spells their names."""
     trimmed = names_of(names, source)
     check_known(kinds, trimmed, source)
-    return [names[trimmed.index(name)] for name in kinds]
+    spelled = dict(zip(trimmed, names, strict=True))
+    return [spelled[name] for name in kinds]

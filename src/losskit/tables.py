@@ -84,7 +84,8 @@ class Table:
 
     def column(self, name: str) -> Column:
         """One column; DataError with the nearest names if there is none of that name."""
-        check_known([name], self.names, self.source)
+        if name not in self._columns:
+            check_known([name], self.names, self.source)
         return self._columns[name]
 
     def target(self, name: str) -> Column:
@@ -171,7 +172,8 @@ def read_table(
     separator, data = SEPARATORS[ending], utf8_of(path, encoding)
     names = names_of(header_of(data, separator, source), source)
     check_known([*ignore, *kinds], names, source)
-    left = [name for name in names if name not in ignore]
+    left_out = set(ignore)
+    left = [name for name in names if name not in left_out]
     return text_table(data, names, left, kinds, separator, source)
 
 
@@ -185,8 +187,8 @@ def text_table(
     place = Place(
         source, np.arange(1, len(cells) + 1) + before[0], None if lines is None else lines[1:] + before[1]
     )
-    columns = [(name, cells.column(names.index(name))) for name in kept]
-    return Table({name: from_text(name, column, kinds.get(name), place) for name, column in columns}, place)
+    at = {name: i for i, name in enumerate(names)}
+    return Table({name: from_text(name, cells.column(at[name]), kinds.get(name), place) for name in kept}, place)
 
 
 def as_table(X: Any) -> Table:
@@ -281,19 +283,21 @@ def names_of(names: Sequence[str], source: str) -> list[str]:
     names = [name.strip() for name in names]
     if not names:
         raise DataError(f"{source} has no columns; at least one is needed")
+    found: dict[str, int] = {}
     for j, name in enumerate(names, 1):
         if not name:
             hint = "; pandas writes its row index so, use to_csv(index=False)" if j == 1 else ""
             raise DataError(f"{source}: column {j} has no name; name it in the first line, or remove it{hint}")
-        if (first := names.index(name) + 1) < j:
+        if (first := found.setdefault(name, j)) < j:
             raise DataError(f"{source}: columns {first} and {j} are both named {name!r}; rename one")
     return names
 
 
 def check_known(asked: Iterable[str], names: Sequence[str], source: str) -> None:
     """Raise DataError, with the nearest names, unless every name asked for is there."""
+    known = set(names)
     for name in asked:
-        if name not in names:
+        if name not in known:
             close = difflib.get_close_matches(str(name), names, n=3)
             meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             some = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -181,7 +181,7 @@ class FocalSoftmax(Softmax):
         return (-expm1(-s)) ** self.gamma * s
 
     def derivative(self, s: Any) -> Any:
-        ratio = where(s == 0, 1, -s / expm1(-s))
+        ratio = where(s < 1e-100, 1, -s / expm1(-s))  # 1 + s/2; its own slope divides by expm1 squared
         return (-expm1(-s)) ** self.gamma * (1 + self.gamma * where(s < inf, ratio * exp(-s), 0))
 
     def traits(self) -> Traits:
