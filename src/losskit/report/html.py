@@ -114,6 +114,7 @@ def _snippet(found: Selection) -> str:
         "model.predict(table)          # a dataframe, or a dict of columns\n"
         + (
             "model.predict_proba(table)    # probabilities of the classes\n"
+            f"model.predict(table, {{{found.model.classes[-1]!r}: 0.02}})   # where that class has this share\n"
             if found.model.has_probabilities
             else ""
         )
