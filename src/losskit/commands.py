@@ -42,6 +42,7 @@ def select(
     holdout: float = 0.0,
     time_limit: float | None = None,
     seed: int = 0,
+    log: list[str] | None = None,
     quiet: Flag = False,
     json: Flag = False,
     force: Flag = False,
@@ -71,6 +72,7 @@ def select(
     holdout : a share of the rows, looked at once at the end; the model is trained without them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
+    log : write the result to mlflow:sqlite:///FILE, optuna:sqlite:///FILE or tensorboard:FOLDER too; may be repeated
     quiet : print no progress and no leaderboard
     json : print the content of result.json, and nothing else
     force : write into a folder that exists
@@ -79,10 +81,12 @@ def select(
     from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
+    from losskit.sinks import sink
     from losskit.tables import read_table
 
     asked = None if question is None else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
+    sinks = [sink(each) for each in log or ()]
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet or json) as progress:
@@ -92,6 +96,7 @@ def select(
             time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
+    logged = [each(found) for each in sinks]
     if json:
         _print_json(found.to_dict())
         return
@@ -99,6 +104,8 @@ def select(
         _show(found)
     for kind, path in written.items():
         print(f"{kind:<8}{path}")
+    for place in logged:
+        print(f"{'log':<8}{place}")
     print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
 
 

@@ -54,7 +54,7 @@ LAYERS = [
     ("boosted",),
     ("monitor", "engines"),
     ("selection",),
-    ("fitting", "checking"),
+    ("fitting", "checking", "sinks"),
     ("report",),
     ("bench",),
     ("commands", "bench_commands"),
