@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from losskit.report.evaluated import worst
 from losskit.report.html import details
-from losskit.report.scrutinised import as_markdown
+from losskit.report.scrutinised import content
 from losskit.report.terminal import change
 from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import number, shown
@@ -21,44 +21,61 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 def page(found: Selection) -> str:
     """The page as text; every text from outside is escaped."""
     verdict = found.verdict
-    lines = [f"# Which loss for {text(found.target.name)}?", ""]
-    lines += [f"**{text(verdict.sentence)}** {text(verdict.meaning)}", ""]
-    lines += [f"- {text(each)}" for each in verdict.why]
-    lines += ["", "What would change it:", "", *(f"- {text(each)}" for each in verdict.would_change), ""]
+    lines = [f"# Which loss for {_t(found.target.name)}?", ""]
+    lines += [f"**{_t(verdict.sentence)}** {_t(verdict.meaning)}", ""]
+    lines += [f"- {_t(each)}" for each in verdict.why]
+    lines += ["", "What would change it:", "", *(f"- {_t(each)}" for each in verdict.would_change), ""]
     if found.also is not None:
-        lines += [f"Outliers were found, so also: {text(found.also.verdict.sentence)}", ""]
-    lines += ["## Candidates", "", f"{text(found.metric.name)}: {text(found.metric.words)}. Smaller is better.", ""]
+        lines += [f"Outliers were found, so also: {_t(found.also.verdict.sentence)}", ""]
+    lines += ["## Candidates", "", f"{_t(found.metric.name)}: {_t(found.metric.words)}. Smaller is better.", ""]
     head = ["loss", "link", "mean", "error", "change", "after Holm"]
     rows = [
-        [f"{text(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, number(c.mean), number(c.standard_error),
+        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, number(c.mean), number(c.standard_error),
          "default" if c.role == "default" else change(-c.gain(found.default)) if c.valid else "not ranked",
          shown(c.p_holm) if c.role == "challenger" else ""]
         for c in found.candidates
     ]  # fmt: skip
-    lines += [*table(head, rows), ""]
+    lines += [*_table(head, rows), ""]
     made, changes = of_selection(found)
     lines += ["## On rows not seen in training", ""]
     figures = {**made.figures, **changes}
-    lines += [*table(["figure", "value"], [[text(name), number(value)] for name, value in figures.items()]), ""]
-    parts = [[text(p["part"]), f"{p['rows']:,}", *(number(p[k]) for k in ("metric", "prediction", "target"))]
+    lines += [*_table(["figure", "value"], [[_t(name), number(value)] for name, value in figures.items()]), ""]
+    parts = [[_t(p["part"]), f"{p['rows']:,}", *(number(p[k]) for k in ("metric", "prediction", "target"))]
              for p in made.parts]  # fmt: skip
-    lines += [*table(["predictions", "rows", text(made.metric), "mean prediction", "mean target"], parts), ""]
-    lines += [text(worst(made)), "", *as_markdown(found), "## For and against", ""]
+    lines += [*_table(["predictions", "rows", _t(made.metric), "mean prediction", "mean target"], parts), ""]
+    lines += [_t(worst(made)), "", *_closer(found), "## For and against", ""]
     for c in found.candidates:
-        reasons = [*(f"- for: {text(x)}" for x in c.pros), *(f"- against: {text(x)}" for x in c.cons)]
-        lines += [f"### {text(c.label)}", "", *reasons, ""]
+        reasons = [*(f"- for: {_t(x)}" for x in c.pros), *(f"- against: {_t(x)}" for x in c.cons)]
+        lines += [f"### {_t(c.label)}", "", *reasons, ""]
     lines += ["## What the data holds", ""]
-    items = [f"- {i.code} {text(i.what)} {text(i.why)} {text(i.do)}" for i in found.findings.items]
+    items = [f"- {i.code} {_t(i.what)} {_t(i.why)} {_t(i.do)}" for i in found.findings.items]
     lines += items or ["Nothing to look at."]
-    lines += ["", "## Details", "", *(f"- {label}: {text(value)}" for label, value in details(found))]
+    lines += ["", "## Details", "", *(f"- {label}: {_t(value)}" for label, value in details(found))]
     return "\n".join(lines) + "\n"
 
 
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
+def _closer(found: Selection) -> list[str]:
+    """The closer look."""
+    told = content(found)
+    lines = ["## A closer look", "", *(f"- {_t(each)}" for each in (*told["firm"], *told["decision"])), ""]
+    if told["groups"]:
+        head = ["rows with", "rows", _t(found.metric.name), "share of all"]
+        head += [f"by {_t(told['other'])}"] if told["other"] else []
+        rows = [[_t(each[k]) for k in ("part", "rows", "metric", "share", "other")][: len(head)]
+                for each in told["groups"]]  # fmt: skip
+        lines += ["Rows that cost most:", "", *_table(head, rows), ""]
+    if told["moved"]:
+        head = ["row", _t(told["target"]), _t(found.default.label), _t(told["rival"])]
+        rows = [list(each.values()) for each in told["moved"]]
+        lines += ["Rows that the choice moves most:", "", *_table(head, rows), ""]
+    return lines if len(lines) > 3 or told["firm"] or told["decision"] else []
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     """The lines of a table."""
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def text(value: str) -> str:
+def _t(text: str) -> str:
     """Text in which nothing is markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""The closer look at a selection in words and rows, for the page, for Markdown and for the terminal."""
+"""The closer look at a selection in words and rows, for the page and for Markdown."""
 
 from __future__ import annotations
 
@@ -31,22 +31,3 @@ def content(found: Selection) -> dict[str, Any]:
         "maps": [] if decision is None else [
             ("as they are", number(decision.before)), *((k, number(v)) for k, v in decision.after.items())],
     }  # fmt: skip
-
-
-def as_markdown(found: Selection) -> list[str]:
-    """The same as lines of Markdown."""
-    from losskit.report.markdown import table, text
-
-    told = content(found)
-    lines = ["## A closer look", "", *(f"- {text(each)}" for each in (*told["firm"], *told["decision"])), ""]
-    if told["groups"]:
-        head = ["rows with", "rows", text(found.metric.name), "share of all"]
-        head += [f"by {text(told['other'])}"] if told["other"] else []
-        rows = [[text(each[k]) for k in ("part", "rows", "metric", "share", "other")][: len(head)]
-                for each in told["groups"]]  # fmt: skip
-        lines += ["Rows that cost most:", "", *table(head, rows), ""]
-    if told["moved"]:
-        head = ["row", text(told["target"]), text(found.default.label), text(told["rival"])]
-        rows = [list(each.values()) for each in told["moved"]]
-        lines += ["Rows that the choice moves most:", "", *table(head, rows), ""]
-    return lines if len(lines) > 3 or told["firm"] or told["decision"] else []
