@@ -32,6 +32,7 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    model: str | None = None,
     costs: str | None = None,
     include: list[str] | None = None,
     exclude: list[str] | None = None,
@@ -55,9 +56,10 @@ def select(
     out : the folder to write report.html, report.md, result.json and model.losskit to
     question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for classes
     problem : real, count, amount, binary or multiclass; found from the target by default
+    model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them
-    include : a loss to compare too, as --loss of fit takes it; may be repeated
+    include : a loss to compare too, as --loss of fit takes it, or one of your own as module:object; may be repeated
     exclude : a challenger to leave out; may be repeated
     groups : a column: rows of one group are never in training and test rows at once; it is then no feature
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
@@ -68,6 +70,7 @@ def select(
     json : print the content of result.json, and nothing else
     force : write into a folder that exists
     """
+    from losskit.checking.load import is_own, load
     from losskit.modelfile import to_json
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
@@ -77,11 +80,12 @@ def select(
 
     asked = None if question is None else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
+    added = [load(text) if is_own(text) else text for text in include or ()]
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet or json) as progress:
         found = choose(
-            table, target, asked, problem, costs=given, include=include or (), exclude=exclude or (),
+            table, target, asked, problem, model=model, costs=given, include=added, exclude=exclude or (),
             groups=groups, time=time, holdout=holdout, seed=seed,
             time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
