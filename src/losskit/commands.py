@@ -97,7 +97,11 @@ def select(
         _show(found)
     for kind, path in written.items():
         print(f"{kind:<8}{path}")
-    print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    if "model" in written:
+        print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    else:
+        print(f"{'model':<8}none: {found.loss!r} is a class of your own, and a model file holds no code; write it as a "
+              "text with from_formula to keep the model")  # fmt: skip
 
 
 def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag = False) -> None:

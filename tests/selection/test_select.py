@@ -14,7 +14,8 @@ from losskit.losses.regression import Quantile, SquaredError
 from losskit.selection.metrics import error_rate, log_loss, pinball, poisson_deviance, squared_error
 from losskit.selection.outcome import Candidate
 from losskit.selection.questions import CONTRACT, contract, parse_question
-from losskit.selection.run import pick, select
+from losskit.selection.ranking import pick
+from losskit.selection.run import select
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 
@@ -205,7 +206,7 @@ def test_too_few_rows_are_refused():
 
 KEYS = ["schema", "question", "metric", "rows", "problem", "findings", "candidates", "verdict"]
 KEYS += ["seed", "versions", "seconds", "evaluation", "changes", "final_test"]
-EACH = ["loss", "link", "alpha", "mean", "standard_error", "difference", "p_holm", "reasons"]
+EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "reasons"]
 
 
 def test_the_result_has_exactly_the_keys_of_the_contract():
@@ -240,7 +241,7 @@ def test_breast_cancer():
     from sklearn.datasets import load_breast_cancer
 
     data = load_breast_cancer(as_frame=True)
-    found = select(data.data, np.where(data.target == 0, "malignant", "benign"))
+    found = select(data.data, np.where(data.target == 0, "malignant", "benign"), model="linear")
     assert found.verdict.loss == "Logistic()"
     assert found.target.classes == ("benign", "malignant")
     assert means(found) == pytest.approx(

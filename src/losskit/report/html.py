@@ -13,7 +13,7 @@ from losskit.report.terminal import change
 from losskit.selection.compare import MANY
 from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import asked_for, number, percent, shown
-from losskit.selection.growing import MOST, RATE
+from losskit.selection.growing import budget
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Candidate, Selection
@@ -117,10 +117,11 @@ def _tuned(found: Selection) -> Iterator[tuple[str, str]]:
             "inner folds",
         )
     if "boosted" in kinds:
+        grown = budget(found.findings.rows * (found.folds - 1) // found.folds)
         yield (
             "trees",
-            f"LightGBM, learning rate {RATE:g}, at most {MOST} rounds; the best round over "
-            + (f"1 inner fold, for there are more than {MANY:,} rows" if many else "3 inner folds"),
+            f"LightGBM, learning rate {grown.rate:g}, {grown.leaves} leaves, at most {grown.rounds} rounds; the best "
+            "round over " + (f"1 inner fold, for there are more than {MANY:,} rows" if many else "3 inner folds"),
         )
     yield "parameters", "of robust, focal and Tweedie losses: three values, by the same inner folds"
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.expressions import is_known
 from losskit.model import LinearModel
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import of_selection
@@ -183,6 +184,11 @@ class Selection:
         """The loss of the verdict, its parameters set on all rows."""
         return self.model.loss
 
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether a model file can hold the model: not if the loss is a class of your own, for it holds no code."""
+        return is_known(self.loss)
+
     def predict(self, X: Any) -> Array:
         """The model's predictions for the rows of a table."""
         return self.model.predict(X)
@@ -223,10 +229,12 @@ class Selection:
     def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> dict[str, str]:
         """Write report.html, report.md, result.json and model.losskit into a folder, which is made if need be.
 
+        Without a model file where the verdict's loss is a class of your own (`can_be_saved`).
+
         Returns
         -------
         dict of str
-            The four paths.
+            The paths.
 
         Raises
         ------

@@ -176,7 +176,7 @@ def select(
 
 
 def _listed(given: Any) -> tuple[Any, ...]:
-    return (given,) if isinstance(given, str | Evaluated) else tuple(given)
+    return (given,) if isinstance(given, str | Evaluated) or callable(given) else tuple(given)
 
 
 def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
