@@ -75,19 +75,19 @@ def read_trees(arrays: dict[str, Array], features: int, where: str) -> Trees | N
     if not count:
         return None
     damaged = ModelFileError(f"{where}: the trees do not fit the features; the model is damaged, save it again")
-    texts = [arrays.pop(f"trees_{i}", None) for i in range(count)]
-    starts = [arrays.pop(f"start_{i}", None) for i in range(count)]
-    for text, start in zip(texts, starts, strict=True):
-        good = text is not None and text.dtype == np.uint8 and text.ndim == 1
-        good = good and start is not None and start.dtype == np.float64 and start.ndim == 1 and start.size > 0
-        if not good or not np.isfinite(start).all():
-            raise damaged
+    none = np.zeros(0)
+    texts = [arrays.pop(f"trees_{i}", none) for i in range(count)]
+    starts = tuple(arrays.pop(f"start_{i}", none) for i in range(count))
+    good = all(text.dtype == np.uint8 and text.ndim == 1 for text in texts)
+    good = good and all(start.dtype == np.float64 and start.ndim == 1 and start.size for start in starts)
+    if not good or not all(np.isfinite(start).all() for start in starts):
+        raise damaged
     try:
-        forests = tuple(adapter(ENGINE).Forest(text.tobytes()) for text in texts if text is not None)
+        forests = tuple(adapter(ENGINE).Forest(text.tobytes()) for text in texts)
     except LosskitError:
         raise
     except Exception as error:  # of the engine, whose errors have no common class
         raise ModelFileError(f"{where}: {ENGINE} cannot read its trees ({str(error)[:80]})") from None
     if any(forest.features != features for forest in forests):
         raise damaged
-    return Trees(forests, tuple(start for start in starts if start is not None))
+    return Trees(forests, starts)

@@ -189,8 +189,8 @@ def intervals(found: Selection) -> dict[tuple[str, str], Markup]:
         default = found.against(c)
         if c.role == "challenger" and c.valid and default.valid and default.mean > 0 and c.folds > 1:
             half = float(stdtrit(c.folds - 1, 0.975)) * c.difference_error
-            three = (c.difference - half, c.difference, c.difference + half)
-            ends[c.name, c.model] = tuple(v / default.mean for v in three)
+            reached = (c.difference - half, c.difference, c.difference + half)
+            ends[c.name, c.model] = tuple(v / default.mean for v in reached)
     reach = min(max((abs(v) for three in ends.values() for v in three), default=0.01) * 1.1 or 0.01, 2.0)
     scale = Axis(-reach, reach, 0, 100)
     drawn = {}

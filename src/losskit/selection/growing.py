@@ -116,12 +116,12 @@ class Grower:
         """The estimator; with a `judge` it stops early, by the judge or by the loss itself where that is "loss"."""
         from losskit.boosted import BoostedClassifier, BoostedRegressor  # scikit-learn, for those who want trees
 
-        stop = {} if judge is None else {"early_stopping_rounds": self.budget.patience}
+        patience = None if judge is None else self.budget.patience
         kind = BoostedClassifier if self.task.classes else BoostedRegressor
         return kind(
             loss, engine=ENGINE, n_estimators=rounds, learning_rate=self.budget.rate, num_leaves=self.budget.leaves,
             random_state=0, n_jobs=1, eval_metric=None if judge == "loss" else judge, deterministic=True,
-            force_row_wise=True, **stop,
+            force_row_wise=True, early_stopping_rounds=patience,
         )  # fmt: skip
 
     def _judge(self, contender: Contender, loss: Loss) -> Callable[..., float] | str:

@@ -38,6 +38,7 @@ from losskit.selection.questions import (
 from losskit.selection.ranking import candidates_of, choose, of_kind
 from losskit.selection.target import Target, read_target, split_target
 from losskit.tables import Column, Table, as_table
+from losskit.trees import Trees
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
@@ -247,9 +248,10 @@ class _Run:
         for i, kind in enumerate(models):
             explain(of_kind(candidates, kind)[: None if i == 0 else -1], question, self.findings, task.metric)
         chosen = fitted[1][candidates.index(winner)]
-        line, trees = (chosen.body, None) if isinstance(chosen.body, tuple) else ((np.zeros(0),) * 2, chosen.body)
+        trees = chosen.body if isinstance(chosen.body, Trees) else None
+        coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
         made = LinearModel(
-            fitted[0], chosen.loss, *line, chosen.alpha if trees is None else 0.0, chosen.shift, target.classes,
+            fitted[0], chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
             target.name, str(question), None if question.costs is None else np.array(question.costs), question.levels,
             chosen.contender.turn, trees=trees,
         )  # fmt: skip
