@@ -30,17 +30,17 @@ def clean(rng, n):
 
 
 def contaminated(rng, n):
-    """One row in five has noise of 30 standard deviations, symmetric: the mean is what it was."""
-    X = features(rng, n, 20)
+    """One row in ten has noise of 10 standard deviations in place of 1, symmetric: the mean is what it was."""
+    X = features(rng, n, 40)
     mean = 2 * X.sum(axis=1)
-    return X, mean, mean + np.where(rng.random(n) < 0.2, 30.0, 1.0) * rng.normal(size=n)
+    return X, mean, mean + np.where(rng.random(n) < 0.1, 10.0, 1.0) * rng.normal(size=n)
 
 
 def heteroscedastic(rng, n):
-    """The noise's deviation grows e^3-fold for each deviation of a feature: most of its variance is in few rows."""
-    X = features(rng, n, 10)
+    """The noise's deviation grows e^1.5-fold with each deviation of a feature: most of its variance is in few rows."""
+    X = features(rng, n, 40)
     mean = 2 * X.sum(axis=1)
-    return X, mean, mean + np.exp(3 * X[:, 0] * np.sqrt(10)) * rng.normal(size=n)
+    return X, mean, mean + np.exp(1.5 * X[:, 0] * np.sqrt(40)) * rng.normal(size=n)
 
 
 def over_dispersed(rng, n):
