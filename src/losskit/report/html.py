@@ -94,7 +94,7 @@ def details(found: Selection) -> list[tuple[str, str]]:
         ),
         ("problem", found.target.problem + inferred),
         ("metric", f"{found.metric.name}: {found.metric.words}"),
-        ("cross-validation", f"{found.folds} folds, {found.rounds} round{'s' * (found.rounds > 1)}{full}"
+        ("cross-validation", f"{found.folds} folds, {found.rounds} round{'s' * (found.rounds > 1)}{full}{_once(found)}"
          f"{_heeded(found)}; penalties and rounds of trees chosen by inner folds"),
         *_tuned(found),
         (
@@ -105,6 +105,13 @@ def details(found: Selection) -> list[tuple[str, str]]:
         ("time", f"{found.seconds:.1f} s"),
         ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),
     ]
+
+
+def _once(found: Selection) -> str:
+    """Why there is one round, where the number of rows decided that."""
+    trees = any(candidate.model == "boosted" for candidate in found.candidates)
+    many = found.findings.rows > MANY and found.rounds_asked == 1 and not found.plan
+    return f" (with trees, one of more than {MANY:,} rows)" if many and trees else ""
 
 
 def _tuned(found: Selection) -> Iterator[tuple[str, str]]:

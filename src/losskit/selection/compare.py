@@ -47,7 +47,7 @@ from losskit.tables import Table
 Array = np.ndarray
 Progress = Callable[[int, int, str], object]
 INNER = 3
-MANY = 20_000  # rows from which one round of folds, and one inner fold for trees, tell enough
+MANY = 20_000  # rows from which one round of folds and one inner fold tell enough of trees
 
 
 @dataclass(frozen=True, eq=False)

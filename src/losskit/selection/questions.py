@@ -217,8 +217,10 @@ def contract(question: Question, problem: Problem) -> Row:
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
 
-def shortlist(row: Row, question: Question, include: tuple[Any, ...], exclude: tuple[str, ...]) -> Row:
-    """The row with losses added to its challengers, and others left out.
+def shortlist(
+    row: Row, question: Question, include: tuple[Any, ...], exclude: tuple[str, ...], strict: bool = True
+) -> Row:
+    """The row with losses added to its challengers, and others left out; if not `strict`, as far as they are meant.
 
     Raises
     ------
@@ -227,11 +229,17 @@ def shortlist(row: Row, question: Question, include: tuple[Any, ...], exclude: t
     """
     known = {_plain(type(c.loss).__name__): c for c in row.challengers}
     names = [_plain(name) for name in exclude]
-    if missing := [name for name, plain in zip(exclude, names, strict=True) if plain not in known]:
+    if strict and (missing := [name for name, plain in zip(exclude, names, strict=True) if plain not in known]):
         there = ", ".join(type(c.loss).__name__ for c in row.challengers)
         raise ParameterError(f"exclude: {missing[0]!r} is no challenger here; these are {there}")
     kept = [c for plain, c in known.items() if plain not in names]
-    return replace(row, challengers=(*kept, *(_added(row, question, each) for each in include)))
+    for each in include:
+        try:
+            kept.append(_added(row, question, each))
+        except ParameterError:
+            if strict:
+                raise
+    return replace(row, challengers=tuple(kept))
 
 
 def _plain(name: str) -> str:

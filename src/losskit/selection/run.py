@@ -102,7 +102,8 @@ def select(
     seed : int
         Decides the folds. The same seed gives the same result unless the time limit is hit.
     folds, rounds : int
-        Cross-validation is repeated `rounds` times: by default 5, and once of more than 20 000 rows.
+        Cross-validation is repeated `rounds` times: by default 5, and once if trees are compared on more than 20 000
+        rows.
     time_limit : float, optional
         Seconds after which no further round counts; the first is always finished.
     progress : callable, optional
@@ -158,11 +159,11 @@ def select(
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem)
     added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
-    rounds = rounds or (1 if table.n_rows > MANY else ROUNDS)
+    models = models_of(model, table.n_rows)
+    rounds = rounds or (1 if table.n_rows > MANY and "boosted" in models else ROUNDS)
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
     folds = _folds(target, folds, plan)
-    models = models_of(model, table.n_rows)
     run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out)
     until = _until(began, time_limit, 0.55) if both else deadline
     found = run.answer(chosen, models, until, _part(progress, 0, 1 + both))
@@ -171,7 +172,7 @@ def select(
         found.verdict = replace(found.verdict, kinds=FEW)
     if both:  # with the kind of model that was chosen
         kind = next(each for each in models if each == found.verdict.model)
-        found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2))
+        found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
     found.seconds = clock.monotonic() - began
     return found
 
@@ -234,12 +235,13 @@ class _Run:
     exclude: tuple[str, ...]
 
     def answer(
-        self, question: Question, models: tuple[ModelKind, ...], deadline: float | None, progress: Progress | None
+        self, question: Question, models: tuple[ModelKind, ...], deadline: float | None, progress: Progress | None,
+        strict: bool = True,
     ) -> Selection:
         """One question, from the contract to the verdict."""
         began, target = clock.monotonic(), self.target
         row, level = contract(question, target.problem), question.level or 0.5
-        row = shortlist(row, question, self.include, self.exclude)
+        row = shortlist(row, question, self.include, self.exclude, strict)
         task = _task(self.table, target, self.w, row, level, self.plan, models)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
         fitted = _refit(task, results, self.seed)
