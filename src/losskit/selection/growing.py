@@ -85,7 +85,8 @@ class Grower:
         shift = self._shift(contender, found.scores)
         levels = self.task.metric.levels
         if len(levels) == 2:
-            ends = metric_score(contender, found.loss, self.task.metric, found.scores, shift)
+            again = self._again(contender, found)
+            ends = metric_score(contender, found.loss, self.task.metric, again, self._shift(contender, again))
             shift = shift + widening(levels, self.y, ends, self.w)
         return Fitted(contender, found.loss, float("nan"), trees, shift)
 
@@ -107,6 +108,20 @@ class Grower:
         scores = columns[0] if len(columns) == 1 else np.column_stack(columns)
         judged = metric_score(contender, loss, metric, scores, self._shift(contender, scores))
         return Found(loss, rounds, scores, float(np.average(metric.rows(self.y, judged), weights=self.w)))
+
+    def _again(self, contender: Contender, found: Found) -> Array:
+        """Scores of the rows held out by trees of the rounds chosen for all folds.
+
+        Each fold's own best trees were chosen by the very rows held out: their ends lie too near to these.
+        """
+        columns = []
+        for part, rounds in zip(self._parts(contender, found.loss), found.rounds, strict=True):
+            each = []
+            for train, test in self.inner:
+                model = self._model(part, rounds).fit(*_given(weighed(train, contender, self.task.metric)))
+                each.append(model.raw_scores(test.X))
+            columns.append(np.concatenate(each))
+        return columns[0] if len(columns) == 1 else np.column_stack(columns)
 
     def _parts(self, contender: Contender, loss: Loss) -> list[Loss]:
         """The losses to grow a forest by: one, or one a level."""
