@@ -132,7 +132,8 @@ def test_families_are_in_units_of_the_residuals():
 
 
 CASES = [
-    ("mean", "count", ["tweedie"]), ("quantile:0.8", "real", []), ("probability", "multiclass", ["focal_softmax"]),
+    ("mean", "count", ["tweedie"]), ("quantile:0.8", "real", []),
+    ("probability", "multiclass", ["focal_softmax", "softmax_cross_entropy"]),
     ("interval:0.8", "real", ["student_t_nll"]), pytest.param("probability", "binary", [], marks=pytest.mark.slow),
     pytest.param("label", "multiclass", [], marks=pytest.mark.slow),
     pytest.param("label", "binary", [], marks=pytest.mark.slow),
