@@ -32,6 +32,7 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    model: str | None = None,
     metric: str | None = None,
     costs: str | None = None,
     recalibrate: str | None = None,
@@ -59,13 +60,14 @@ def select(
     question : mean, median, quantile:LEVEL, interval:LEVEL, distribution, probability or label; by default mean, or
         probability for classes
     problem : real, count, amount, binary or multiclass; found from the target by default
+    model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
     metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
         fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them
     recalibrate : platt, beta, isotonic, or temperature for more than two classes: mend the probabilities by a map
         fitted on rows that the models had not seen; auto: where a test finds that they do not hold
-    include : a loss to compare too, as --loss of fit takes it; may be repeated
+    include : a loss to compare too, as --loss of fit takes it, or one of your own as module:object; may be repeated
     exclude : a challenger to leave out; may be repeated
     groups : a column: rows of one group are never in training and test rows at once; it is then no feature
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
@@ -77,6 +79,7 @@ def select(
     json : print the content of result.json, and nothing else
     force : write into a folder that exists
     """
+    from losskit.checking.load import is_own, load
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
@@ -86,13 +89,14 @@ def select(
 
     asked = None if question is None else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
+    added = [load(text) if is_own(text) else text for text in include or ()]
     sinks = [sink(each) for each in log or ()]
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet or json) as progress:
         found = choose(
-            table, target, asked, problem, metric=metric, costs=given, recalibrate=recalibrate,
-            include=include or (), exclude=exclude or (), groups=groups, time=time, holdout=holdout, seed=seed,
+            table, target, asked, problem, model=model, metric=metric, costs=given, recalibrate=recalibrate,
+            include=added, exclude=exclude or (), groups=groups, time=time, holdout=holdout, seed=seed,
             time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
@@ -106,7 +110,11 @@ def select(
         print(f"{kind:<8}{path}")
     for place in logged:
         print(f"{'log':<8}{place}")
-    print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    if "model" in written:
+        print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    else:
+        print(f"{'model':<8}none: {found.loss!r} is a class of your own, and a model file holds no code; write it as a "
+              "text with from_formula to keep the model")  # fmt: skip
 
 
 def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag = False) -> None:

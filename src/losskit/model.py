@@ -1,4 +1,4 @@
-"""A fitted linear model with all it needs to predict from a table: preprocessing, loss, coefficients, classes."""
+"""A fitted model with all it needs to predict from a table: preprocessing, loss, coefficients or trees, classes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
 from losskit.softmax import probabilities as softmax_costs
 from losskit.tables import Table, read_table
+from losskit.trees import Trees, read_trees
 
 Array = np.ndarray
 _SCHEMA = "losskit.linear/3"
@@ -34,7 +35,7 @@ _TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """A linear model of one column.
+    """A linear model of one column, or boosted trees in place of the coefficients.
 
     Attributes
     ----------
@@ -51,6 +52,8 @@ class LinearModel:
     levels, turn : of the quantiles of an interval or a distribution, and how they come from the scores
     labelling : Labelling
         The shares of the classes in training, a recalibration, a threshold.
+    trees : Trees, optional
+        In place of `coef` and `intercept`, which are then empty.
     """
 
     preprocessor: Preprocessor
@@ -66,10 +69,17 @@ class LinearModel:
     levels: tuple[float, ...] = ()
     turn: str = "link"
     labelling: Labelling = field(default_factory=Labelling)
+    trees: Trees | None = None
+
+    @property
+    def kind(self) -> str:
+        """"linear" or "boosted"."""
+        return "linear" if self.trees is None else "boosted"
 
     def scores(self, X: Any) -> Array:
         """The raw scores of the rows of a table, one a row, or several: one a class, level or output."""
-        f = self.preprocessor.transform(X) @ self.coef.T + self.intercept
+        matrix = self.preprocessor.transform(X)
+        f = matrix @ self.coef.T + self.intercept if self.trees is None else self.trees.scores(matrix)
         return np.asarray(f if self.levels else f + self.shift)
 
     def quantiles(self, X: Any) -> Array:
@@ -178,10 +188,18 @@ class LinearModel:
             arrays["costs"] = self.costs
         arrays |= self.labelling.arrays()
         made = {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+        made |= {} if self.trees is None else self.trees.arrays()
         modelfile.save(path, payload, made, force=force)
 
     def importance(self) -> list[tuple[str, float]]:
-        """Features and their coefficients a standard deviation, largest first; of many classes, their spread."""
+        """Features and their coefficients a standard deviation, largest first; of many classes, their spread.
+
+        Of trees, the share of a feature in what all splits gained.
+        """
+        if self.trees is not None:
+            weights = self.trees.importance(len(self.preprocessor.feature_names))
+            order = np.argsort(-weights, kind="stable")
+            return [(self.preprocessor.feature_names[i], float(weights[i])) for i in order]
         each = self.coef.reshape(-1, self.coef.shape[-1])
         weights = each.std(axis=0) if len(each) > 1 and self.classes else each.mean(axis=0)
         order = np.argsort(-np.abs(weights), kind="stable")
@@ -216,7 +234,10 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
     else:
         several = (len(levels),) if turn == "levels" else (len(loss.outputs),) if len(loss.outputs) > 1 else ()
     shift = arrays.get("shift", np.zeros(0))
+    trees = read_trees(arrays, len(preprocessor.feature_names), where)
     wanted_arrays = {"coef": (*several, len(preprocessor.feature_names)), "intercept": several or (1,)}
+    if trees is not None:
+        wanted_arrays = {"coef": (0,), "intercept": (0,)}
     wanted_arrays["shift"] = shift.shape if shift.shape in ((1,), (len(levels),)) else ()
     if "costs" in arrays:
         wanted_arrays["costs"] = (len(classes), len(classes))
@@ -227,15 +248,16 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
     good = good and all(values.dtype == np.float64 and np.isfinite(values).all() for values in arrays.values())
     good = good and all(math.isfinite(payload[n]) for n in _NUMBERS) and (not levels or turn in _OF_LEVELS)
     good = good and (turn == "density") == (not isinstance(loss, Rowwise) and len(loss.outputs) > 1)
+    good = good and (trees is None or trees.outputs == (*several, 1)[0])
     labels = all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
     counts = (2,) if isinstance(loss, Pointwise) else range(2, len(classes) + 1)
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))
     if not good or not labels or not fits:
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
     return LinearModel(
-        preprocessor, loss, arrays["coef"], arrays["intercept"] if several else float(arrays["intercept"][0]),
+        preprocessor, loss, arrays["coef"], arrays["intercept"] if several or trees else float(arrays["intercept"][0]),
         payload["alpha"], shift if len(shift) > 1 else float(shift[0]), classes, payload["target"],
-        payload["question"], arrays.get("costs"), levels, turn, labelling,
+        payload["question"], arrays.get("costs"), levels, turn, labelling, trees,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def uneven(n=600, seed=0):
 
 @pytest.fixture(scope="module")
 def found():
-    return select(uneven(), "y", metric="f1", recalibrate="auto", rounds=1)
+    return select(uneven(), "y", model="linear", metric="f1", recalibrate="auto", rounds=1)
 
 
 def test_the_threshold_and_the_map_hold_on_fresh_rows(found):
@@ -38,7 +38,7 @@ def test_the_threshold_and_the_map_hold_on_fresh_rows(found):
     fresh = uneven(20000, 1)
     told = evaluate(found.model, fresh)
     assert told.figures["f1"] == pytest.approx(made.value, abs=0.06)
-    plain = select(uneven(), "y", "probability", rounds=1, exclude=["binary_focal"])
+    plain = select(uneven(), "y", "probability", model="linear", rounds=1, exclude=["binary_focal"])
     before = evaluate(plain.model, fresh)
     assert told.figures["log loss"] < before.figures["log loss"]
     assert plain.decision.applied == ""

@@ -80,7 +80,7 @@ def histogram(found: Selection) -> tuple[str, str, Markup]:
 
 def losses(found: Selection) -> tuple[str, str, Markup]:
     """What each loss charges for a miss."""
-    shown = [c for c in found.candidates if c.loss is not None][:5]
+    shown = [c for c in found.candidates if c.loss is not None and c.model == found.winner.model][:5]
     grid, wording, target = _view(found)
     curves, names = [], []
     for candidate in shown:
@@ -188,30 +188,32 @@ def _reliability(found: Selection, scores: Array, x: Axis, h: Axis) -> tuple[Mar
     return Markup("").join(marks), len(groups)
 
 
-def intervals(found: Selection) -> dict[str, Markup]:
-    """For each candidate its relative difference from the default with a 95 % interval, all to one scale."""
+def intervals(found: Selection) -> dict[tuple[str, str], Markup]:
+    """For each candidate (loss and model) its difference from the default of its kind, with a 95 % interval."""
     from scipy.special import stdtrit
 
-    default, ends = found.default, {}
+    ends = {}
     for c in found.candidates:
+        default = found.against(c)
         if c.role == "challenger" and c.valid and default.valid and default.mean > 0 and c.folds > 1:
             half = float(stdtrit(c.folds - 1, 0.975)) * c.difference_error
-            ends[c.name] = tuple(v / default.mean for v in (c.difference - half, c.difference, c.difference + half))
+            reached = (c.difference - half, c.difference, c.difference + half)
+            ends[c.name, c.model] = tuple(v / default.mean for v in reached)
     reach = min(max((abs(v) for three in ends.values() for v in three), default=0.01) * 1.1 or 0.01, 2.0)
     scale = Axis(-reach, reach, 0, 100)
     drawn = {}
     for c in found.candidates:
         marks = Markup('<path class="zero" d="M50 0V20" vector-effect="non-scaling-stroke"/>')
-        if c.name in ends:
-            low, middle, high = (min(max(v, -reach), reach) for v in ends[c.name])
-            tone = "better" if ends[c.name][2] < 0 else "worse" if ends[c.name][0] > 0 else "level"
+        if three := ends.get((c.name, c.model)):
+            low, middle, high = (min(max(v, -reach), reach) for v in three)
+            tone = "better" if three[2] < 0 else "worse" if three[0] > 0 else "level"
             marks += Markup(
                 '<path class="{}" d="M{} 10H{}" vector-effect="non-scaling-stroke"/>'
                 '<path class="{} dot" d="M{} 10h0" vector-effect="non-scaling-stroke"/>'
             ).format(tone, scale(low), scale(high), tone, scale(middle))
         elif c.role == "default":
             marks += Markup('<path class="level dot" d="M50 10h0" vector-effect="non-scaling-stroke"/>')
-        drawn[c.name] = Markup(
+        drawn[c.name, c.model] = Markup(
             '<svg class="interval" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
         ).format(marks)
     return drawn

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from losskit.report.evaluated import worst
-from losskit.report.html import details
+from losskit.report.html import details, how
 from losskit.report.scrutinised import content
 from losskit.report.terminal import change
 from losskit.selection.evaluation import of_selection
@@ -21,17 +21,17 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 def page(found: Selection) -> str:
     """The page as text; every text from outside is escaped."""
     verdict = found.verdict
-    lines = [f"# Which loss for {_t(found.target.name)}?", ""]
-    lines += [f"**{_t(verdict.sentence)}** {_t(verdict.meaning)}", ""]
-    lines += [f"- {_t(each)}" for each in verdict.why]
+    lines = [f"# Which loss for {_t(found.target.name)}?", "", f"**{_t(verdict.sentence)}** {_t(verdict.meaning)}", ""]
+    lines += [f"- {_t(each)}" for each in (*verdict.why, verdict.kinds) if each]
     lines += ["", "What would change it:", "", *(f"- {_t(each)}" for each in verdict.would_change), ""]
     if found.also is not None:
         lines += [f"Outliers were found, so also: {_t(found.also.verdict.sentence)}", ""]
     lines += ["## Candidates", "", f"{_t(found.metric.name)}: {_t(found.metric.words)}. Smaller is better.", ""]
-    head = ["loss", "link", "mean", "error", "change", "after Holm"]
+    head = ["loss", "link", "model", "mean", "error", "change", "after Holm"]
     rows = [
-        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, number(c.mean), number(c.standard_error),
-         "default" if c.role == "default" else change(-c.gain(found.default)) if c.valid else "not ranked",
+        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, how(c), number(c.mean),
+         number(c.standard_error),
+         "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid else "not ranked",
          shown(c.p_holm) if c.role == "challenger" else ""]
         for c in found.candidates
     ]  # fmt: skip
@@ -46,7 +46,7 @@ def page(found: Selection) -> str:
     lines += [_t(worst(made)), "", *_closer(found), "## For and against", ""]
     for c in found.candidates:
         reasons = [*(f"- for: {_t(x)}" for x in c.pros), *(f"- against: {_t(x)}" for x in c.cons)]
-        lines += [f"### {_t(c.label)}", "", *reasons, ""]
+        lines += [f"### {_t(c.label)}{' (boosted)' if c.model == 'boosted' else ''}", "", *reasons, ""]
     lines += ["## What the data holds", ""]
     items = [f"- {i.code} {_t(i.what)} {_t(i.why)} {_t(i.do)}" for i in found.findings.items]
     lines += items or ["Nothing to look at."]

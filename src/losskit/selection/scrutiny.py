@@ -73,18 +73,20 @@ class Scrutiny:
 
 
 def look(
-    table: Table, target: Target, w: Array | None, metric: Metric, candidates: list[Candidate], winner: int,
+    table: Table, target: Target, w: Array | None, metric: Metric, candidates: list[Candidate], chosen: Candidate,
     costs: Array,
 ) -> Scrutiny:  # fmt: skip
-    """The closer look at the candidates as they stand in the contract's order, the default first.
+    """The closer look at the candidates of the winner's kind of model.
 
     Parameters
     ----------
     costs : (rounds, candidates): the metric of each round
     """
-    chosen, default = candidates[winner], candidates[0]
-    able = [c for c in candidates if c.role == "challenger" and c.valid]
-    rival = chosen if winner else min(able, key=lambda c: c.mean, default=None)
+    kin = [c for c in candidates if c.model == chosen.model]
+    default = next(c for c in kin if c.role == "default")
+    able = [c for c in kin if c.role == "challenger" and c.valid]
+    won = chosen is not default
+    rival = chosen if won else min(able, key=lambda c: c.mean, default=None)
     if chosen.scores is None or not chosen.valid:
         return Scrutiny("", (), (), (), math.nan, math.nan, 0)
     known = _known(chosen.scores)
@@ -95,16 +97,16 @@ def look(
     at = np.flatnonzero(known)
     y, weights = target.y[at], None if w is None else w[at]
     own = metric.rows(y, chosen.scores[at])
-    other = chosen if rival is None else default if winner else rival
+    other = chosen if rival is None else default if won else rival
     against = metric.rows(y, other.scores[at])  # type: ignore[index]
     groups = tuple(_groups(table.take(at), own, against, weights))
     if rival is None:
         return Scrutiny("", groups, (), (), math.nan, math.nan, 0)
-    first, second = (own, against) if winner else (against, own)  # of the rival, of the default
+    first, second = (own, against) if won else (against, own)  # of the rival, of the default
     few = max(1, len(at) // 100)
     left = np.argsort(-np.maximum(own, against), kind="stable")[few:]
-    place = candidates.index(rival)
-    by_round = tuple(float(v) for v in 1 - costs[:, place] / costs[:, 0]) if (costs[:, 0] > 0).all() else ()
+    rounds, base = (costs[:, candidates.index(c)] for c in (rival, default))
+    by_round = tuple(float(v) for v in 1 - rounds / base) if (base > 0).all() else ()
     without = _saved(first[left], second[left], None if weights is None else weights[left])
     moved = _moved(table, target, metric, at, default, rival)
     return Scrutiny(rival.label, groups, moved, by_round, _saved(first, second, weights), without, few)
