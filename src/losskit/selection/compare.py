@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from losskit.constants import weighted_quantile
 from losskit.errors import DataError, LosskitError
+from losskit.kernels.run import thread_count
 from losskit.losses.regression import Quantile
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
@@ -269,20 +271,41 @@ def cross_validate(
     return results
 
 
+def train_all(trainer: Trainer, failed: dict[int, str], then: Callable[[int, Fitted], None]) -> None:
+    """Train every contender that has not failed, and call `then` with its place; what fails now is written down.
+
+    Trees with different losses have nothing to do with each other but the residuals of the default, so they grow at the
+    same time, one a core, as LightGBM's own threads would wait for each other.
+    """
+    contenders = trainer.task.contenders
+
+    def run(i: int) -> None:
+        try:
+            then(i, trainer.train(contenders[i]))
+        except LosskitError as error:
+            if i == 0:
+                raise
+            failed[i] = str(error)
+
+    left = [i for i in range(len(contenders)) if i not in failed]
+    first = next((i for i in left if contenders[i].model == "boosted"), len(contenders))
+    for i in left:
+        if i <= first:
+            run(i)
+    with ThreadPoolExecutor(thread_count()) as pool:
+        list(pool.map(run, (i for i in left if i > first)))
+
+
 def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
     """The metric's scores of the test rows, one line a contender, the baseline last; nan where one failed."""
     task = trainer.task
     scores = np.full((len(task.contenders) + 1, len(test), *task.width), np.nan)
     X = trainer.preprocessor.transform(task.table.take(test))
-    for i, contender in enumerate(task.contenders):
-        if i in failed:
-            continue
-        try:
-            scores[i] = trainer.train(contender).metric_score(task.metric, X)
-        except LosskitError as error:
-            if i == 0:
-                raise
-            failed[i] = str(error)
+
+    def judge(i: int, fitted: Fitted) -> None:
+        scores[i] = fitted.metric_score(task.metric, X)
+
+    train_all(trainer, failed, judge)
     scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w, task.classes)
     return scores
 

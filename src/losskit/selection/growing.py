@@ -68,13 +68,15 @@ class Grower:
         self.task, self.rows, self.inner, self.budget = task, rows, inner, budget(len(rows.y))
         self.y = np.concatenate([test.y for _, test in inner])
         self.w = np.concatenate([np.ones(len(test.y)) if test.w is None else test.w for _, test in inner])
+        self._begun = False
         self._residuals: Array | None = None
 
     def train(self, contender: Contender) -> Fitted:
         """Choose the member of the family and the rounds by the inner folds, then fit all rows."""
+        begun, self._begun = self._begun, True
         losses = members(contender, self.rows, self._residuals, self.w)
         found = min((self._search(contender, loss) for loss in losses), key=lambda each: each.cost)
-        if self._residuals is None and not self.task.classes and found.scores.ndim == 1:
+        if not begun and not self.task.classes and found.scores.ndim == 1:  # the default, which comes first
             self._residuals = self.y - found.scores
         grown = [
             self._model(part, rounds).fit(*_given(weighed(self.rows, contender, self.task.metric)))

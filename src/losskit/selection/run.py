@@ -13,12 +13,12 @@ import numpy as np
 
 from losskit._version import __version__
 from losskit.base import Evaluated
-from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError, ShapeError
+from losskit.errors import ConvergenceWarning, DataError, ParameterError, ShapeError
 from losskit.model import LinearModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
 from losskit.selection.aims import Aim, of_target, parse_aim
-from losskit.selection.compare import INNER, MANY, Fitted, Progress, Results, Task, Trainer, cross_validate
+from losskit.selection.compare import INNER, MANY, Fitted, Progress, Results, Task, Trainer, cross_validate, train_all
 from losskit.selection.decisions import decide
 from losskit.selection.explain import about_kinds, explain, verdict
 from losskit.selection.findings import Findings, profile_table
@@ -337,16 +337,8 @@ def _refit(task: Task, results: Results, seed: int) -> tuple[Any, dict[int, Fitt
     with one_thread_each(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20), keep=True)
-        for i, contender in enumerate(task.contenders):
-            if i in results.failed:
-                continue
-            try:
-                fitted[i] = trainer.train(contender)
-            except LosskitError as error:
-                if i == 0:
-                    raise
-                results.failed[i] = str(error)
-    return trainer.preprocessor, fitted
+        train_all(trainer, results.failed, fitted.__setitem__)
+    return trainer.preprocessor, dict(sorted(fitted.items()))
 
 
 def _until(began: float, time_limit: float | None, share: float) -> float | None:
