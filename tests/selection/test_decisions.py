@@ -25,7 +25,8 @@ def uneven(n=600, seed=0):
 
 @pytest.fixture(scope="module")
 def found():
-    return select(uneven(), "y", model="linear", metric="f1", recalibrate="auto", rounds=1)
+    return select(uneven(), "y", model="linear", metric="f1", recalibrate="auto", rounds=1,
+                  exclude=["binary_focal"])  # fmt: skip
 
 
 def test_the_threshold_and_the_map_hold_on_fresh_rows(found):
@@ -77,14 +78,12 @@ def test_where_the_loss_is_and_what_the_choice_moves():
     assert set(told.to_dict()["moved_rows"][0]) == {"row", "target", "default", "rival"}
     assert len(told.by_round) == 2
     assert told.left_out == 3
-    costs = found.metric.rows(y, found.default.scores), found.metric.rows(y, found.candidates[1].scores)
     rival = next(c for c in found.candidates if c.label == told.rival)
     own, other = found.metric.rows(y, rival.scores), found.metric.rows(y, found.default.scores)
     assert told.saved == pytest.approx(1 - own.mean() / other.mean())
     kept = np.sort(np.maximum(own, other))[-3]
     left = np.maximum(own, other) < kept
     assert told.saved_without == pytest.approx(1 - own[left].mean() / other[left].mean())
-    assert len(costs) == 2
     assert "rounds, each with other folds" in told.sentences()[0]
 
 
@@ -144,7 +143,8 @@ def test_balanced_accuracy_of_more_classes_is_costs():
     rng = np.random.default_rng(0)
     x = rng.normal(size=240)
     y = np.where(x > 1, "c", np.where(x + rng.normal(size=240) > 0.5, "b", "a"))
-    found = select({"x": x, "y": y.tolist()}, "y", metric="balanced_accuracy", rounds=1, exclude=[])
+    found = select({"x": x, "y": y.tolist()}, "y", metric="balanced_accuracy", rounds=1,
+                   exclude=["focal_softmax"])  # fmt: skip
     shares = np.array([np.mean(y == label) for label in "abc"])
     assert np.array(found.model.costs) == pytest.approx((1 - np.eye(3)) / shares[:, None])
     with pytest.raises(ParameterError, match="is of two classes"):

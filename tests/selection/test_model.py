@@ -98,6 +98,9 @@ def test_a_score_so_far_ahead_that_nothing_is_lost_is_certain():
         assert found.sum() == pytest.approx(1)
         assert found[0, 1] == 0
     assert np.exp(posterior(FocalSoftmax(), np.array([[2000.0, 0.0, 1.0]]))).tolist() == [[1.0, 0.0, 0.0]]
+    for gamma in (0.5, 2.0):  # s of 1e-149 and of 0: a solver needs numbers there
+        f = np.array([[0.0, 340.0, -10.0], [0.0, 2000.0, 0.0]])
+        assert np.isfinite(FocalSoftmax(gamma).hessian(np.array([1, 1]), f)).all()
 
 
 def test_losses_and_penalties_by_name():
