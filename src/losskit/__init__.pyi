@@ -78,6 +78,9 @@ from losskit.estimators_cv import (
 from losskit.forecast import (
     Forecast as Forecast,
 )
+from losskit.inference import (
+    Inference as Inference,
+)
 from losskit.likelihood import (
     NegativeLogLikelihood as NegativeLogLikelihood,
 )
@@ -301,6 +304,9 @@ from losskit.solvers.joint_scale import (
 from losskit.solvers.minimise import (
     Solution as Solution,
     minimise as minimise,
+)
+from losskit.streams import (
+    Stream as Stream,
 )
 from losskit.traits import (
     Traits as Traits,

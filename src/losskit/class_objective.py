@@ -117,6 +117,10 @@ class ClassObjective:
         """The scores of all rows, (rows, classes)."""
         return np.column_stack([self.design.scores(part) for part in theta.reshape(self.classes, -1)])
 
+    def reach(self, direction: Array) -> float:
+        """By how much a step changes a score of a row, at most."""
+        return float(np.abs(self.scores(direction)).max(initial=0.0))
+
     @cached_property
     def null(self) -> Array:
         """No coefficients, and the logarithms of the classes' shares, centred: where solvers start."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Kind = Literal["numeric", "text", "boolean", "datetime"]
 
 
-_NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
+NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
 _INTEGER = r"^[+-]?\d+$"
 PATTERNS: dict[Kind, str] = {
     "numeric": r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))$",
@@ -66,7 +66,7 @@ def from_text(name: str, cells: pa.ChunkedArray, wanted: Kind | None, place: Pla
     import pyarrow.compute as pc
 
     trimmed, nothing = pc.utf8_trim_whitespace(cells), pa.scalar(None, cells.type)
-    null = pc.is_in(trimmed, value_set=pa.array(_NULLS, cells.type))
+    null = pc.is_in(trimmed, value_set=pa.array(NULLS, cells.type))
     known = pc.if_else(null, nothing, trimmed)
     count = len(known) - known.null_count
     for kind, pattern in PATTERNS.items() if count else ():

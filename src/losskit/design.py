@@ -23,11 +23,13 @@ from losskit.kernels.run import map_tasks, thread_count
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
 _CHUNKS = 32  # tasks of a pass, whatever the number of threads
+_PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _ENTRIES = 1 << 17  # stored in a block of sparse rows, at least
 _SAMPLE = 1 << 14  # rows that tell location and spread of a column well enough
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
+_ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
 _DENSE = 0.2  # share of nonzero entries from which a few sparse columns are better held dense
 
@@ -66,6 +68,8 @@ class Design:
         if uniform:
             self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
         self.X = np.subtract(X, mean, dtype=np.float64) if far else X
+        self._moved = far
+        self._idle = _constant_columns(X, mean) if fit_intercept and not self.sparse else np.zeros(0, np.intp)
         self.shift = mean  # between the user's columns and ours
         self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
         self._divide()
@@ -76,6 +80,7 @@ class Design:
         part.__dict__.pop("_by_column", None)
         part.columns, part.size = len(columns), len(columns) + self.intercept
         part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
+        part._idle = np.flatnonzero(np.isin(columns, self._idle))
         if self.sparse:
             few = self._by_column[:, columns]
             part.sparse = few.nnz < _DENSE * self.rows * max(len(columns), 1)
@@ -105,6 +110,14 @@ class Design:
         part.X, part.rows = self.X[rows], len(rows)
         part._divide()
         return part
+
+    def over(self, X: Array) -> Design:
+        """The same columns of other rows, in the same units."""
+        other = copy.copy(self)
+        other._idle = np.zeros(0, np.intp)  # what is constant here need not be there
+        other.X, other.rows = np.subtract(X, self.shift, dtype=np.float64) if self._moved else X, len(X)
+        other._divide(_PARTS)
+        return other
 
     def scores(self, theta: Array) -> Array:
         """X theta, with the intercept."""
@@ -155,13 +168,13 @@ class Design:
 
     # -- below: how the above is done
 
-    def _divide(self) -> None:
+    def _divide(self, most: int = _CHUNKS) -> None:
         """Blocks of rows for the cache, and chunks of blocks for threads; of sparse rows a block is a chunk."""
         step = max(256, _BLOCK_BYTES // (8 * self.size) // 256 * 256)
         if self.sparse:
             step = max(256, -(-self.rows // min(_CHUNKS, 1 + self.X.nnz // _ENTRIES)))
         self._step = step
-        chunks = max(2, min(_CHUNKS, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
+        chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
 
@@ -182,6 +195,7 @@ class Design:
 
     def _standard(self, sums: Array) -> Array:
         inner = (sums[:-1] - self.center * sums[-1]) / self.scale
+        inner[self._idle] = 0.0
         return np.append(inner, sums[-1]) if self.intercept else inner
 
     def _standard_gram(self, G: Array) -> Array:
@@ -194,6 +208,7 @@ class Design:
         if self.intercept:
             out[-1, :-1] = out[:-1, -1] = (edge - m * total) / self.scale
             out[-1, -1] = total
+        out[self._idle] = out[:, self._idle] = 0.0  # but for rounding, which would send coefficients astray
         return out
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[slice, Array]]:
@@ -267,10 +282,16 @@ def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tu
         scale = np.sqrt(np.average((part - about) ** 2, axis=0, weights=w))
     if not np.isfinite(scale).all():
         refuse_unfinite(X)
-    constant = scale <= 1e-13 * np.abs(mean)
+    constant = scale <= _ROUNDING * np.abs(mean)
     scale[constant] = np.abs(mean[constant])
     scale[scale == 0] = 1.0
     return about, scale
+
+
+def _constant_columns(X: Array, mean: Array) -> Array:
+    """The columns with one value but for rounding, to which an intercept leaves nothing."""
+    maybe = np.flatnonzero(np.abs(X[0] - mean) <= _ROUNDING * np.abs(mean))
+    return np.array([j for j in maybe if np.ptp(X[:, j]) <= _ROUNDING * np.abs(X[0, j])], dtype=np.intp)
 
 
 def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:

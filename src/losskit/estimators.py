@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from losskit import registry
 from losskit.base import Pointwise
+from losskit.design import refuse_unfinite
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, DomainError
+from losskit.errors import CapabilityError, DomainError, ShapeError
+from losskit.inference import Inference, Question, infer
 from losskit.losses.binary import Logistic
 from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import SquaredError
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
-from losskit.solvers.minimise import TOLERANCE, minimise
+from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
+from losskit.solvers.several import minimise_each
+from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
 
@@ -31,6 +37,7 @@ class _Linear(BaseEstimator):
     _default: type[Pointwise]
     coef_: Any
     intercept_: Any
+    solution_: Any
 
     def __init__(
         self,
@@ -55,28 +62,137 @@ class _Linear(BaseEstimator):
             return self._default()
         return registry.get(self.loss) if isinstance(self.loss, str) else self.loss
 
-    def _minimise(self, loss: Pointwise | Rowwise | JointScale, X: Array, y: Array, sample_weight: Any) -> None:
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    def _minimise(
+        self, loss: Pointwise | Rowwise | JointScale, X: Any, y: Any, sample_weight: Any, offset: Any
+    ) -> None:
+        if not isinstance(X, Stream):
+            vars(self).pop("_source_", None)  # of an earlier fit to a file
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if np.ndim(y) == 2:
+            self._minimise_each(loss, X, y, sample_weight, offset)
+            return
         solution = minimise(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
-            max_iter=self.max_iter,
+            max_iter=self.max_iter, offset=offset,
         )  # fmt: skip
         self.solution_ = solution
         self.loss_ = solution.loss
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = max(solution.iterations, 1)
 
+    def _minimise_each(self, loss: Any, X: Any, Y: Array, sample_weight: Any, offset: Any) -> None:
+        found = minimise_each(
+            loss, self.penalty, X, Y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
+            max_iter=self.max_iter, offset=offset,
+        )  # fmt: skip
+        self.solution_, self.loss_ = tuple(found), loss
+        self.coef_ = np.array([solution.coef for solution in found])
+        self.intercept_ = np.array([solution.intercept for solution in found])
+        self.n_iter_ = max(1, *(solution.iterations for solution in found))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _scores(self, X: Any) -> Array:
+    def _scores(self, X: Any, offset: Any = None) -> Array:
         check_is_fitted(self)
+        if is_streamed(X):
+            if offset is not None:
+                raise CapabilityError("of a file the offset is a column: predict(Stream(path, offset=...))")
+            return np.concatenate([self._linear(batch.X, batch.offset) for batch in self._rows_of(X).batches()])
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return self._linear(X, None if offset is None else offset_of(offset, np.arange(X.shape[0])))
+
+    def _linear(self, X: Any, offset: Array | None) -> Array:
         scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
-        return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
+        scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
+        if not np.isfinite(scores).all():
+            refuse_unfinite(X)
+        return scores if offset is None else scores + offset
+
+    def _stream(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
+        """The rows of a path or function, whose columns are noted as scikit-learn has it."""
+        stream = as_stream(X, y, sample_weight, offset)
+        stream.look()
+        self.feature_names_in_ = np.array(stream.features, dtype=object)
+        self._source_ = stream.columns, stream.levels
+        self.n_features_in_ = len(self.feature_names_in_)
+        return stream
+
+    def _rows_of(self, X: Any) -> Stream:
+        """Rows to predict, with the columns of the fit."""
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        columns, levels = getattr(self, "_source_", (list(names), {}))
+        stream = X if isinstance(X, Stream) else Stream(X, columns=columns)
+        stream = copy.copy(stream)
+        stream.columns, stream.levels = stream.columns or columns, levels
+        if len(stream.features) != self.n_features_in_:
+            raise ShapeError(
+                f"{stream!r} has {len(stream.features)} columns, the model {self.n_features_in_}; name them by "
+                "Stream(source, columns=[...])"
+            )
+        return stream
+
+    def _coded(self, y: Array) -> Array:
+        """The targets as the loss takes them."""
+        return np.asarray(y, dtype=np.float64)
+
+    def inference(
+        self, X: Any, y: Any, sample_weight: Any = None, *, covariance: str = "robust", groups: Any = None,
+        weights: str = "frequency", dispersion: float | str | None = None, level: float = 0.95, offset: Any = None,
+    ) -> Inference:  # fmt: skip
+        """Standard errors, tests, intervals and criteria, from the rows the model was fitted to.
+
+        The loss's scale and the penalty's strength are taken as known, even where they were found on the data.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            As given to `fit`.
+        covariance : {"robust", "model", "HC0", "HC1", "HC2", "HC3", "cluster"}
+            "robust" holds whatever the distribution of y: "cluster" if groups are given, else "HC3" ("HC1" for several
+            scores a row; of quantiles Powell's kernel estimate). "model" trusts the loss's distribution, and for
+            losses of the residual that errors are alike in all rows. `losskit.inference.covariance` has the formulas.
+        groups : array_like of shape (rows,), optional
+            Which rows belong together: errors may depend on each other within a group.
+        weights : {"frequency", "sampling"}
+            Whether a row of weight 2 is two rows, or one that counts double (survey and precision weights).
+        dispersion : float or "pearson", optional
+            For "model". By default 1 where classes or counts leave none open, else Pearson's; "pearson" makes a
+            quasi-Poisson.
+        level : float
+            Of the intervals.
+
+        Returns
+        -------
+        Inference
+
+        Raises
+        ------
+        CapabilityError
+            If the penalty has kinks, or the loss has some and is no quantile's.
+        DataError
+            If these are not the rows of the fit, or do not tell coefficients apart.
+        """
+        check_is_fitted(self)
+        if is_streamed(X):
+            raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
+        penalty = getattr(self, "penalty_", self.penalty)
+        if penalty is not None and isinstance(self._loss(), JointScale):
+            raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
+        if isinstance(self.solution_, tuple):
+            raise CapabilityError("inference is about one target; fit a model to each")
+        dtypes = [np.float64, np.float32]
+        X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
+        flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
+        coef, intercept = (self.coef_[0], float(self.intercept_[0])) if flat else (self.coef_, self.intercept_)
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
+        fitted = Question(
+            self.loss_, penalty, self.fit_intercept, coef, intercept, list(names), getattr(self, "classes_", ())
+        )
+        return infer(fitted, X, self._coded(y), sample_weight, covariance, groups, weights, dispersion, level, offset)
 
 
 class LinearRegressor(RegressorMixin, _Linear):
@@ -102,11 +218,11 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Attributes
     ----------
-    coef_, intercept_ : ndarray of shape (n_features_in_,), float
+    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets (t, n_features_in_) and (t,)
     loss_ : Pointwise
         The loss minimised, no parameter open; for JointScale, its loss at the scale found.
     solution_ : Solution
-        Value, certificate, solver, the reason for it, and the curve.
+        Value, certificate, solver, the reason for it, and the curve; of several targets a tuple.
     n_iter_, n_features_in_, feature_names_in_ : as in scikit-learn
 
     Examples
@@ -118,8 +234,11 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     _default = SquaredError
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to rows X and numbers y; a row of weight 2 counts as two.
+
+        `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link. Of a
+        file, fit("rows.parquet", "y"), y, sample_weight and offset are names of columns; it is read in batches.
 
         Raises
         ------
@@ -133,13 +252,28 @@ class LinearRegressor(RegressorMixin, _Linear):
             raise CapabilityError(
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
-        self._minimise(loss, X, y, sample_weight)
+        if is_streamed(X):
+            self._minimise(loss, self._stream(X, y, sample_weight, offset), None, None, None)
+            return self
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True, multi_output=True
+        )
+        if np.ndim(y) == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._minimise(loss, X, y, sample_weight, offset)
         return self
 
-    def predict(self, X: Any) -> Array:
-        """What the loss elicits, on the scale of y: exp of the score for losses of log means."""
-        score = self._scores(X)
+    def __sklearn_tags__(self) -> Any:
+        tags, loss = super().__sklearn_tags__(), self._loss()
+        tags.target_tags.multi_output = isinstance(loss, Pointwise) and len(loss.outputs) == 1 and not loss._open()
+        return tags
+
+    def predict(self, X: Any, offset: Any = None) -> Array:
+        """What the loss elicits, on the scale of y: exp of the score for losses of log means.
+
+        Without an `offset` it is 0: of a model of counts by exposure, the rate.
+        """
+        score = self._scores(X, offset)
         return np.asarray(self.loss_.predict(score))
 
 
@@ -160,6 +294,16 @@ def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
             "sklearn.multiclass.OneVsRestClassifier"
         )
     return loss
+
+
+def coded(y: Array, classes: Array, loss: Any) -> Array:
+    """The numbers of labels: -1 and +1 for losses of the margin, else 0, 1 ..."""
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    if (strange := classes[codes] != y).any():
+        at = int(np.argmax(strange))
+        raise DomainError(f"y[{at}] = {y[at]!r} is none of the classes fitted, {classes.tolist()}")
+    signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
+    return 2.0 * codes - 1.0 if signs else codes.astype(np.float64)
 
 
 def has_probabilities(model: Any) -> bool:
@@ -192,8 +336,10 @@ class LinearClassifier(ClassifierMixin, _Linear):
 
     _default = Logistic
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to rows X and labels y; a row of weight 2 counts as two.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit to rows X and labels y; a row of weight 2 counts as two, and `offset` is added to the scores.
+
+        Of a file, fit("rows.parquet", "label"), all but X are names of columns; it is read in batches.
 
         Raises
         ------
@@ -202,16 +348,24 @@ class LinearClassifier(ClassifierMixin, _Linear):
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        loss = loss_of_classes(self, None if self.loss is None else self._loss())
-        signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
-        coded = codes.astype(np.float64)
-        self._minimise(loss, X, 2 * coded - 1 if signs else coded, sample_weight)
+        asked = None if self.loss is None else self._loss()
+        if is_streamed(X):
+            stream = self._stream(X, y, sample_weight, offset)
+            self.classes_ = stream.labels()
+            loss = loss_of_classes(self, asked)
+            self._minimise(loss, stream.coded(partial(coded, classes=self.classes_, loss=loss)), None, None, None)
+        else:
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+            check_classification_targets(y)
+            self.classes_ = np.unique(y)
+            loss = loss_of_classes(self, asked)
+            self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
         if isinstance(loss, Pointwise):
             self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self
+
+    def _coded(self, y: Array) -> Array:
+        return coded(y, self.classes_, self.loss_)
 
     def decision_function(self, X: Any) -> Array:
         """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""

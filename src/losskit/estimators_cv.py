@@ -11,15 +11,17 @@ from sklearn.utils.validation import _check_sample_weight
 
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
 from losskit.estimators import LinearClassifier, LinearRegressor
+from losskit.inference.goodness import log_likelihood
 from losskit.objective import one_thread_each
 from losskit.penalties import L1, L2, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import border, minimise, resolved
 from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed
+from losskit.streams import Stream
 
 Array = np.ndarray
-_RULES = ("min", "one_standard_error")
+_FOLDS, _CRITERIA = ("min", "one_standard_error"), ("aic", "bic")
 
 
 class _Chosen:
@@ -29,6 +31,7 @@ class _Chosen:
     intercept_: Any
     loss_: Any
     n_iter_: Any
+    penalty_: Any
     solution_: Any
 
     def __init__(
@@ -54,12 +57,21 @@ class _Chosen:
         self.tol = tol
         self.max_iter = max_iter
 
-    def _minimise(self: Any, loss: Any, X: Any, y: Array, sample_weight: Any) -> None:
+    def _minimise(self: Any, loss: Any, X: Any, y: Array, sample_weight: Any, offset: Any) -> None:
         """Paths on all rows and without each fold, the losses of the folds, the choice, and the fit at it."""
-        if self.rule not in _RULES:
-            raise ParameterError(f'rule must be "min" or "one_standard_error"; got {self.rule!r}')
+        if self.rule not in (*_FOLDS, *_CRITERIA):
+            known = ", ".join(map(repr, (*_FOLDS, *_CRITERIA)))
+            raise ParameterError(f"rule must be one of {known}; got {self.rule!r}")
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
+        if np.ndim(y) == 2:
+            raise CapabilityError("a path is one target's; fit a model to each, or the model without CV to all")
+        if isinstance(X, Stream):
+            raise CapabilityError(
+                f"folds are made of rows at hand, and {X!r} is read in batches; fix alpha, and use the model without CV"
+            )
+        if offset is not None:
+            raise CapabilityError("cross-validation takes no offset; use GridSearchCV over the model without CV")
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         classifier = isinstance(self, LinearClassifier)
         folds = [test for _, test in check_cv(self.cv, y, classifier=classifier).split(np.zeros(len(y)), y)]
@@ -68,7 +80,13 @@ class _Chosen:
         with one_thread_each():
             loss = resolved(loss, X, y, w, self.fit_intercept)
             work = _Paths(loss, self.penalty or (L2() if classifier else L1()), X, y, w, self)
-            whole, self.cv_losses_ = work.follow(None)[0], np.column_stack([work.follow(test)[1] for test in folds])
+            whole = work.follow(None)[0]
+            if self.rule in _CRITERIA:
+                self.criteria_ = work.criteria(whole, 2.0 if self.rule == "aic" else float(np.log(work.n)))
+                at = int(np.argmin(self.criteria_))
+            else:
+                self.cv_losses_ = np.column_stack([work.follow(test)[1] for test in folds])
+                at = _chosen(self.cv_losses_, self.rule)
         self.alphas_, self.coef_path_, self.intercept_path_ = whole.alphas, whole.coefs, whole.intercepts
         missed = int(np.sum(whole.certificates > self.tol))
         if missed:
@@ -78,14 +96,13 @@ class _Chosen:
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        at = _chosen(self.cv_losses_, self.rule)
         self.alpha_ = float(self.alphas_[at])
         start = (self.coef_path_[at], self.intercept_path_[at])
         solution = minimise(
             loss, work.penalty.with_alpha(self.alpha_), X, y, w, fit_intercept=self.fit_intercept, solver=self.solver,
             tol=self.tol, max_iter=self.max_iter, start=start,
         )  # fmt: skip
-        self.solution_, self.loss_ = solution, solution.loss
+        self.solution_, self.loss_, self.penalty_ = solution, solution.loss, work.penalty.with_alpha(self.alpha_)
         self.coef_, self.intercept_ = solution.coef, solution.intercept
         self.n_iter_ = max(solution.iterations, 1)
 
@@ -95,6 +112,7 @@ class _Paths:
 
     def __init__(self, loss: Any, penalty: Penalty, X: Any, y: Array, w: Array | None, options: Any) -> None:
         self.loss, self.penalty, self.X, self.y, self.w, self.options = loss, penalty, X, y, w, options
+        self.n = float(len(y) if w is None else w.sum())
         if loss.traits().differentiable is False:
             raise CapabilityError(
                 f"{loss!r} has kinks, and a path needs a smooth loss; use Smoothed({loss!r}, width=0.01), or "
@@ -138,6 +156,24 @@ class _Paths:
             path = follow(part, self.alphas, self.solver, o.tol, o.max_iter)
         return path, self._losses(path, left_out)
 
+    def criteria(self, path: Path, price: float) -> Array:
+        """-2 log likelihood + price times what the coefficients count as, at each fit of the path."""
+        weights = np.ones(len(self.y)) if self.w is None else self.w
+        found: list[float] = []
+        for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+            if self.classes > 1 or not (self.penalty.smooth or _by_pieces(self.penalty)):
+                raise CapabilityError(
+                    f"{self.options.rule} needs to know what coefficients count as, which it does for one score a row "
+                    f'and sums over coefficients; with {self.loss!r} and {self.penalty!r} use rule="min"'
+                )
+            problem = self.problem.with_penalty(self.penalty.with_alpha(float(alpha)))
+            point = problem.smooth.evaluate(problem.from_user(coef, intercept), order=2)
+            likelihood = log_likelihood(self.loss, self.y, point.value * self.n, weights, None)
+            if likelihood is None:
+                raise CapabilityError(f'{self.loss!r} has no likelihood without more being known; use rule="min"')
+            found.append(-2 * likelihood + price * _freedom(problem, point))
+        return np.array(found)
+
     def _losses(self, path: Path, rows: Array) -> Array:
         X, y, w = self.X[rows], self.y[rows], None if self.w is None else self.w[rows]
         scores = [X @ c.T + b for c, b in zip(path.coefs, path.intercepts, strict=True)]
@@ -146,6 +182,19 @@ class _Paths:
 
 def _by_pieces(penalty: Penalty) -> bool:
     return penalty.separable and type(penalty).pieces is not Penalty.pieces
+
+
+def _freedom(problem: Any, point: Any) -> float:
+    """What the coefficients count as: those that are not held at 0 (Zou et al. 2007), less under a ridge."""
+    theta, H = point.theta, point.hessian
+    if problem.penalty.smooth:
+        free, bend = np.arange(problem.size), np.zeros(problem.size)
+        bend[problem.at] = problem.penalty.hessian_diagonal(problem.coef(theta)) / problem.scale**2
+    else:
+        pieces = problem.pieces(theta)
+        free, bend = np.flatnonzero((theta != 0) | (pieces.l1 == 0)), pieces.l2
+    part = H[np.ix_(free, free)]
+    return float(np.trace(np.linalg.lstsq(part + np.diag(bend[free]), part, rcond=1e-12)[0]))
 
 
 def _chosen(losses: Array, rule: str) -> int:
@@ -176,8 +225,10 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
         than rows); or which.
     cv : int, splitter or iterable
         As scikit-learn takes it.
-    rule : {"min", "one_standard_error"}
-        The alpha of the least mean loss, or the largest within one standard error of it.
+    rule : {"min", "one_standard_error", "aic", "bic"}
+        The alpha of the least mean loss, or the largest within one standard error of it; or without folds that of the
+        least information criterion, coefficients counted as in Zou, Hastie and Tibshirani (2007),
+        doi:10.1214/009053607000000127.
     fit_intercept, solver, tol, max_iter
         As for LinearRegressor; `tol` is kept by each fit of the path.
 
@@ -187,6 +238,8 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
     alphas_ : ndarray of shape (k,), decreasing
     coef_path_, intercept_path_ : ndarray of shape (k, n_features_in_) and (k,), fitted to all rows
     cv_losses_ : ndarray of shape (k, folds), the mean loss of the rows left out
+    criteria_ : ndarray of shape (k,), of the rules "aic" and "bic"
+    penalty_ : Penalty, the one chosen
     coef_, intercept_, loss_, solution_, n_iter_ : as for LinearRegressor, at `alpha_`
 
     Examples
@@ -195,6 +248,11 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
     >>> from losskit.estimators_cv import LinearRegressorCV
     >>> model = LinearRegressorCV(Huber(1.0), penalty=L1(), rule="one_standard_error")
     """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
 
 
 class LinearClassifierCV(_Chosen, LinearClassifier):

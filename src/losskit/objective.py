@@ -47,6 +47,8 @@ class Objective:
     fit_intercept : bool
     uniform : bool
         One scale for all columns.
+    offset : ndarray of float64, shape (rows,), optional
+        Added to the scores: X coef + b + offset.
 
     Raises
     ------
@@ -56,18 +58,46 @@ class Objective:
 
     def __init__(
         self, loss: Pointwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        uniform: bool = False,
+        uniform: bool = False, offset: Array | None = None,
     ) -> None:  # fmt: skip
-        self.loss, self.penalty, self.y, self.weights = loss, penalty, y, weights
+        self.loss, self.penalty, self.y, self.weights, self.offset = loss, penalty, y, weights, offset
         loss(y, np.zeros_like(y), weights)  # y is checked here; blocks would name a row of their own
         self.total = float(y.size) if weights is None else float(weights.sum())
         self.center = self._center() if fit_intercept else 0.0
         self._reference, bend = self._sizes()
+        self._gram: Array | None = None  # of a quadratic loss that is asked for more than once
+        self._keeps_gram = False
         extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / bend
         self.design = Design(X, fit_intercept, weights, extra, uniform)
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+        known = self._gram if order > 1 else None
+        value, sums, grams = self._sums(theta, 1 if known is not None else order)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            hessian = known.copy() if known is not None else self.design._standard_gram(grams) if order > 1 else None
+            if self._keeps_gram and known is None and hessian is not None:
+                self._gram = hessian.copy()
+            return self._with_penalty(theta, value, self.design._standard(sums), hessian)
+
+    def with_targets(self, y: Array) -> Objective:
+        """The same rows with other targets: what is known of X, of a quadratic loss its Gram matrix too, is shared."""
+        other = copy.copy(self)
+        for known in ("null", "null_value"):
+            other.__dict__.pop(known, None)
+        other.y = y
+        other.loss(y, np.zeros_like(y), self.weights)
+        other.center = other._center() if self.design.intercept else 0.0
+        other._reference = other._sizes()[0]
+        return other
+
+    def keep_gram(self) -> None:
+        """Keep the Gram matrix once it is known, if the loss is quadratic and it thus never changes."""
+        traits = self.loss.traits()
+        self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
+
+    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
+        """The sums over rows of losses, their slopes times x and, if asked for, their curvatures times x x'."""
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
 
@@ -76,6 +106,8 @@ class Objective:
             for rows, block in design._blocks(first, last):
                 f = block @ coef
                 f += constant
+                if self.offset is not None:
+                    f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
                 if gram is None:
                     part, g = loss.value_and_gradient(y, f, w, "sum")
@@ -88,8 +120,7 @@ class Objective:
             return value, sums, 0.0 if gram is None else gram.sum
 
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        hessian = design._standard_gram(grams) if order > 1 else None
-        return self._with_penalty(theta, float(values), design._standard(sums), hessian)
+        return float(values), sums, grams
 
     def _with_penalty(self, theta: Array, value: float, gradient: Array, hessian: Array | None) -> Point:
         p, scale = self.design.columns, self.design.scale
@@ -111,7 +142,7 @@ class Objective:
 
     def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction, from stored scores: two passes over X now, none later."""
-        f, df = self.design.scores(theta), self.design.scores(direction)
+        f, df = self.scores(theta), self.design.scores(direction)
         p, scale = self.design.columns, self.design.scale
         coef, move = theta[:p] / scale, direction[:p] / scale
 
@@ -134,12 +165,18 @@ class Objective:
     @cached_property
     def null_value(self) -> float:
         """The value at `null`, without a pass over X."""
-        return float(self.loss(self.y, np.full_like(self.y, self.center), self.weights))
+        return float(self.loss(self.y, self._at_center(), self.weights))
+
+    def _at_center(self) -> Array:
+        """The scores of no coefficients and the constant that is best or near."""
+        return np.full_like(self.y, self.center) if self.offset is None else self.center + self.offset
 
     def _center(self) -> float:
         constant = 0.0
         if self.loss.traits().elicits == "mean":
             constant = self.loss._score_of_mean(float(np.average(self.y, weights=self.weights)))
+            if self.offset is not None:
+                constant -= float(np.average(self.offset, weights=self.weights))
         elif self.loss.variables == ("r",):
             constant = float(np.median(self.y[:: max(1, self.y.size // _SAMPLE)]))
         return constant if np.isfinite(constant) else 0.0
@@ -150,7 +187,7 @@ class Objective:
         The former is the mean size of L' there, or a trace of that at f = 0; the latter of a loss without curvature its
         slope over the distance to y.
         """
-        f = np.full_like(self.y, self.center)
+        f = self._at_center()
         g, h = self.loss.gradient_and_hessian(self.y, f, self.weights, "sum")
         slope, bend = (float(np.abs(part).sum()) / self.total for part in (g, h))
         at_zero = float(np.abs(self.loss.gradient(self.y, np.zeros_like(f), self.weights, "sum")).sum()) / self.total
@@ -184,7 +221,12 @@ class Objective:
 
     def scores(self, theta: Array) -> Array:
         """The score of each row."""
-        return self.design.scores(theta)
+        scores = self.design.scores(theta)
+        return scores if self.offset is None else scores + self.offset
+
+    def reach(self, direction: Array) -> float:
+        """By how much a step changes a row's score, at most."""
+        return float(np.abs(self.design.scores(direction)).max(initial=0.0))
 
     def to_user(self, theta: Array) -> tuple[Array, float]:
         """Coefficients and intercept in the user's units."""
@@ -196,18 +238,20 @@ class Objective:
 
     def with_loss(self, loss: Pointwise) -> Objective:
         """The same data and penalty under another loss."""
-        return Objective(loss, self.penalty, self.design.X, self.y, self.weights, self.design.intercept)
+        X, intercept = self.design.X, self.design.intercept
+        return Objective(loss, self.penalty, X, self.y, self.weights, intercept, offset=self.offset)
 
     def thinned(self, stride: int) -> Objective:
         """The same objective over every `stride`-th row."""
-        w = None if self.weights is None else self.weights[::stride].copy()
+        w, offset = (None if part is None else part[::stride].copy() for part in (self.weights, self.offset))
         X, y = self.design.every(stride), self.y[::stride].copy()
-        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept)
+        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)
 
     def part(self, columns: Array) -> Objective:
         """The same objective over these columns alone, in the same units."""
         part = copy.copy(self)
         part.__dict__.pop("null", None)
+        part._gram = None
         part.design = self.design.part(columns)
         return part
 

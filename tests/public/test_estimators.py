@@ -125,3 +125,56 @@ def test_column_names_are_kept():
     X, y = problem(lk.Huber())
     frame = pandas.DataFrame(X, columns=list("abcd"))
     assert list(LinearRegressor().fit(frame, y).feature_names_in_) == list("abcd")
+
+
+@pytest.mark.parametrize(
+    ("loss", "penalty"), [(lk.SquaredError(), L2(0.1)), (lk.SquaredError(), lk.L1(0.1)), (lk.AbsoluteError(), None)]
+)
+def test_several_targets_are_a_fit_each(loss, penalty):
+    X, y = problem(loss)
+    Y, w, offset = np.column_stack([y, -2 * y, y[::-1]]), np.arange(len(y)) % 3.0, 0.1 * X[:, 1]
+    model = LinearRegressor(loss, penalty=penalty).fit(X, Y, w, offset)
+    for j, solution in enumerate(model.solution_):
+        alone = LinearRegressor(loss, penalty=penalty).fit(X, Y[:, j], w, offset)
+        np.testing.assert_allclose(model.coef_[j], alone.coef_, rtol=1e-9, atol=1e-12)
+        assert solution.certificate <= 1e-10
+    assert model.predict(X).shape == Y.shape
+    with pytest.raises(CapabilityError, match="one target"):
+        model.inference(X, Y)
+    with pytest.raises(CapabilityError, match="MultiOutputRegressor"):
+        LinearRegressor(lk.Huber("auto")).fit(X, Y)
+
+
+def test_the_gram_matrix_of_several_targets_is_made_once(monkeypatch):
+    from losskit import objective
+
+    made = []
+    before = objective.Gram.__init__
+    monkeypatch.setattr(objective.Gram, "__init__", lambda self, design: (made.append(1), before(self, design))[1])
+    X, y = problem(lk.SquaredError())
+    one = LinearRegressor().fit(X, y) and len(made)
+    made.clear()
+    LinearRegressor().fit(X, np.column_stack([y, y**2, -y]))
+    assert len(made) == one
+
+
+def test_weights_and_offsets_are_routed_by_name():
+    import sklearn
+    from sklearn.model_selection import cross_validate
+
+    X, y = problem(lk.Poisson())
+    w, offset = np.arange(len(y)) % 2.0, np.linspace(0, 1, len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LinearRegressor(lk.Poisson()).set_fit_request(sample_weight=True, offset=True)
+        model.set_predict_request(offset=True).set_score_request(sample_weight=False)
+        found = cross_validate(
+            model, X, y, params={"sample_weight": w, "offset": offset}, cv=2, return_estimator=True, scoring=_score
+        )
+    half = slice(len(y) // 2, None)
+    alone = LinearRegressor(lk.Poisson()).fit(X[half], y[half], w[half], offset[half])
+    np.testing.assert_allclose(found["estimator"][0].coef_, alone.coef_, rtol=1e-9)
+    assert "LinearRegressor" in alone._repr_html_()
+
+
+def _score(model, X, y):
+    return 0.0

@@ -97,3 +97,23 @@ def test_fits_that_miss_the_tolerance_are_counted():
     labels = (Y.mean() < Y).astype(int)
     with pytest.warns(ConvergenceWarning, match="of 3 fits"):
         lk.LinearClassifierCV(penalty=lk.L1(), alphas=3, max_iter=1, solver="proximal_gradient").fit(X, labels)
+
+
+@pytest.mark.parametrize("rule", ["aic", "bic"])
+def test_information_criteria_choose_as_scikit_learn_and_are_those_of_inference(rule):
+    from sklearn.linear_model import LassoLarsIC
+
+    X, y = load_diabetes(return_X_y=True)
+    X = X / X.std(axis=0)
+    ours = lk.LinearRegressorCV(penalty=lk.L1(), rule=rule, alphas=200).fit(X, y)
+    theirs = LassoLarsIC(criterion=rule).fit(X, y)
+    assert np.flatnonzero(ours.coef_).tolist() == np.flatnonzero(theirs.coef_).tolist()
+    assert ours.alpha_ / 2 == pytest.approx(theirs.alpha_, rel=0.1)  # a knot of the path, and a grid
+    assert not hasattr(ours, "cv_losses_")
+    ridge = lk.LinearClassifierCV(rule=rule, alphas=[0.1, 0.01], tol=1e-13).fit(X, y > 140)
+    model = lk.LinearClassifier(penalty=lk.L2(0.1)).fit(X, y > 140)
+    assert ridge.criteria_[0] == pytest.approx(getattr(model.inference(X, y > 140), rule), rel=1e-6)
+    with pytest.raises(CapabilityError, match="no likelihood"):
+        lk.LinearRegressorCV(lk.Huber(1.0), rule=rule, alphas=[0.1]).fit(X, y)
+    with pytest.raises(CapabilityError, match="one score a row"):
+        lk.LinearClassifierCV(rule=rule, alphas=[0.1]).fit(X, np.digitize(y, [100, 200]))

@@ -37,14 +37,14 @@ class Composite:
 
     def __init__(
         self, loss: Any, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        classes: int = 1,
+        classes: int = 1, offset: Array | None = None,
     ) -> None:  # fmt: skip
         penalty.check(X.shape[1], classes)
         uniform = not penalty.separable
         smooth: Any = (
             ClassObjective(loss, NoPenalty(), X, y, weights, fit_intercept, classes, uniform)
             if isinstance(loss, Rowwise)
-            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform)
+            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform, offset)
         )
         self._set(smooth, penalty, classes)
 
@@ -62,11 +62,15 @@ class Composite:
         other._set(self.smooth, penalty, self.classes)
         return other
 
+    def over(self, smooth: Any) -> Composite:
+        """The same penalty with another mean loss, of the same columns."""
+        other = object.__new__(Composite)
+        other._set(smooth, self.penalty, self.classes)
+        return other
+
     def thinned(self, stride: int) -> Composite:
         """The same over every `stride`-th row."""
-        other = object.__new__(Composite)
-        other._set(self.smooth.thinned(stride), self.penalty, self.classes)
-        return other
+        return self.over(self.smooth.thinned(stride))
 
     def part(self, columns: Array) -> Composite:
         """The same over these columns alone; of a penalty with a number a column, their numbers."""

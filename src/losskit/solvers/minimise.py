@@ -18,11 +18,13 @@ from losskit.evaluate import weight_sum
 from losskit.objective import Array, Objective, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
-from losskit.solvers import joint_scale
+from losskit.solvers import joint_scale, lbfgs, newton, streamed_newton
 from losskit.solvers.choose import METHODS, choose, is_proximal, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
+from losskit.streamed import StreamObjective, numbers, placed
+from losskit.streams import Stream, as_stream, is_streamed
 
 TOLERANCE = 1e-10
 _HEAVY = 1e100  # a weight
@@ -67,7 +69,7 @@ def minimise(
     loss: Pointwise | Rowwise | JointScale,
     penalty: Penalty | None,
     X: Any,
-    y: Any,
+    y: Any = None,
     sample_weight: Any = None,
     fit_intercept: bool = True,
     solver: str = "auto",
@@ -76,6 +78,7 @@ def minimise(
     start: Solution | tuple[Any, float] | None = None,
     time_limit: float | None = None,
     callback: Callback | None = None,
+    offset: Any = None,
 ) -> Solution:
     """Minimise sum(w L(y, X coef + b)) / sum(w) + penalty(coef) over coefficients and intercept.
 
@@ -86,9 +89,11 @@ def minimise(
         are coefficients (classes, columns) and an intercept a class; of several outputs, such as GaussianNLL's mean
         and log variance, (outputs, columns) and one an output.
     penalty : Penalty or None
-    X : array_like of shape (rows, columns)
-        float32 is kept as it is; everything is summed in float64.
+    X : array_like of shape (rows, columns), path or Stream
+        float32 is kept as it is; everything is summed in float64. A path of a Parquet, Feather or CSV file, or a
+        Stream, is read in batches, a pass an iteration, and never held.
     y : array_like of shape (rows,)
+        Of a file the name of its column, as are sample_weight and offset.
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
     solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
@@ -102,6 +107,8 @@ def minimise(
         Seconds after which no iteration is begun.
     callback : callable, optional
         Called as callback(iteration, value, certificate); a true answer stops the run.
+    offset : array_like of shape (rows,), optional
+        Added to each row's score: the logarithm of the exposure for Poisson and others of a log link.
 
     Returns
     -------
@@ -116,12 +123,18 @@ def minimise(
     ------
     CapabilityError, DataError, DomainError, ParameterError, ShapeError
     """
-    _check_options(loss, penalty, tol, max_iter, time_limit)
+    check_options(loss, penalty, tol, max_iter, time_limit)
     deadline = None if time_limit is None else time.monotonic() + time_limit
-    X, y, w, _ = border(X, y, sample_weight)
+    if is_streamed(X):
+        stream = as_stream(X, y, sample_weight, offset)
+        control = Control(tol, max_iter or 0, deadline, callback)
+        with one_thread_each():
+            return _over_stream(loss, penalty or NoPenalty(), stream, fit_intercept, solver, start, control)
+    X, y, w, place = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():
-        objective = _objective(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver))
+        moved = offset_of(offset, place, solver)
+        objective = posed_as(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver), moved)
         theta = None if start is None else _start(objective, start)
         if isinstance(loss, JointScale):
             if solver not in ("auto", "newton") or not penalty.smooth:
@@ -133,11 +146,11 @@ def minimise(
             outcome, scale = joint_scale.solve(objective, theta, control)
             solution = _solution(objective, outcome, control, "newton", joint_scale.WHY, scale)
         else:
-            solution = _solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
+            solution = solved(objective, solver, theta, Control(tol, max_iter or 0, deadline, callback))
     return solution
 
 
-def _objective(
+def posed_as(
     loss: Pointwise | Rowwise | JointScale,
     penalty: Penalty,
     X: Any,
@@ -145,8 +158,14 @@ def _objective(
     w: Array | None,
     fit_intercept: bool,
     proximal: bool,
+    offset: Array | None = None,
 ) -> Any:
-    """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names."""
+    """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names.
+
+    An offset of a loss of the residual is taken out of y instead, which suits every solver.
+    """
+    if offset is not None:
+        y, offset = _with_offset(loss, y, offset)
     if isinstance(loss, Rowwise):
         classes = int(y[np.isfinite(y)].max(initial=1.0)) + 1
         if classes * len(y) > _MOST:
@@ -163,11 +182,72 @@ def _objective(
         return OutputsObjective(loss, penalty, X, y, w, fit_intercept)
     inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
     if proximal:
-        return Composite(inner, penalty, X, y, w, fit_intercept)
-    return Objective(inner, penalty, X, y, w, fit_intercept)
+        return Composite(inner, penalty, X, y, w, fit_intercept, offset=offset)
+    return Objective(inner, penalty, X, y, w, fit_intercept, offset=offset)
 
 
-def _solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
+def _with_offset(loss: Any, y: Array, offset: Array) -> tuple[Array, Array | None]:
+    inner = loss.loss if isinstance(loss, JointScale) else loss
+    if isinstance(inner, Pointwise) and inner.variables == ("r",):
+        return y - offset, None
+    if isinstance(inner, Rowwise) or len(inner.outputs) > 1 or inner.traits().differentiable is False:
+        raise CapabilityError(
+            "an offset is for losses of the residual, and smooth ones of one score a row such as Poisson; "
+            f"{inner!r} is neither"
+        )
+    return y, offset
+
+
+def offset_of(offset: Any, place: Array, solver: str = "auto") -> Array | None:
+    """The offset of the rows that are kept, as float64."""
+    if offset is None:
+        return None
+    if solver in ("sgd", "adam"):
+        raise CapabilityError(f'{solver} takes no offset; use solver="newton" or "lbfgs"')
+    found = np.asarray(as_real("offset", offset), dtype=np.float64)
+    if found.shape != place.shape:
+        raise ShapeError(f"offset has shape {found.shape}; it must be {place.shape}, one number a row")
+    kept = found[place >= 0]
+    if not np.isfinite(kept).all():
+        row = int(np.flatnonzero(~np.isfinite(found) & (place >= 0))[0])
+        raise DomainError(
+            f"offset[{row}] = {found[row]}; an offset is a finite number: give rows of no exposure the weight 0"
+        )
+    return kept
+
+
+_ON_STREAMS: dict[str, Any] = {"newton": newton.solve, "lbfgs": lbfgs.solve, "proximal_newton": streamed_newton.solve}
+
+
+def _over_stream(
+    loss: Any, penalty: Penalty, stream: Stream, fit_intercept: bool, solver: str, start: Any, control: Control
+) -> Solution:
+    if not isinstance(loss, Pointwise) or len(loss.outputs) > 1:
+        raise CapabilityError(f"{loss!r} is not fitted to a stream yet: that takes losses of one score a row")
+    stream.look()
+    stream = stream if stream._code else stream.coded(numbers)
+    proximal = is_proximal(penalty, solver)
+    batch = stream.sample()
+    with placed(stream, f"a sample of {len(batch.X)} rows"):
+        X, y, w, offset = batch.X, np.ascontiguousarray(batch.y), batch.weights, batch.offset
+        near = posed_as(loss, penalty, X, y, w, fit_intercept, proximal, offset)
+    objective = near.over(StreamObjective(stream, near.smooth)) if proximal else StreamObjective(stream, near)
+    solver, why = choose(objective, solver)
+    if solver not in _ON_STREAMS:
+        raise CapabilityError(
+            f"{solver} needs all rows at hand, and {stream!r} is read in batches; for quantiles and other losses with "
+            f"kinks use Smoothed({loss!r}, width=0.01), else a smooth or separable penalty with newton or lbfgs"
+        )
+    theta = None if start is None else _start(objective, start)
+    if theta is None and objective.loss.traits().convex is False:
+        theta = _convex_start(near.smooth if proximal else near)
+    control.max_iter = control.max_iter or METHODS[solver].max_iter
+    outcome = _ON_STREAMS[solver](objective, theta, control)
+    return _solution(objective, outcome, control, solver, f"{why}; each iteration is a pass over {stream!r}")
+
+
+def solved(objective: Any, solver: str, theta: Array | None, control: Control) -> Solution:
+    """The solution of a posed problem by a solver, or the one that fits."""
     solver, why = choose(objective, solver)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
@@ -245,7 +325,8 @@ def _start(objective: Any, start: Solution | tuple[Any, float]) -> Array:
     return objective.from_user(coef, intercept)
 
 
-def _check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
+def check_options(loss: Any, penalty: Any, tol: Any, max_iter: Any, time_limit: Any) -> None:
+    """Raise unless loss and penalty are such, and numbers above 0."""
     if not isinstance(loss, (Pointwise, Rowwise, JointScale)):
         raise CapabilityError(f'loss must be a loss such as Huber(delta=1.35) or losskit.get("huber"); got {loss!r}')
     if not isinstance(loss, JointScale):
@@ -266,6 +347,8 @@ def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None
     X, y = X if sparse else as_real("X", X), as_real("y", y)
     if X.ndim != 2 or y.ndim != 1 or X.shape[0] != len(y):
         raise ShapeError(f"X must be (rows, columns) and y (rows,); got shapes {X.shape} and {y.shape}")
+    if not X.shape[1]:
+        raise ShapeError("X has no columns; loss.constant(y) is the best constant score")
     w, place = None, np.arange(len(y))
     X = X.tocsr().astype(np.float64) if sparse else X
     if sample_weight is not None:

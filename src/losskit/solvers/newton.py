@@ -126,8 +126,7 @@ def _at_infinity(objective: Objective, state: _State) -> str:
     step, damping = direction(state.hessian, state.point.gradient)
     if damping:
         return ""
-    reach = float(np.abs(objective.scores(step)).max(initial=0.0))
-    if reach < 0.1:
+    if objective.reach(step) < 0.1:
         return ""
     if objective.loss.link.name in ("logit", "softmax"):
         return (

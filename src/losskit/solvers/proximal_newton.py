@@ -114,7 +114,7 @@ def _newton_step(objective: Composite, point: Point) -> Point | None:
     theta, smooth = point.theta, objective.smooth
     H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
     if not objective.loss.traits().convex:
-        H = _convex(H)
+        H = convex(H)
     quadratic = _is_quadratic(objective)
     if not quadratic:
         H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
@@ -145,7 +145,7 @@ def _newton_step(objective: Composite, point: Point) -> Point | None:
     return None
 
 
-def _convex(H: Array) -> Array:
+def convex(H: Array) -> Array:
     """H with the sizes of its eigenvalues, so that the model has a minimum."""
     values, vectors = np.linalg.eigh(H)
     return np.asarray((vectors * np.abs(values)) @ vectors.T)

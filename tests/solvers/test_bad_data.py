@@ -1,0 +1,139 @@
+"""Data as they come: a right answer, or a clear error; never a silent non-solution."""
+
+import numpy as np
+import pytest
+
+import losskit as lk
+from losskit.errors import ConvergenceWarning, DataError, DomainError, ShapeError
+from losskit.solvers.minimise import minimise
+from tests.solvers.data import problem
+
+LOSSES = [lk.SquaredError(), lk.Huber(1.0), lk.Logistic(), lk.Poisson(), lk.AbsoluteError()]
+MORE = {
+    "collinear": lambda X: np.column_stack([X, X[:, 0] - 2 * X[:, 1]]),
+    "constant": lambda X: np.column_stack([X, np.full(len(X), 7.0)]),
+    "almost constant": lambda X: np.column_stack([X, 7.0 + 1e-15 * np.sign(X[:, 0])]),
+    "all zero": lambda X: np.column_stack([X, np.zeros(len(X))]),
+    "scales": lambda X: X * [1e-12, 1.0, 1e12, 1e6],
+    "far": lambda X: X + np.array([1e6, 0.0, -1e4, 3.0]),
+}
+
+
+def centred(loss):
+    X, y = problem(loss)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("change", MORE)
+def test_columns_that_add_nothing_change_nothing(loss, change):
+    X, y = centred(loss)
+    plain, found = minimise(loss, None, X, y), minimise(loss, None, MORE[change](X), y)
+    assert found.reason == "tol"
+    assert found.value == pytest.approx(plain.value, rel=1e-9)
+    f = MORE[change](X) @ found.coef + found.intercept
+    assert loss(y, f) == pytest.approx(plain.value, rel=1e-7)  # in the user's units, with their rounding
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_one_row_of_weight_1e300_is_fitted_alone(loss):
+    X, y = centred(loss)
+    w = np.ones(len(y))
+    w[3] = 1e300
+    found = minimise(loss, lk.L2(1e-8), X, y, w)
+    assert found.reason == "tol"
+    at = X[3:4] @ found.coef + found.intercept
+    assert loss(y[3:4], at) == pytest.approx(found.value, rel=1e-6, abs=1e-9)
+    assert found.value < 1e-3 or isinstance(loss, lk.Logistic)
+
+
+@pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Huber(1.0), lk.AbsoluteError()], ids=str)
+@pytest.mark.parametrize("penalty", [None, lk.L2(1e-3)])
+def test_more_columns_than_rows(loss, penalty):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 80)), rng.standard_normal(30)
+    found = minimise(loss, penalty, X, y)
+    assert np.isfinite(found.coef).all()
+    if penalty is None:
+        assert found.value < 1e-12
+        assert np.abs(found.coef).max() < 10
+    else:
+        assert found.reason == "tol"
+        rest = X @ found.coef + found.intercept
+        assert loss(y, rest) + penalty.value(found.coef) == pytest.approx(found.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_separated_classes_are_said_whatever_their_number(labels):
+    x = np.linspace(-1, 1, 60)[:, None]
+    y = np.digitize(x[:, 0], np.linspace(-1, 1, labels + 1)[1:-1])
+    with pytest.warns(ConvergenceWarning, match="separat"):
+        lk.LinearClassifier().fit(x, y)
+    lk.LinearClassifier(penalty=lk.L2(1e-3)).fit(x, y)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_value_that_is_none_is_named(loss, bad):
+    X, y = centred(loss)
+    X[5, 1] = bad
+    with pytest.raises(DataError, match=r"X\[5, 1\]"):
+        minimise(loss, None, X, y)
+    with pytest.raises((DataError, DomainError), match=r"y\[7\]"):
+        minimise(loss, None, centred(loss)[0], np.where(np.arange(len(y)) == 7, bad, y))
+
+
+def test_no_column_is_said_and_one_row_is_fitted():
+    with pytest.raises(ShapeError, match="no columns"):
+        minimise(lk.SquaredError(), None, np.zeros((5, 0)), np.zeros(5))
+    assert minimise(lk.SquaredError(), None, [[2.0]], [3.0]).value == pytest.approx(0.0, abs=1e-20)
+
+
+def test_a_step_too_long_is_taken_back_in_silence_from_any_start():
+    X, y = centred(lk.Poisson())
+    found = minimise(lk.Poisson(), lk.L2(1e-3), X, y, start=(np.array([9.0, 0.0, -9.0, 0.0]), -9.0))
+    assert found.value == pytest.approx(minimise(lk.Poisson(), lk.L2(1e-3), X, y).value, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Poisson(), lk.AbsoluteError()], ids=str)
+def test_an_offset_is_a_column_whose_coefficient_is_one(loss):
+    X, y = centred(loss)
+    offset = 0.3 * X[:, 0] - 0.1
+    found, plain = minimise(loss, None, X, y, offset=offset), minimise(loss, None, X, y)
+    assert found.value == pytest.approx(plain.value, rel=1e-9)
+    np.testing.assert_allclose(found.coef, plain.coef - [0.3, 0, 0, 0], atol=1e-6)
+    assert found.intercept == pytest.approx(plain.intercept + 0.1, abs=1e-6)
+    for penalty in (lk.L1(0.01), lk.L2(0.1)):
+        if not isinstance(loss, lk.AbsoluteError):
+            rows = minimise(loss, penalty, X, y, offset=offset, solver="lbfgs" if penalty.smooth else "auto")
+            at = X @ rows.coef + rows.intercept + offset
+            assert loss(y, at) + penalty.value(rows.coef) == pytest.approx(rows.value, rel=1e-12)
+            assert rows.reason == "tol"
+
+
+@pytest.mark.parametrize(("options", "error", "says"), [
+    ({"offset": np.zeros(3)}, ShapeError, "one number a row"),
+    ({"offset": np.full(200, np.nan)}, DomainError, r"offset\[0\]"),
+    ({"offset": np.zeros(200), "solver": "sgd"}, lk.CapabilityError, "takes no offset"),
+    ({"offset": np.zeros(200), "loss": lk.GaussianNLL()}, lk.CapabilityError, "an offset is for"),
+])  # fmt: skip
+def test_an_offset_that_is_none_is_refused(options, error, says):
+    X, y = centred(lk.SquaredError())
+    with pytest.raises(error, match=says):
+        minimise(**({"loss": lk.SquaredError(), "penalty": None, "X": X, "y": y} | options))
+
+
+def test_float32_columns_are_summed_in_float64_and_never_copied():
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100_000, 16)).astype(np.float32)
+    y = X @ np.ones(16) + rng.standard_normal(100_000)
+    minimise(lk.SquaredError(), None, X, y)
+    tracemalloc.start()
+    found = minimise(lk.SquaredError(), None, X, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes  # a copy in float64 would be twice that
+    known = np.linalg.lstsq(np.column_stack([X, np.ones(len(y))]).astype(float), y, rcond=None)[0]
+    np.testing.assert_allclose(found.coef, known[:-1], rtol=1e-10)
