@@ -1,7 +1,7 @@
-"""Repeated cross-validation of all candidates on the same folds, each choosing its penalty by inner folds.
+"""Repeated cross-validation of all candidates on the same folds, each tuned by inner folds: penalty, rounds, parameter.
 
 Nothing of a test fold is seen in training: medians, levels, means and deviations of the features, the scale of robust
-losses, the penalty and the shift of a quantile all come from the training rows. What candidates share, the fold's
+losses, what is tuned and the shift of a quantile all come from the training rows. What candidates share, the fold's
 matrices, is made once.
 """
 
@@ -164,7 +164,7 @@ class Trainer:
     @cached_property
     def grower(self) -> Grower:
         """What trains trees on the same rows; of many rows by one inner fold."""
-        return Grower(self.task, self.rows, self.inner[: 1 if len(self.rows.y) > MANY else INNER])
+        return Grower(self.task, self.rows, self.inner[: 1 if self.task.table.n_rows > MANY else INNER])
 
     def _trial(self, contender: Contender, loss: Loss, steps: Sequence[float], starts: list[Any]) -> _Trial:
         """Fit the inner folds with each penalty, and find the one of the lowest metric."""

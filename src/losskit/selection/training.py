@@ -90,17 +90,9 @@ def members(contender: Contender, rows: Rows, residuals: Array | None, w: Array 
     if contender.counted:
         counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
         return [replace(loss, counts=tuple(float(max(c, 1)) for c in counts))]  # type: ignore[call-arg]
-    scaled = not isinstance(loss, Rowwise) and residuals is not None and (
-        bool(loss._open()) or (family is not None and family.of_scale))  # fmt: skip
     unit = 1.0
-    if scaled:
-        assert residuals is not None
-        assert isinstance(loss, Pointwise)
-        if (unit := robust_scale(residuals, w)) <= _NO_SPREAD * float(np.std(rows.y)):
-            raise ParameterError(
-                "the default leaves half of the rows or more without a residual, so there is no scale"
-            )
-        loss = loss.resolve(residuals, w)
+    if loss._open() or (family is not None and family.of_scale):
+        unit, loss = _scale(loss, rows.y, residuals, w)
     if family is None:
         return [loss]
     own = loss.parameters[family.name]
@@ -111,6 +103,15 @@ def members(contender: Contender, rows: Rows, residuals: Array | None, w: Array 
     elif contender.loss.parameters[family.name] == "auto":
         values = [own * v for v in multiples]
     return [replace(loss, **{family.name: value}) for value in values]
+
+
+def _scale(loss: Loss, y: Array, residuals: Array | None, w: Array | None) -> tuple[float, Loss]:
+    """The scale of the default's residuals, and the loss with its open parameters set by it."""
+    if residuals is None or not isinstance(loss, Pointwise):
+        raise ParameterError("the default leaves no residuals to take a scale from")
+    if (unit := robust_scale(residuals, w)) <= _NO_SPREAD * float(np.std(y)):
+        raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
+    return unit, loss.resolve(residuals, w)
 
 
 def widening(levels: tuple[float, ...], y: Array, ends: Array, w: Array) -> Any:
