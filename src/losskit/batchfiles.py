@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from losskit.columns import NULLS
 from losskit.errors import DataError
-from losskit.tables import NULLS
 
 
 def text_batches(path: Path, separator: str, wanted: Callable[[Any], list[str]], size: int) -> Iterator[Any]:

@@ -32,7 +32,10 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    model: str | None = None,
+    metric: str | None = None,
     costs: str | None = None,
+    recalibrate: str | None = None,
     include: list[str] | None = None,
     exclude: list[str] | None = None,
     groups: str | None = None,
@@ -40,6 +43,7 @@ def select(
     holdout: float = 0.0,
     time_limit: float | None = None,
     seed: int = 0,
+    log: list[str] | None = None,
     quiet: Flag = False,
     json: Flag = False,
     force: Flag = False,
@@ -53,47 +57,64 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, report.md, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, probability or label; by default mean, or probability for classes
+    question : mean, median, quantile:LEVEL, interval:LEVEL, distribution, probability or label; by default mean, or
+        probability for classes
     problem : real, count, amount, binary or multiclass; found from the target by default
+    model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
+    metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
+        fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them
-    include : a loss to compare too, as --loss of fit takes it; may be repeated
+    recalibrate : platt, beta, isotonic, or temperature for more than two classes: mend the probabilities by a map
+        fitted on rows that the models had not seen; auto: where a test finds that they do not hold
+    include : a loss to compare too, as --loss of fit takes it, or one of your own as module:object; may be repeated
     exclude : a challenger to leave out; may be repeated
     groups : a column: rows of one group are never in training and test rows at once; it is then no feature
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
     holdout : a share of the rows, looked at once at the end; the model is trained without them
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
+    log : write the result to mlflow:sqlite:///FILE, optuna:sqlite:///FILE or tensorboard:FOLDER too; may be repeated
     quiet : print no progress and no leaderboard
     json : print the content of result.json, and nothing else
     force : write into a folder that exists
     """
-    from losskit.modelfile import to_json
+    from losskit.checking.load import is_own, load
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
+    from losskit.sinks import sink
     from losskit.tables import read_table
 
     asked = None if question is None else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
+    added = [load(text) if is_own(text) else text for text in include or ()]
+    sinks = [sink(each) for each in log or ()]
     check_folder(out, force)
     table = read_table(data)
     with _progress(quiet or json) as progress:
         found = choose(
-            table, target, asked, problem, costs=given, include=include or (), exclude=exclude or (),
-            groups=groups, time=time, holdout=holdout, seed=seed,
+            table, target, asked, problem, model=model, metric=metric, costs=given, recalibrate=recalibrate,
+            include=added, exclude=exclude or (), groups=groups, time=time, holdout=holdout, seed=seed,
             time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
+    logged = [each(found) for each in sinks]
     if json:
-        print(to_json(found.to_dict(), indent=2))
+        _print_json(found.to_dict())
         return
     if not quiet:
         _show(found)
     for kind, path in written.items():
         print(f"{kind:<8}{path}")
-    print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    for place in logged:
+        print(f"{'log':<8}{place}")
+    if "model" in written:
+        print(f"{'next':<8}losskit predict {_quoted(written['model'])} NEW.csv --out predictions.csv")
+    else:
+        print(f"{'model':<8}none: {found.loss!r} is a class of your own, and a model file holds no code; write it as a "
+              "text with from_formula to keep the model")  # fmt: skip
 
 
 def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag = False) -> None:
@@ -106,16 +127,25 @@ def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag
     problem : real, count, amount, binary or multiclass; found from the target by default
     json : print JSON
     """
-    from losskit.modelfile import to_json
     from losskit.report.profiled import render
     from losskit.selection.findings import profile as look
     from losskit.tables import read_table
 
     found = look(read_table(data), target, problem)
-    print(to_json(found.to_dict(), indent=2) if json else render(found, _width()))
+    _print_json(found.to_dict()) if json else print(render(found, _width()))
 
 
-def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None = None, force: Flag = False) -> None:
+def fit(
+    data: str,
+    /,
+    *,
+    target: str,
+    loss: str,
+    out: str,
+    penalty: str | None = None,
+    json: Flag = False,
+    force: Flag = False,
+) -> None:
     """Fit a linear model with one loss, without choosing.
 
     Parameters
@@ -125,6 +155,7 @@ def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None =
     loss : a name with its parameters: huber, huber:delta=1.35, tweedie:power=1.2
     out : the model file to write
     penalty : l2=ALPHA, on the coefficients of standardised features; none by default
+    json : print what was done as JSON
     force : replace an existing file
     """
     from losskit.errors import DataError
@@ -139,6 +170,14 @@ def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None =
     with _warnings_said():
         model, solution = fit_table(table, target, chosen, alpha)
     model.save(out, force=force)
+    if json:
+        _print_json({
+            "schema": "losskit.fit/1", "loss": repr(model.loss), "target": model.target, "rows": table.n_rows,
+            "alpha": alpha, "objective": solution.value, "certificate": solution.certificate,
+            "certificate_kind": solution.certificate_kind, "solver": solution.solver,
+            "iterations": solution.iterations, "model": out,
+        })  # fmt: skip
+        return
     print(
         f"{model.loss!r} with L2({alpha:g}) on {table.n_rows} rows: objective {solution.value:.6g}, "
         f"{solution.certificate_kind} {solution.certificate:.1e} ({solution.solver}, {solution.iterations} iterations)"
@@ -147,31 +186,68 @@ def fit(data: str, /, *, target: str, loss: str, out: str, penalty: str | None =
     print(f"next    losskit predict {_quoted(out)} NEW.csv --out predictions.csv")
 
 
-def predict(model: str, data: str, /, *, out: str | None = None, force: Flag = False) -> None:
-    """Predict the rows of a table as CSV, in the order they came in.
+def predict(
+    model: str,
+    data: str,
+    /,
+    *,
+    out: str | None = None,
+    prior: str | None = None,
+    json: Flag = False,
+    quiet: Flag = False,
+    force: Flag = False,
+) -> None:
+    """Predict the rows of a table, in the order they came in. The table may be larger than the memory.
 
     Parameters
     ----------
     model : a file that select or fit wrote
-    data : a table with the columns the model was fitted on; others are ignored
-    out : the CSV file to write; the standard output by default
+    data : a table with the columns the model was fitted on; others are not looked at
+    out : the file to write, .parquet or else CSV, there when it is complete; by default CSV on the standard output
+    prior : the shares of classes where the rows are from, if not those of training, as JSON: {"yes": 0.02}
+    json : print lines of JSON, or with --out what was done
+    quiet : print no progress
     force : replace an existing file
     """
-    from losskit.errors import DataError
+    import time
+
     from losskit.model import load_model
-    from losskit.modelfile import atomic_write
+    from losskit.predicting import csv_writer, json_writer, predict_batches, predict_file
 
-    made = load_model(model)
-    if out is not None and os.path.exists(out) and not force:
-        raise DataError(f"{out} exists; choose another name, or replace it with --force")
-    text = as_csv(made.table(made.read(data)))
+    began, made = time.monotonic(), load_model(model)
+    shares = None if prior is None else _shares(prior)
     if out is None:
-        sys.stdout.write(text)
+        predict_batches(made, data, (json_writer if json else csv_writer)(sys.stdout), shares)
+        return
+    with _progress(quiet or json, "predicting", "") as bar:
+        told = None if bar is None else lambda rows, share: bar(round(1000 * share), 1000, f"{rows:,} rows")
+        rows = predict_file(made, data, out, prior=shares, force=force, progress=told)
+    if json:
+        _print_json({
+            "schema": "losskit.prediction/1", "rows": rows, "out": out, "model": model, "data": data, "prior": shares,
+            "seconds": round(time.monotonic() - began, 3),
+        })  # fmt: skip
     else:
-        atomic_write(out, text, force=force)
+        print(f"{rows:,} rows predicted: {out}")
 
 
-def evaluate(model: str, data: str, /, *, by: str | None = None, json: Flag = False) -> None:
+def _shares(text: str) -> dict[str, float]:
+    import json
+
+    from losskit.errors import ParameterError
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ParameterError(f"--prior takes the shares of classes as JSON, such as '{{\"yes\": 0.02}}'; got {text!r}")
+    return found
+
+
+def evaluate(
+    model: str, data: str, /, *, by: str | None = None, prior: str | None = None, json: Flag = False
+) -> None:
     """How good a model is on rows whose targets are known: its metric, its bias, and the rows that cost most.
 
     Parameters
@@ -179,16 +255,16 @@ def evaluate(model: str, data: str, /, *, by: str | None = None, json: Flag = Fa
     model : a file that select or fit wrote
     data : a table with the columns of the fit and the target
     by : a column: figures for each of its values too; by default for fifths of the prediction
+    prior : the shares of classes where the rows are from, if not those of training, as JSON: {"yes": 0.02}
     json : print JSON
     """
     from losskit.model import load_model
-    from losskit.modelfile import to_json
     from losskit.report.evaluated import render
     from losskit.selection.evaluation import evaluate as judge
 
     made = load_model(model)
-    found = judge(made, made.read(data), by)
-    print(to_json(found.to_dict(), indent=2) if json else render(found, _width()))
+    found = judge(made, made.read(data), by, None if prior is None else _shares(prior))
+    _print_json(found.to_dict()) if json else print(render(found, _width()))
 
 
 def check(
@@ -231,16 +307,10 @@ def check(
     return 0 if found.ok else FOUND
 
 
-def as_csv(columns: dict[str, Any]) -> str:
-    """Columns of one length as CSV text; numbers are written so that they read back equal."""
-    import csv
-    import io
+def _print_json(content: dict[str, Any]) -> None:
+    from losskit.modelfile import to_json
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
-    return text.getvalue()
+    print(to_json(content, indent=2))
 
 
 def _quoted(path: str) -> str:
@@ -262,23 +332,29 @@ def _warnings_said() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
+def _progress(quiet: bool, what: str = "comparing losses", unit: str = "folds") -> Iterator[Progress | None]:
     """A bar on the standard error, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("folds"),
+        *((MofNCompleteColumn(), TextColumn(unit)) if unit else (TaskProgressColumn(),)),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("comparing losses", total=None)
+        line = bar.add_task(what, total=None)
         yield lambda done, total, text: bar.update(line, completed=done, total=total, description=text)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
+from losskit.labelling import Labelling, shares_of
 from losskit.model import LinearModel
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
@@ -56,5 +57,6 @@ def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> 
         target.classes,
         target.name,
         "label" if loss.link.gives == "label" else solution.loss.traits().elicits or "prediction",
+        labelling=Labelling(shares_of(target.y, len(target.classes))),
     )
     return model, solution

@@ -1,29 +1,33 @@
-"""A fitted linear model with all it needs to predict from a table: preprocessing, loss, coefficients, classes."""
+"""A fitted model with all it needs to predict from a table: preprocessing, loss, coefficients or trees, classes."""
 
 from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from losskit import modelfile
 from losskit.base import Pointwise
+from losskit.batches import read_batches
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
+from losskit.labelling import Labelling, read_prior
 from losskit.links import LOGIT
 from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
 from losskit.softmax import probabilities as softmax_costs
 from losskit.tables import Table, read_table
+from losskit.trees import Trees, read_trees
 
 Array = np.ndarray
-_SCHEMA = "losskit.linear/2"
+_SCHEMA = "losskit.linear/3"
 _TEXT = {"schema": str, "target": str, "question": str, "loss": str, "classes": list, "preprocess": dict,
-         "turn": str, "levels": list}  # fmt: skip
+         "turn": str, "levels": list, "metric": str, "recalibration": str}  # fmt: skip
 _NUMBERS = ("alpha",)
 _OF_LEVELS = ("quantile", "levels", "density")
 _TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
@@ -31,7 +35,7 @@ _TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """A linear model of one column.
+    """A linear model of one column, or boosted trees in place of the coefficients.
 
     Attributes
     ----------
@@ -46,6 +50,10 @@ class LinearModel:
     costs : (classes, classes), optional
         What each label (column) costs for rows of each class (row): labels are those of least expected cost.
     levels, turn : of the quantiles of an interval or a distribution, and how they come from the scores
+    labelling : Labelling
+        The shares of the classes in training, a recalibration, a threshold.
+    trees : Trees, optional
+        In place of `coef` and `intercept`, which are then empty.
     """
 
     preprocessor: Preprocessor
@@ -60,10 +68,18 @@ class LinearModel:
     costs: Array | None = None
     levels: tuple[float, ...] = ()
     turn: str = "link"
+    labelling: Labelling = field(default_factory=Labelling)
+    trees: Trees | None = None
+
+    @property
+    def kind(self) -> str:
+        """"linear" or "boosted"."""
+        return "linear" if self.trees is None else "boosted"
 
     def scores(self, X: Any) -> Array:
         """The raw scores of the rows of a table, one a row, or several: one a class, level or output."""
-        f = self.preprocessor.transform(X) @ self.coef.T + self.intercept
+        matrix = self.preprocessor.transform(X)
+        f = matrix @ self.coef.T + self.intercept if self.trees is None else self.trees.scores(matrix)
         return np.asarray(f if self.levels else f + self.shift)
 
     def quantiles(self, X: Any) -> Array:
@@ -72,45 +88,78 @@ class LinearModel:
             raise CapabilityError("this model has one prediction a row; ask for interval:0.9 or distribution")
         return quantiles(self.turn, self.loss, self.scores(X), self.levels, self.shift)
 
-    def predict(self, X: Any) -> Array:
-        """Numbers, or labels as text; of an interval the middle, of a distribution the median."""
+    def predict(self, X: Any, prior: dict[str, float] | None = None) -> Array:
+        """Numbers, or labels as text; of an interval the middle, of a distribution the median.
+
+        Parameters
+        ----------
+        X : Table, dataframe or dict of columns
+        prior : dict, optional
+            The shares of classes where the predictions are for, if they are not those of the training rows.
+        """
         if self.levels:
             q = self.quantiles(X)
             return np.asarray(q[:, q.shape[1] // 2] if q.shape[1] % 2 else (q[:, 0] + q[:, -1]) / 2)
-        f = self.scores(X)
+        f, shares = self.scores(X), self.read_prior(prior)
         if not self.classes:
             return np.asarray(self.loss.predict(f))
-        if self.costs is not None and self.has_probabilities:
-            f = decision(self.loss, f, self.costs)
-        chosen = f.argmax(axis=1) if f.ndim > 1 else (f >= 0).astype(np.intp)
-        return np.array(self.classes, dtype=object)[chosen]
+        return np.array(self.classes, dtype=object)[self.codes(f, shares)]
+
+    def codes(self, f: Array, prior: Array | None = None) -> Array:
+        """The place of each label in `classes`, from raw scores."""
+        cut = 0.0
+        if self.has_probabilities and self.costs is not None:
+            f = cheapest(self.probabilities(f, prior), self.costs)
+        elif self.has_probabilities and (self.labelling.adjusts or prior is not None):
+            f, cut = self.log_odds(f, prior), self.labelling.cut(prior)
+        return np.asarray(f.argmax(axis=1) if f.ndim > 1 else f >= cut, dtype=np.intp)
 
     @property
     def has_probabilities(self) -> bool:
         """Whether the scores can be turned into probabilities of the classes."""
         return bool(self.classes) and tells_probabilities(self.loss, len(self.classes))
 
-    def predict_proba(self, X: Any) -> Array:
-        """The probabilities of the classes, in their order."""
+    def predict_proba(self, X: Any, prior: dict[str, float] | None = None) -> Array:
+        """The probabilities of the classes, in their order; at other shares of the classes with a `prior`."""
         if not self.has_probabilities:
             raise CapabilityError(f"{self.loss!r} gives no probabilities; ask for question='probability'")
-        return probabilities(self.loss, self.scores(X))
+        return self.probabilities(self.scores(X), self.read_prior(prior))
 
-    def table(self, X: Any) -> dict[str, Array]:
+    def probabilities(self, f: Array, prior: Array | None = None) -> Array:
+        """The probabilities of the classes from raw scores, a column each."""
+        if prior is None and self.labelling.recalibration is None:
+            return probabilities(self.loss, f)
+        z = self.log_odds(f, prior)
+        return np.exp(z) if z.ndim > 1 else np.column_stack([LOGIT.to_prediction(-z), LOGIT.to_prediction(z)])
+
+    def log_odds(self, f: Array, prior: Array | None = None) -> Array:
+        """Log-odds of the second of two classes, or log-probabilities of more, from raw scores."""
+        return self.labelling.odds(log_odds(self.loss, f), prior)
+
+    def read_prior(self, given: dict[str, float] | None) -> Array | None:
+        """Shares by class as an array; those not given share what is left."""
+        shares = self.labelling.shares if self.has_probabilities else None
+        return None if given is None else read_prior(given, self.classes, shares)
+
+    def table(self, X: Any, prior: dict[str, float] | None = None) -> dict[str, Array]:
         """The columns that `losskit predict` writes: probabilities or quantiles if any, then `prediction`."""
         columns: dict[str, Array] = {}
         if self.has_probabilities:
-            each = self.predict_proba(X)
+            each = self.predict_proba(X, prior)
             columns = {f"probability_{label}": each[:, i] for i, label in enumerate(self.classes)}
         if self.levels:
             each = self.quantiles(X)
             names = ("lower", "upper") if len(self.levels) == 2 else [f"quantile_{q:g}" for q in self.levels]
             columns = {name: each[:, i] for i, name in enumerate(names)}
-        return columns | {"prediction": self.predict(X)}
+        return columns | {"prediction": self.predict(X, prior)}
 
     def read(self, path: str | os.PathLike[str]) -> Table:
         """A file to predict from, its columns read as they were when fitted."""
         return read_table(path, kinds=self.preprocessor.kinds)
+
+    def read_batches(self, path: str | os.PathLike[str]) -> Iterator[tuple[Table, float]]:
+        """The same as one table after another, each with the share of the file that is read."""
+        return read_batches(path, self.preprocessor.kinds)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a model file; `load_model` is the way back.
@@ -129,7 +178,7 @@ class LinearModel:
             "schema": _SCHEMA, "target": self.target, "question": self.question, "classes": list(self.classes),
             "loss": repr(self.loss),
             "preprocess": self.preprocessor.to_dict(),
-            "turn": self.turn, "levels": list(self.levels),
+            "turn": self.turn, "levels": list(self.levels), **self.labelling.names(),
             **{name: float(getattr(self, name)) for name in _NUMBERS},
         }  # fmt: skip
         arrays = {
@@ -137,11 +186,20 @@ class LinearModel:
         }  # fmt: skip
         if self.costs is not None:
             arrays["costs"] = self.costs
+        arrays |= self.labelling.arrays()
         made = {name: np.asarray(values, dtype=np.float64) for name, values in arrays.items()}
+        made |= {} if self.trees is None else self.trees.arrays()
         modelfile.save(path, payload, made, force=force)
 
     def importance(self) -> list[tuple[str, float]]:
-        """Features and their coefficients a standard deviation, largest first; of many classes, their spread."""
+        """Features and their coefficients a standard deviation, largest first; of many classes, their spread.
+
+        Of trees, the share of a feature in what all splits gained.
+        """
+        if self.trees is not None:
+            weights = self.trees.importance(len(self.preprocessor.feature_names))
+            order = np.argsort(-weights, kind="stable")
+            return [(self.preprocessor.feature_names[i], float(weights[i])) for i in order]
         each = self.coef.reshape(-1, self.coef.shape[-1])
         weights = each.std(axis=0) if len(each) > 1 and self.classes else each.mean(axis=0)
         order = np.argsort(-np.abs(weights), kind="stable")
@@ -159,8 +217,7 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
     payload, arrays = modelfile.load(path)
     where = str(path)
     wanted = {**_TEXT, **dict.fromkeys(_NUMBERS, float)}
-    if payload.get("schema") != _SCHEMA:
-        raise ModelFileError(f"{where}: schema {payload.get('schema')!r:.60}, wanted {_SCHEMA!r}; update losskit")
+    modelfile.check_schema(payload, _SCHEMA, where)
     for key in sorted(payload.keys() ^ wanted.keys()):
         raise ModelFileError(
             f"{where}: the key {key!r:.60} is {'missing' if key in wanted else 'unknown'}; save it again"
@@ -177,24 +234,30 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
     else:
         several = (len(levels),) if turn == "levels" else (len(loss.outputs),) if len(loss.outputs) > 1 else ()
     shift = arrays.get("shift", np.zeros(0))
+    trees = read_trees(arrays, len(preprocessor.feature_names), where)
     wanted_arrays = {"coef": (*several, len(preprocessor.feature_names)), "intercept": several or (1,)}
+    if trees is not None:
+        wanted_arrays = {"coef": (0,), "intercept": (0,)}
     wanted_arrays["shift"] = shift.shape if shift.shape in ((1,), (len(levels),)) else ()
     if "costs" in arrays:
         wanted_arrays["costs"] = (len(classes), len(classes))
+    labelling = Labelling.read(payload["metric"], payload["recalibration"], arrays, len(classes))
+    wanted_arrays |= {name: arrays[name].shape for name in labelling.arrays()}
     if {name: values.shape for name, values in arrays.items()} != wanted_arrays:
         raise ModelFileError(f"{where}: the coefficients do not fit the features or classes; the model is damaged")
     good = good and all(values.dtype == np.float64 and np.isfinite(values).all() for values in arrays.values())
     good = good and all(math.isfinite(payload[n]) for n in _NUMBERS) and (not levels or turn in _OF_LEVELS)
     good = good and (turn == "density") == (not isinstance(loss, Rowwise) and len(loss.outputs) > 1)
+    good = good and (trees is None or trees.outputs == (*several, 1)[0])
     labels = all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
     counts = (2,) if isinstance(loss, Pointwise) else range(2, len(classes) + 1)
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))
     if not good or not labels or not fits:
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
     return LinearModel(
-        preprocessor, loss, arrays["coef"], arrays["intercept"] if several else float(arrays["intercept"][0]),
+        preprocessor, loss, arrays["coef"], arrays["intercept"] if several or trees else float(arrays["intercept"][0]),
         payload["alpha"], shift if len(shift) > 1 else float(shift[0]), classes, payload["target"],
-        payload["question"], arrays.get("costs"), levels, turn,
+        payload["question"], arrays.get("costs"), levels, turn, labelling, trees,
     )  # fmt: skip
 
 
@@ -238,8 +301,10 @@ def posterior(loss: Pointwise | Rowwise, f: Array) -> Array:
     """
     if isinstance(loss, Softmax):
         s = softmax_costs(np, f)[2]
-        with np.errstate(divide="ignore"):
+        with np.errstate(all="ignore"):  # of branches not taken, and log 0
             odds = -s - np.log(loss._costs(np)(s)[1])
+        certain = np.isposinf(odds)
+        odds = np.where(certain.any(axis=1, keepdims=True), np.where(certain, 0.0, -np.inf), odds)
         return np.asarray(odds - logsumexp(odds))
     ones = np.ones_like(f)
     for_one, for_zero = -loss.gradient(ones, f, None, "sum"), loss.gradient(0 * ones, f, None, "sum")
@@ -263,10 +328,27 @@ def probabilities(loss: Pointwise | Rowwise, f: Array) -> Array:
     return np.column_stack([probability(-f), probability(f)])
 
 
+def log_odds(loss: Pointwise | Rowwise, f: Array) -> Array:
+    """The log-odds of the second of two classes, or log-probabilities of more, for which a raw score stands."""
+    if isinstance(loss, Softmax):
+        return posterior(loss, f)
+    if f.ndim > 1:
+        with np.errstate(divide="ignore"):
+            return np.log(np.asarray(loss.predict(f)))
+    if type(loss).__name__ == "Logistic":
+        return f
+    return posterior(loss, f) if loss.link is LOGIT else np.asarray(LOGIT.to_score(loss.link.to_prediction(f)))
+
+
 def decision(loss: Pointwise | Rowwise, f: Array, costs: Array) -> Array:
     """Scores whose label (of two classes the sign, of more the highest) has the least expected cost."""
-    expected = probabilities(loss, f) @ costs
-    return np.asarray(-expected if f.ndim > 1 else expected[:, 0] - expected[:, 1])
+    return cheapest(probabilities(loss, f), costs)
+
+
+def cheapest(p: Array, costs: Array) -> Array:
+    """The same from probabilities, a column a class."""
+    expected = p @ costs
+    return np.asarray(expected[:, 0] - expected[:, 1] if p.shape[1] == 2 else -expected)
 
 
 def _loss(printed: str, where: str) -> Pointwise | Rowwise:

@@ -21,10 +21,10 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -100,15 +100,37 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         raise ModelFileError(f"{path} cannot be read ({e})") from e
 
 
+def check_schema(payload: dict[str, Any], wanted: str, where: str) -> None:
+    """Raise ModelFileError unless the payload is of the schema wanted, saying whether it is older, newer or foreign."""
+    given = payload.get("schema")
+    if given == wanted:
+        return
+    (family, _, version), (own, _, known) = (str(each).rpartition("/") for each in (given, wanted))
+    cure = "name a file that losskit fit or select wrote"
+    if family == own and version.isdecimal():
+        newer = int(version[:9]) > int(known)
+        cure = "it is from a newer losskit: update losskit" if newer else "it is from an older losskit: fit it again"
+    raise ModelFileError(f"{where}: schema {given!r:.60}, and this losskit reads {wanted!r}; {cure}")
+
+
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, force: bool = False) -> None:
+    """`atomic_file` for what is written at once; text as UTF-8."""
+    try:
+        content = data.encode() if isinstance(data, str) else data
+    except UnicodeEncodeError as e:
+        raise DataError(f"{path}: a lone surrogate in the text, at {e.start}; remove it") from None
+    with atomic_file(path, force=force) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[BinaryIO]:
     """Write a file, whole or not at all: a crash or Ctrl-C leaves the old file, or none, and no other.
 
     Parameters
     ----------
     path : path of the file
         A link is followed.
-    data : bytes or str
-        Text is written as UTF-8.
     force : bool
         Replace an existing file.
 
@@ -125,12 +147,13 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, force: bool
             raise DataError(f"{shown} is no regular file; name a file to write")
         if target.exists() and not force:
             raise taken
-        _write_synced(temporary, data.encode() if isinstance(data, str) else data)
+        with _created(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         if force or not _link(temporary, target):
             os.replace(temporary, target)
         _sync_folder(target.parent)
-    except UnicodeEncodeError as e:
-        raise DataError(f"{shown}: a lone surrogate in the text, at {e.start}; remove it") from None
     except FileExistsError:
         raise taken from None
     except OSError as e:
@@ -303,13 +326,10 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    """Create a file with the permissions the user's umask gives, and push it to the disk."""
+def _created(path: Path) -> BinaryIO:
+    """A new file with the permissions the user's umask gives."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def _link(source: Path, target: Path) -> bool:

@@ -34,64 +34,21 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from losskit.columns import PATTERNS, Column, Kind, Place, from_text, from_values
 from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.textfiles import cells_of, header_of, lines_of, shown, utf8_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["numeric", "text", "boolean", "datetime"]
-
 SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
-_TYPED = (".parquet", ".pq", ".feather", ".arrow")
+TYPED = (".parquet", ".pq", ".feather", ".arrow")
 _PANDAS_INDEX = r"__index_level_\d+__$"
-NULLS = ("", "NA", "N/A", "n/a", "NULL", "null", "NaN", "nan")
-_INTEGER = r"^[+-]?\d+$"
-_PATTERNS: dict[Kind, str] = {
-    "numeric": r"^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))$",
-    "boolean": r"^(?i:true|false)$",
-    "datetime": r"^\d{4}-\d\d-\d\d(?:[ T]\d\d(?::\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:?\d\d)?)?$",
-}
-_MOSTLY = 0.9
-_WANTED = "a table holds numbers, text, booleans, dates and times"
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One named column: `values` is read-only; `integers` says that the source held whole numbers only."""
-
-    name: str
-    kind: Kind
-    values: np.ndarray
-    integers: bool = False
-
-    def __post_init__(self) -> None:
-        self.values.flags.writeable = False
-
-    def nulls(self) -> np.ndarray:
-        """The mask of the rows without a value."""
-        if self.kind == "text":
-            return np.array([value is None for value in self.values], dtype=bool)
-        return np.asarray(np.isnat(self.values) if self.kind == "datetime" else np.isnan(self.values))
-
-
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """Where the rows come from, for messages."""
-
-    source: str
-    rows: np.ndarray
-    lines: np.ndarray | None = None
-
-    def __call__(self, i: int) -> str:
-        return f"row {self.rows[i]}" + ("" if self.lines is None else f" (line {self.lines[i]})")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +56,7 @@ class Table:
     """Columns of one length, as `read_table` and `as_table` make them. A table never changes."""
 
     _columns: dict[str, Column]
-    _place: _Place
+    _place: Place
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +84,8 @@ class Table:
 
     def column(self, name: str) -> Column:
         """One column; DataError with the nearest names if there is none of that name."""
-        _check_known([name], self.names, self.source)
+        if name not in self._columns:
+            check_known([name], self.names, self.source)
         return self._columns[name]
 
     def target(self, name: str) -> Column:
@@ -172,7 +130,7 @@ class Table:
         at = at.astype(np.intp)
         lines = None if place.lines is None else place.lines[at]
         columns = {name: replace(column, values=column.values[at]) for name, column in self._columns.items()}
-        return Table(columns, _Place(place.source, place.rows[at], lines))
+        return Table(columns, Place(place.source, place.rows[at], lines))
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{c.name!r} {c.kind}" for c in self._columns.values())
@@ -205,20 +163,32 @@ def read_table(
         If the file cannot be read as a table: which row and column, and what to do.
     """
     kinds = dict(kinds or {})
-    if unknown := [kind for kind in kinds.values() if kind not in (*_PATTERNS, "text")]:
-        raise ParameterError(f"a kind is {', '.join(_PATTERNS)} or text; got {unknown[0]!r}")
+    if unknown := [kind for kind in kinds.values() if kind not in (*PATTERNS, "text")]:
+        raise ParameterError(f"a kind is {', '.join(PATTERNS)} or text; got {unknown[0]!r}")
     path, source = Path(path), str(path)
     ending = ending_of(path)
-    if ending in _TYPED:
-        return _typed_table(_read_typed(path), source, ignore)
+    if ending in TYPED:
+        return typed_table(_read_typed(path), source, ignore)
     separator, data = SEPARATORS[ending], utf8_of(path, encoding)
-    names = _names(header_of(data, separator, source), source)
-    _check_known([*ignore, *kinds], names, source)
-    cells = cells_of(data, len(names), separator, source)
+    names = names_of(header_of(data, separator, source), source)
+    check_known([*ignore, *kinds], names, source)
+    left_out = set(ignore)
+    left = [name for name in names if name not in left_out]
+    return text_table(data, names, left, kinds, separator, source)
+
+
+def text_table(
+    data: bytes, names: list[str], kept: Sequence[str], kinds: Mapping[str, Kind], separator: str, source: str,
+    before: tuple[int, int] = (0, 0),
+) -> Table:  # fmt: skip
+    """The columns `kept` of checked text that begins with the names; `before` it came so many data rows and lines."""
+    cells = cells_of(data, len(names), separator, source, before)
     lines = lines_of(data, separator, len(cells) + 1)
-    place = _Place(source, np.arange(1, len(cells) + 1), None if lines is None else lines[1:])
-    kept = [(name, cells.column(i)) for i, name in enumerate(names) if name not in ignore]
-    return Table({name: _infer(name, column, kinds.get(name), place) for name, column in kept}, place)
+    place = Place(
+        source, np.arange(1, len(cells) + 1) + before[0], None if lines is None else lines[1:] + before[1]
+    )
+    at = {name: i for i, name in enumerate(names)}
+    return Table({name: from_text(name, cells.column(at[name]), kinds.get(name), place) for name in kept}, place)
 
 
 def as_table(X: Any) -> Table:
@@ -238,7 +208,7 @@ def as_table(X: Any) -> Table:
         pairs = [(str(name), values) for name, values in X.items()]
     else:
         pairs = _frame_columns(X)
-    return _typed_table(pairs, f"the {type(X).__name__}", ())
+    return typed_table(pairs, f"the {type(X).__name__}", ())
 
 
 def _frame_columns(X: Any) -> list[tuple[str, Any]]:
@@ -259,7 +229,7 @@ def _frame_columns(X: Any) -> list[tuple[str, Any]]:
 
 def ending_of(path: Path) -> str:
     """The known ending of a file that is there."""
-    known = (*SEPARATORS, *_TYPED)
+    known = (*SEPARATORS, *TYPED)
     if path.is_dir():
         raise DataError(f"{path} is a directory; name one file in it")
     if not path.exists():
@@ -290,54 +260,10 @@ def _read_typed(path: Path) -> list[tuple[str, pa.ChunkedArray]]:
     return [(name, cells) for name, cells in pairs if not re.match(_PANDAS_INDEX, name)]
 
 
-def _infer(name: str, cells: pa.ChunkedArray, wanted: Kind | None, place: _Place) -> Column:
-    """The column that cells of text make: of the kind wanted, or of the first kind that all of them fit."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    trimmed, nothing = pc.utf8_trim_whitespace(cells), pa.scalar(None, cells.type)
-    null = pc.is_in(trimmed, value_set=pa.array(NULLS, cells.type))
-    known = pc.if_else(null, nothing, trimmed)
-    count = len(known) - known.null_count
-    for kind, pattern in _PATTERNS.items() if count else ():
-        if wanted not in (None, kind):
-            continue
-        fits = pc.match_substring_regex(known, pattern)
-        share = pc.sum(fits).as_py() / count
-        if share == 1 and (values := _cast(known, kind)) is not None:
-            integers = kind == "numeric" and pc.all(pc.match_substring_regex(known, _INTEGER)).as_py()
-            return replace(_from_arrow(name, values, place), integers=integers)
-        if wanted or (kind == "numeric" and 1 > share >= _MOSTLY):
-            raise DataError(_strays(name, kind, known, fits.to_numpy(), place))
-    return _from_arrow(name, pc.if_else(null, nothing, cells), place)
-
-
-def _cast(cells: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray | None:
-    """Cells that look like one kind, as that kind; None if they are not after all (month 13, some with a zone)."""
-    import pyarrow as pa
-
-    times = [pa.timestamp("us"), pa.timestamp("us", "UTC")]
-    for wanted in {"numeric": [pa.float64()], "boolean": [pa.bool_()], "datetime": times}[kind]:
-        try:
-            return cells.cast(wanted)
-        except pa.ArrowInvalid:
-            continue
-    return None
-
-
-def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, place: _Place) -> str:
-    rows = np.flatnonzero(np.equal(fits, False))
-    listed = ", ".join(f"{shown(cells[i].as_py())} in {place(i)}" for i in rows[:3].tolist())
-    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    if not len(rows):
-        listed = "a day that no calendar has, or zones on some values only"
-    cure = f"correct these, leave the unknown ones empty, or say kinds={{{name!r}: 'text'}}"
-    return f"{place.source}: column {name!r} is {kind} but for {listed}{more}; {cure}"
-
-
-def _typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence[str]) -> Table:
-    names = _names([name for name, _ in pairs], source)
-    _check_known(ignore, names, source)
+def typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence[str], before: int = 0) -> Table:
+    """Typed columns as a table, but those to ignore; `before` it came so many rows."""
+    names = names_of([name for name, _ in pairs], source)
+    check_known(ignore, names, source)
     columns = dict(zip(names, (values for _, values in pairs), strict=True))
     for name, values in columns.items():
         is_listing = hasattr(values, "__getitem__") and not isinstance(values, (str, bytes, Mapping))
@@ -348,91 +274,30 @@ def _typed_table(pairs: Sequence[tuple[str, Any]], source: str, ignore: Sequence
             raise DataError(f"{source}: {lengths}; the columns of a table have one length")
     if not len(columns[names[0]]):
         raise DataError(f"{source} has no rows; at least one is needed")
-    place = _Place(source, np.arange(1, len(columns[names[0]]) + 1))
-    return Table({n: _from_values(n, values, place) for n, values in columns.items() if n not in ignore}, place)
+    place = Place(source, np.arange(1, len(columns[names[0]]) + 1) + before)
+    return Table({n: from_values(n, values, place) for n, values in columns.items() if n not in ignore}, place)
 
 
-def _from_values(name: str, values: Any, place: _Place) -> Column:
-    import pyarrow as pa
-
-    try:
-        if hasattr(values, "to_arrow"):
-            values = values.to_arrow()
-        elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
-            values = pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return _from_objects(name, list(values), place)
-    return _from_arrow(name, values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), place)
-
-
-def _from_arrow(name: str, cells: pa.ChunkedArray, place: _Place) -> Column:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)
-    kind, is_ = cells.type, pa.types
-    if cells.null_count == len(cells):
-        return Column(name, "numeric", np.full(len(cells), np.nan))
-    if is_.is_boolean(kind) or is_.is_integer(kind) or is_.is_floating(kind) or is_.is_decimal(kind):
-        values = np.array(cells.cast(pa.float64(), safe=False).to_numpy())
-        return Column(name, "boolean" if is_.is_boolean(kind) else "numeric", values, is_.is_integer(kind))
-    if is_.is_timestamp(kind) or is_.is_date(kind):
-        return Column(name, "datetime", np.array(cells.cast(pa.timestamp("us"), safe=False).to_numpy()))
-    if is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind):
-        codes = cells.cast(pa.large_string()).combine_chunks().dictionary_encode()
-        levels = np.array([*codes.dictionary.to_pylist(), None], dtype=object)  # equal cells share one str
-        return Column(name, "text", levels[codes.indices.fill_null(len(levels) - 1).to_numpy()])
-    cure = "convert the column (a duration to seconds, a list to several columns) or leave it out"
-    raise DataError(f"{place.source}: column {name!r} holds {kind}; {_WANTED}; {cure}")
-
-
-def _from_objects(name: str, items: list[Any], place: _Place) -> Column:
-    """Objects that Arrow refuses: numbers beyond its range are converted, a mixture is refused."""
-    families = [_family(item) for item in items]
-    known = [i for i, family in enumerate(families) if family != "null"]
-    family = families[known[0]] if known else "number"
-    odd = next((i for i in known if families[i] != family), None)
-    if odd is not None:
-        both = " and ".join(f"{families[i]} in {place(i)}, {shown(items[i])}" for i in (known[0], odd))
-        raise DataError(f"{place.source}: column {name!r} mixes {both}; make it one kind, with None for unknown values")
-    if family != "number":
-        raise DataError(f"{place.source}: column {name!r}, {place(known[0])}: {family} cannot be used; {_WANTED}")
-    try:
-        values = [np.nan if families[i] == "null" else float(item) for i, item in enumerate(items)]
-    except OverflowError:
-        raise DataError(f"{place.source}: column {name!r} holds an integer beyond 1.8e308; rescale it") from None
-    return Column(name, "numeric", np.array(values), all(isinstance(items[i], int) for i in known))
-
-
-def _family(item: Any) -> str:
-    is_nan = isinstance(item, (float, np.floating)) and np.isnan(item)
-    if item is None or is_nan or type(item).__name__ in ("NAType", "NaTType"):
-        return "null"
-    if isinstance(item, (bool, np.bool_)):
-        return "boolean"
-    if isinstance(item, (Real, Decimal)):
-        return "number"
-    return "text" if isinstance(item, str) else type(item).__name__
-
-
-def _names(names: Sequence[str], source: str) -> list[str]:
+def names_of(names: Sequence[str], source: str) -> list[str]:
     """The names, trimmed, once each is there and they differ."""
     names = [name.strip() for name in names]
     if not names:
         raise DataError(f"{source} has no columns; at least one is needed")
+    found: dict[str, int] = {}
     for j, name in enumerate(names, 1):
         if not name:
             hint = "; pandas writes its row index so, use to_csv(index=False)" if j == 1 else ""
             raise DataError(f"{source}: column {j} has no name; name it in the first line, or remove it{hint}")
-        if (first := names.index(name) + 1) < j:
+        if (first := found.setdefault(name, j)) < j:
             raise DataError(f"{source}: columns {first} and {j} are both named {name!r}; rename one")
     return names
 
 
-def _check_known(asked: Iterable[str], names: Sequence[str], source: str) -> None:
+def check_known(asked: Iterable[str], names: Sequence[str], source: str) -> None:
     """Raise DataError, with the nearest names, unless every name asked for is there."""
+    known = set(names)
     for name in asked:
-        if name not in names:
+        if name not in known:
             close = difflib.get_close_matches(str(name), names, n=3)
             meant = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             some = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

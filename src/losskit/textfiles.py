@@ -26,19 +26,25 @@ def utf8_of(path: Path, encoding: str) -> bytes:
         data = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as e:
         raise DataError(f"{path} cannot be read ({e}); check that the file is whole and may be read") from e
-    if encoding == "utf-8" and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path} is UTF-16; save it as UTF-8, or say encoding='utf-16'")
+    return checked_text(data, str(path), encoding)
+
+
+def checked_text(data: bytes, source: str, encoding: str, lines: int = 0) -> bytes:
+    """Bytes of a file, after so many lines of it, as UTF-8 without a byte order mark or blank lines at the end."""
+    if encoding == "utf-8" and not lines and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{source} is UTF-16; save it as UTF-8, or say encoding='utf-16'")
     try:
-        data = data.decode(encoding).removeprefix("\ufeff").encode()
+        text = data.decode(encoding)
     except LookupError:
         raise ParameterError(f"encoding {encoding!r} is not known; wanted one of Python's, as 'latin-1'") from None
     except UnicodeDecodeError as e:
-        line = data.count(b"\n", 0, e.start) + 1
-        bad = f"{path}, line {line}: byte 0x{data[e.start]:02x} is not {encoding}"
+        line = lines + data.count(b"\n", 0, e.start) + 1
+        bad = f"{source}, line {line}: byte 0x{data[e.start]:02x} is not {encoding}"
         raise DataError(f"{bad}; save the file as UTF-8, or say what it is, such as encoding='cp1252'") from None
+    data = (text if lines else text.removeprefix("\ufeff")).encode()
     if (nul := data.find(b"\0")) >= 0:
-        line = data.count(b"\n", 0, nul) + 1
-        raise DataError(f"{path}, line {line}: a NUL byte; this is not plain text, export the table again")
+        line = lines + data.count(b"\n", 0, nul) + 1
+        raise DataError(f"{source}, line {line}: a NUL byte; this is not plain text, export the table again")
     return data.rstrip(b"\r\n")
 
 
@@ -58,7 +64,7 @@ def header_of(data: bytes, separator: str, source: str) -> list[str]:
     return cells
 
 
-def cells_of(data: bytes, width: int, separator: str, source: str) -> pa.Table:
+def cells_of(data: bytes, width: int, separator: str, source: str, before: tuple[int, int] = (0, 0)) -> pa.Table:
     """Every cell below the header, as text; a last row of our own tells whether a quote stayed open."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -80,16 +86,17 @@ def cells_of(data: bytes, width: int, separator: str, source: str) -> pa.Table:
     except pa.ArrowInvalid as e:
         raise DataError(f"{source} cannot be read ({str(e)[:120]}); look for a quote that never closes") from None
     if ragged or cells[0][-1].as_py() != _END:
-        raise DataError(_broken(ragged[0] if ragged else None, len(cells) - 1, data, separator, source))
+        raise DataError(_broken(ragged[0] if ragged else None, len(cells) - 1, data, separator, source, before))
     if len(cells) == 2:
         raise DataError(f"{source} has a header and no rows; at least one row is needed")
     return cells.slice(1, len(cells) - 2)
 
 
-def _broken(ragged: Any, last: int, data: bytes, separator: str, source: str) -> str:
+def _broken(ragged: Any, last: int, data: bytes, separator: str, source: str, before: tuple[int, int]) -> str:
     """What is wrong with the first row of another width, or with the last row, whose quote stayed open."""
     row, lines = ragged.number - 1 if ragged else last, lines_of(data, separator, None)
-    where = f"{source}, row {row}" + (f" (line {lines[row]})" if lines is not None and row < len(lines) else "")
+    line = f" (line {lines[row] + before[1]})" if lines is not None and row < len(lines) else ""
+    where = f"{source}, row {row + before[0]}{line}"
     if ragged is None:
         return f"{where}: a quote opens and never closes; close it, or double it if it is part of the text"
     hint = "look for a quote that never closes" if "\n" in ragged.text else f"put text with {separator!r} in quotes"

@@ -276,13 +276,13 @@ def test_an_interrupt_leaves_no_half_file(tmp_path, monkeypatch, force, stage):
 
 
 def test_a_name_taken_meanwhile_is_not_overwritten(tmp_path, monkeypatch):
-    path, written = tmp_path / "m", modelfile._write_synced
+    path, create = tmp_path / "m", modelfile._created
 
-    def race(temporary, content):
-        written(temporary, content)
+    def race(temporary):
         path.write_text("theirs")
+        return create(temporary)
 
-    monkeypatch.setattr(modelfile, "_write_synced", race)
+    monkeypatch.setattr(modelfile, "_created", race)
     with pytest.raises(DataError, match="exists"):
         atomic_write(path, "ours")
     assert [p.read_text() for p in tmp_path.iterdir()] == ["theirs"]
@@ -295,7 +295,7 @@ def test_a_disk_without_links_works_and_a_full_one_is_named(tmp_path, monkeypatc
     monkeypatch.setattr(modelfile.os, "link", fail)
     atomic_write(tmp_path / "a", b"\xff")
     assert (tmp_path / "a").read_bytes() == b"\xff"
-    monkeypatch.setattr(modelfile, "_write_synced", fail)
+    monkeypatch.setattr(modelfile, "_created", fail)
     with pytest.raises(DataError, match="No space left"):
         atomic_write(tmp_path / "b", "text")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]

@@ -35,9 +35,9 @@ def found():
 def test_probabilities_are_taken_and_the_default_kept_on_a_softmax_truth(found):
     assert (found.target.problem, str(found.question), found.verdict.loss) == (
         "multiclass", "probability", "SoftmaxCrossEntropy()")  # fmt: skip
-    assert {c.name for c in found.candidates} == {
-        "SoftmaxCrossEntropy()", "FocalSoftmax()", "SoftmaxCrossEntropy(label_smoothing=0.05)", "the best constant",
-    }  # fmt: skip
+    assert [c.name.partition("(")[0] for c in sorted(found.candidates, key=lambda c: c.name)] == [
+        "FocalSoftmax", "SoftmaxCrossEntropy", "SoftmaxCrossEntropy", "the best constant"]  # fmt: skip
+    assert any(c.name == "SoftmaxCrossEntropy(label_smoothing=0.05)" for c in found.candidates)
     assert all(c.folds == 5 and np.isfinite(c.mean) for c in found.candidates)
     assert found.winner.mean < found.baseline.mean
     assert found.baseline.mean == pytest.approx(np.log(3), abs=0.03)

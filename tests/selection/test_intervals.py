@@ -1,5 +1,7 @@
 """Intervals and distributions: they reach their levels, and losses of several outputs are fitted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -83,6 +85,13 @@ KINDS = [
 def test_intervals_reach_their_level(contender):
     shares = [covered(contender, seed, 60) for seed in range(6)]
     assert 0.76 < np.mean(shares) < 0.88  # six draws of 60 rows: a standard error of 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", KINDS, ids=lambda c: c.turn)
+def test_intervals_of_trees_reach_their_level_in_forty_draws(contender):
+    shares = [covered(replace(contender, model="boosted"), seed, 120) for seed in range(40)]
+    assert 0.78 < np.mean(shares) < 0.86
 
 
 @pytest.mark.slow

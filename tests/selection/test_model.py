@@ -9,6 +9,7 @@ from losskit.expressions import parse_loss
 from losskit.fitting import fit_table, parse_penalty
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.margin import Hinge
+from losskit.losses.multiclass import FocalSoftmax
 from losskit.losses.regression import Huber
 from losskit.losses.robust import Barron
 from losskit.model import load_model, posterior
@@ -67,7 +68,8 @@ def damaged(model, path, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schema": "losskit.linear/1"}, {"target": "gone"}, {"also": 1}, {"shift": "0"}, {"alpha": 1},
+        {"schema": "losskit.linear/1"}, {"schema": "losskit.linear/99"}, {"metric": "f1"},
+        {"target": "gone"}, {"also": 1}, {"shift": "0"}, {"alpha": 1},
         {"classes": ["no", "no"]}, {"classes": []}, {"classes": ["a", "b", "c"]}, {"loss": "os.system(1.0)"},
         {"loss": {"name": "Logistic"}}, {"loss": "Huber(delta=-1.0)"},
         {"loss": "Huber(delta='auto')"}, {"coef": np.zeros(5)}, {"preprocess": {}},
@@ -87,6 +89,18 @@ def test_focal_scores_become_the_probabilities_they_stand_for():
         assert 1 / (1 + np.exp(-posterior(loss, np.array([score]))[0])) == pytest.approx(p, rel=1e-4)
     f = np.linspace(-30, 30, 61)
     assert posterior(Logistic(), f) == pytest.approx(f, abs=1e-12)
+
+
+def test_a_score_so_far_ahead_that_nothing_is_lost_is_certain():
+    # s of the first class is 0, and phi'(0) of a focal loss too: q / phi'(s) is infinite, and the others are nothing
+    for f in ([[2000.0, 0.0, 1.0]], [[800.0, 0.0, 800.0 - 1e-13]]):
+        found = np.exp(posterior(FocalSoftmax(), np.array(f)))
+        assert found.sum() == pytest.approx(1)
+        assert found[0, 1] == 0
+    assert np.exp(posterior(FocalSoftmax(), np.array([[2000.0, 0.0, 1.0]]))).tolist() == [[1.0, 0.0, 0.0]]
+    for gamma in (0.5, 2.0):  # s of 1e-149 and of 0: a solver needs numbers there
+        f = np.array([[0.0, 340.0, -10.0], [0.0, 2000.0, 0.0]])
+        assert np.isfinite(FocalSoftmax(gamma).hessian(np.array([1, 1]), f)).all()
 
 
 def test_losses_and_penalties_by_name():

@@ -121,6 +121,11 @@ class Forest:
         self.model = model
         self.booster = lightgbm.Booster(model_str=model.decode())
 
+    @property
+    def features(self) -> int:
+        """How many columns the trees were grown on."""
+        return int(self.booster.num_feature())
+
     def margins(self, X: Any, threads: int) -> Array:
         """What the trees add up to, without the intercept."""
         return np.asarray(self.booster.predict(X, raw_score=True, num_threads=threads), dtype=np.float64)

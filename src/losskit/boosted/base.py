@@ -23,6 +23,7 @@ from losskit.boosting.growing import ENGINES, Task
 from losskit.errors import CapabilityError, DataError, ParameterError
 from losskit.hosts import adapter
 from losskit.rowwise import Rowwise
+from losskit.trees import raw_scores
 
 Array = np.ndarray
 # options of engines that weigh classes: what they stand for here
@@ -187,10 +188,7 @@ class Boosted(BaseEstimator):
 
     def raw_scores(self, X: Any) -> Array:
         """The raw scores of rows, (n,) or (n, k): the intercept and what the trees add to it."""
-        margins = self.margins(X)
-        if margins.ndim == 1 and self.intercept_.size > 1:
-            margins = margins[:, None]  # of no trees
-        return margins + (self.intercept_ if margins.ndim > 1 else self.intercept_[0])
+        return raw_scores(self.margins(X), self.intercept_)
 
     @property
     def feature_importances_(self) -> Array:

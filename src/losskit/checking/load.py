@@ -39,6 +39,12 @@ def load(text: str) -> Any:
     return found
 
 
+def is_own(text: str) -> bool:
+    """Whether a text says module:object, not a loss of ours with its parameters such as huber:delta=2."""
+    module, colon, path = text.partition(":")
+    return bool(colon and module and path) and "=" not in path
+
+
 def _module(name: str) -> Any:
     here = os.getcwd()
     added = here not in sys.path and "" not in sys.path

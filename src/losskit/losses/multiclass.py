@@ -181,8 +181,10 @@ class FocalSoftmax(Softmax):
         return (-expm1(-s)) ** self.gamma * s
 
     def derivative(self, s: Any) -> Any:
-        ratio = where(s == 0, 1, -s / expm1(-s))
-        return (-expm1(-s)) ** self.gamma * (1 + self.gamma * where(s < inf, ratio * exp(-s), 0))
+        ratio = where(s < 1e-100, 1, -s / expm1(-s))  # 1 + s/2; its own slope divides by expm1 squared
+        # at s = 0 the row is certain: what phi'' is multiplied by is 0, and below gamma = 1 it would be infinite
+        power = where(s > 0, (-expm1(-s)) ** self.gamma, where(self.gamma > 0, 0, 1))
+        return power * (1 + self.gamma * where(s < inf, ratio * exp(-s), 0))
 
     def traits(self) -> Traits:
         return Traits(convex=self.gamma == 0, differentiable=True, bounded=False, proper=self.gamma == 0,

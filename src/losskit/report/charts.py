@@ -80,7 +80,7 @@ def histogram(found: Selection) -> tuple[str, str, Markup]:
 
 def losses(found: Selection) -> tuple[str, str, Markup]:
     """What each loss charges for a miss."""
-    shown = [c for c in found.candidates if c.loss is not None][:5]
+    shown = [c for c in found.candidates if c.loss is not None and c.model == found.winner.model][:5]
     grid, wording, target = _view(found)
     curves, names = [], []
     for candidate in shown:
@@ -147,17 +147,34 @@ def coverage(found: Selection) -> tuple[str, str, Markup]:
 
 def calibration(found: Selection) -> tuple[str, str, Markup]:
     """The share of class 1 among rows of like probability, first round; of many classes, of each in turn."""
-    scores = found.winner.scores
+    scores, decision = found.winner.scores, found.decision
     assert scores is not None
-    p, y = np.asarray(found.metric.link.to_prediction(scores)), found.target.y
-    classes = len(found.target.classes)
-    several = classes > 2
-    if several:
+    several = len(found.target.classes) > 2
+    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    marks, count = _reliability(found, scores, x, h)
+    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(x(0), h(0), x(1), h(1), marks)
+    what = "The probability of each class in each row" if several else "Rows"
+    caption = (
+        f"{what} in {count} groups of like probability, predicted by models that have not seen them. "
+        "On the line, the probability is what happened."
+    )
+    if decision is not None and decision.mended is not None:
+        mended, _ = _reliability(found, decision.mended, x, h)
+        body += Markup('<g class="marks mended">{}</g>').format(mended)
+        how = f"recalibrated ({decision.applied})" if decision.applied else f"what --recalibrate {decision.best} makes"
+        caption += f" Open circles: {how}, on rows not used for it."
+    label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
+    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+
+
+def _reliability(found: Selection, scores: Array, x: Axis, h: Axis) -> tuple[Markup, int]:
+    """A mark with its error for each group of rows of like probability, and how many groups there are."""
+    p, y, classes = np.asarray(found.metric.link.to_prediction(scores)), found.target.y, len(found.target.classes)
+    if classes > 2:
         p, y = p.ravel(), (y[:, None] == np.arange(classes)).astype(np.float64).ravel()
     known = np.isfinite(p)
     p, y = p[known], y[known]
     groups = np.array_split(np.argsort(p, kind="stable"), min(10, max(2, y.size // 20)))
-    x, h = _axes(0.0, 1.0, 0.0, 1.0)
     marks = []
     for rows in groups:
         share, mean, size = float(y[rows].mean()), float(p[rows].mean()), len(rows)
@@ -168,42 +185,35 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
                 x(mean), h(low), h(high), h(share)
             )
         )
-    body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(
-        x(0), h(0), x(1), h(1), Markup("").join(marks)
-    )
-    what = "The probability of each class in each row" if several else "Rows"
-    caption = (
-        f"{what} in {len(groups)} groups of like probability, predicted by models that have not seen them. "
-        "On the line, the probability is what happened."
-    )
-    label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
-    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+    return Markup("").join(marks), len(groups)
 
 
-def intervals(found: Selection) -> dict[str, Markup]:
-    """For each candidate its relative difference from the default with a 95 % interval, all to one scale."""
+def intervals(found: Selection) -> dict[tuple[str, str], Markup]:
+    """For each candidate (loss and model) its difference from the default of its kind, with a 95 % interval."""
     from scipy.special import stdtrit
 
-    default, ends = found.default, {}
+    ends = {}
     for c in found.candidates:
+        default = found.against(c)
         if c.role == "challenger" and c.valid and default.valid and default.mean > 0 and c.folds > 1:
             half = float(stdtrit(c.folds - 1, 0.975)) * c.difference_error
-            ends[c.name] = tuple(v / default.mean for v in (c.difference - half, c.difference, c.difference + half))
+            reached = (c.difference - half, c.difference, c.difference + half)
+            ends[c.name, c.model] = tuple(v / default.mean for v in reached)
     reach = min(max((abs(v) for three in ends.values() for v in three), default=0.01) * 1.1 or 0.01, 2.0)
     scale = Axis(-reach, reach, 0, 100)
     drawn = {}
     for c in found.candidates:
         marks = Markup('<path class="zero" d="M50 0V20" vector-effect="non-scaling-stroke"/>')
-        if c.name in ends:
-            low, middle, high = (min(max(v, -reach), reach) for v in ends[c.name])
-            tone = "better" if ends[c.name][2] < 0 else "worse" if ends[c.name][0] > 0 else "level"
+        if three := ends.get((c.name, c.model)):
+            low, middle, high = (min(max(v, -reach), reach) for v in three)
+            tone = "better" if three[2] < 0 else "worse" if three[0] > 0 else "level"
             marks += Markup(
                 '<path class="{}" d="M{} 10H{}" vector-effect="non-scaling-stroke"/>'
                 '<path class="{} dot" d="M{} 10h0" vector-effect="non-scaling-stroke"/>'
             ).format(tone, scale(low), scale(high), tone, scale(middle))
         elif c.role == "default":
             marks += Markup('<path class="level dot" d="M50 10h0" vector-effect="non-scaling-stroke"/>')
-        drawn[c.name] = Markup(
+        drawn[c.name, c.model] = Markup(
             '<svg class="interval" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
         ).format(marks)
     return drawn

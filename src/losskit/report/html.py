@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
 from losskit.report.evaluated import worst
 from losskit.report.terminal import change
+from losskit.selection.compare import MANY
 from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import asked_for, number, percent, shown
+from losskit.selection.growing import budget
 
 if TYPE_CHECKING:
-    from losskit.selection.outcome import Selection
+    from losskit.selection.outcome import Candidate, Selection
 
 
 def page(found: Selection) -> str:
@@ -37,7 +41,7 @@ def _content(found: Selection) -> dict[str, Any]:
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
-        "snippet": _snippet(found), "asked": asked_for(found.question),
+        "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "asked": asked_for(found.question),
         "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "worst": worst(made),
         "parts": [{k: v if isinstance(v, str) else f"{v:,}" if isinstance(v, int) else number(v)
                    for k, v in part.items()} for part in made.parts],
@@ -48,18 +52,26 @@ def _leaderboard(found: Selection) -> list[dict[str, Any]]:
     drawn = intervals(found)
     return [
         {
-            "c": c, "bar": drawn[c.name], "chosen": c is found.winner, "mean": number(c.mean),
+            "c": c, "bar": drawn[c.name, c.model], "chosen": c is found.winner, "mean": number(c.mean),
             "error": number(c.standard_error), "p": "" if c.p_holm != c.p_holm else shown(c.p_holm),
-            "change": "default" if c.role == "default" else change(-c.gain(found.default)) if c.valid else "not ranked",
-            "alpha": number(c.alpha),
+            "change": "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid
+            else "not ranked",
+            "how": how(c),
         }
         for c in found.candidates
     ]  # fmt: skip
 
 
+def how(candidate: Candidate) -> str:
+    """The kind of model and what was chosen for it."""
+    if candidate.model == "boosted":
+        return f"boosted, {candidate.rounds} rounds" if candidate.rounds else "boosted"
+    return f"linear, L2 {number(candidate.alpha)}" if candidate.loss is not None else ""
+
+
 def _importance(found: Selection) -> list[dict[str, Any]]:
     listed = found.model.importance()[:10]
-    several = found.model.coef.ndim > 1
+    several = found.model.coef.ndim > 1 or found.model.kind == "boosted"
     largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
     return [
         {
@@ -83,12 +95,9 @@ def details(found: Selection) -> list[tuple[str, str]]:
         ),
         ("problem", found.target.problem + inferred),
         ("metric", f"{found.metric.name}: {found.metric.words}"),
-        ("cross-validation", f"{found.folds} folds, {found.rounds} rounds{full}{_heeded(found)}; penalty chosen by 3 "
-         "inner folds"),
-        (
-            "penalty",
-            "L2 on standardised features, alpha = c h; c from 0, 0.001, 0.01, 0.1, 1; h the loss's mean curvature",
-        ),
+        ("cross-validation", f"{found.folds} folds, {found.rounds} round{'s' * (found.rounds > 1)}{full}{_once(found)}"
+         f"{_heeded(found)}; penalties and rounds of trees chosen by inner folds"),
+        *_tuned(found),
         (
             "test",
             "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5 % win",
@@ -97,6 +106,32 @@ def details(found: Selection) -> list[tuple[str, str]]:
         ("time", f"{found.seconds:.1f} s"),
         ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),
     ]
+
+
+def _once(found: Selection) -> str:
+    """Why there is one round, where the number of rows decided that."""
+    trees = any(candidate.model == "boosted" for candidate in found.candidates)
+    many = found.findings.rows > MANY and found.rounds_asked == 1 and not found.plan
+    return f" (with trees, one of more than {MANY:,} rows)" if many and trees else ""
+
+
+def _tuned(found: Selection) -> Iterator[tuple[str, str]]:
+    """What is chosen for each candidate, of each kind of model that was compared."""
+    kinds, many = {c.model for c in found.candidates}, found.findings.rows > MANY
+    if "linear" in kinds:
+        yield (
+            "penalty",
+            "L2 on standardised features, alpha = c h; c from 0, 0.001, 0.01, 0.1, 1; h the loss's mean curvature; 3 "
+            "inner folds",
+        )
+    if "boosted" in kinds:
+        grown = budget(found.findings.rows * (found.folds - 1) // found.folds)
+        yield (
+            "trees",
+            f"LightGBM, learning rate {grown.rate:g}, {grown.leaves} leaves, at most {grown.rounds} rounds; the best "
+            "round over " + (f"1 inner fold, for there are more than {MANY:,} rows" if many else "3 inner folds"),
+        )
+    yield "parameters", "of robust, focal and Tweedie losses: three values, by the same inner folds"
 
 
 def _heeded(found: Selection) -> str:
@@ -113,6 +148,7 @@ def _snippet(found: Selection) -> str:
         "model.predict(table)          # a dataframe, or a dict of columns\n"
         + (
             "model.predict_proba(table)    # probabilities of the classes\n"
+            f"model.predict(table, {{{found.model.classes[-1]!r}: 0.02}})   # where that class has this share\n"
             if found.model.has_probabilities
             else ""
         )

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from losskit.report.evaluated import worst
-from losskit.report.html import details
+from losskit.report.html import details, how
+from losskit.report.scrutinised import content
 from losskit.report.terminal import change
 from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import number, shown
@@ -21,15 +22,16 @@ def page(found: Selection) -> str:
     """The page as text; every text from outside is escaped."""
     verdict = found.verdict
     lines = [f"# Which loss for {_t(found.target.name)}?", "", f"**{_t(verdict.sentence)}** {_t(verdict.meaning)}", ""]
-    lines += [f"- {_t(each)}" for each in verdict.why]
+    lines += [f"- {_t(each)}" for each in (*verdict.why, verdict.kinds) if each]
     lines += ["", "What would change it:", "", *(f"- {_t(each)}" for each in verdict.would_change), ""]
     if found.also is not None:
         lines += [f"Outliers were found, so also: {_t(found.also.verdict.sentence)}", ""]
     lines += ["## Candidates", "", f"{_t(found.metric.name)}: {_t(found.metric.words)}. Smaller is better.", ""]
-    head = ["loss", "link", "mean", "error", "change", "after Holm"]
+    head = ["loss", "link", "model", "mean", "error", "change", "after Holm"]
     rows = [
-        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, number(c.mean), number(c.standard_error),
-         "default" if c.role == "default" else change(-c.gain(found.default)) if c.valid else "not ranked",
+        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, how(c), number(c.mean),
+         number(c.standard_error),
+         "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid else "not ranked",
          shown(c.p_holm) if c.role == "challenger" else ""]
         for c in found.candidates
     ]  # fmt: skip
@@ -41,10 +43,10 @@ def page(found: Selection) -> str:
     parts = [[_t(p["part"]), f"{p['rows']:,}", *(number(p[k]) for k in ("metric", "prediction", "target"))]
              for p in made.parts]  # fmt: skip
     lines += [*_table(["predictions", "rows", _t(made.metric), "mean prediction", "mean target"], parts), ""]
-    lines += [_t(worst(made)), "", "## For and against", ""]
+    lines += [_t(worst(made)), "", *_closer(found), "## For and against", ""]
     for c in found.candidates:
         reasons = [*(f"- for: {_t(x)}" for x in c.pros), *(f"- against: {_t(x)}" for x in c.cons)]
-        lines += [f"### {_t(c.label)}", "", *reasons, ""]
+        lines += [f"### {_t(c.label)}{' (boosted)' if c.model == 'boosted' else ''}", "", *reasons, ""]
     lines += ["## What the data holds", ""]
     items = [f"- {i.code} {_t(i.what)} {_t(i.why)} {_t(i.do)}" for i in found.findings.items]
     lines += items or ["Nothing to look at."]
@@ -52,7 +54,25 @@ def page(found: Selection) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _closer(found: Selection) -> list[str]:
+    """The closer look."""
+    told = content(found)
+    lines = ["## A closer look", "", *(f"- {_t(each)}" for each in (*told["firm"], *told["decision"])), ""]
+    if told["groups"]:
+        head = ["rows with", "rows", _t(found.metric.name), "share of all"]
+        head += [f"by {_t(told['other'])}"] if told["other"] else []
+        rows = [[_t(each[k]) for k in ("part", "rows", "metric", "share", "other")][: len(head)]
+                for each in told["groups"]]  # fmt: skip
+        lines += ["Rows that cost most:", "", *_table(head, rows), ""]
+    if told["moved"]:
+        head = ["row", _t(told["target"]), _t(found.default.label), _t(told["rival"])]
+        rows = [list(each.values()) for each in told["moved"]]
+        lines += ["Rows that the choice moves most:", "", *_table(head, rows), ""]
+    return lines if len(lines) > 3 or told["firm"] or told["decision"] else []
+
+
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table."""
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 

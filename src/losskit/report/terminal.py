@@ -19,13 +19,17 @@ def render(found: Selection, width: int | None) -> str:
 
     console = Console(width=width, highlight=False, emoji=False, markup=False)
     lines = [*_wrap(found.verdict.sentence, console.width)]
-    lines += [line for why in found.verdict.why for line in _wrap(f"- {why}", console.width)]
+    whys = [why for why in (*found.verdict.why, found.verdict.kinds) if why]
+    lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
         lines += _wrap(
             f"The question was not given: {found.question} was taken (--question says another).", console.width
         )
     if found.also is not None:
         lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
+    told = found.scrutiny.sentences() if found.scrutiny is not None and found.winner is not found.default else []
+    for each in [*told, *([] if found.decision is None else found.decision.sentences())]:
+        lines += _wrap(f"- {each}", console.width)
     with console.capture() as captured:
         console.print(leaderboard(found))
     lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n")), ""]
@@ -48,16 +52,18 @@ def leaderboard(found: Selection) -> Table:
         title_justify="left",
         title=Text(f"{found.metric.name}, {counted}; smaller is better", "italic"),
     )
-    for heading in ("", "loss", "link"):
+    several = len({c.model for c in found.candidates}) > 2
+    for heading in ("", "loss", "model" if several else "link"):
         table.add_column(heading, overflow="fold")
     for heading in ("mean", "+- error", "vs default", "p (Holm)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for candidate in found.candidates:
         chosen, bold = candidate is found.winner, "bold"
         p = shown(candidate.p_holm).removeprefix("p = ").removeprefix("p ")
-        note = "not ranked" if not candidate.valid else change(-candidate.gain(found.default))
+        note = "not ranked" if not candidate.valid else change(-candidate.gain(found.against(candidate)))
         table.add_row(
-            ">" if chosen else "", Text(candidate.label, bold if chosen else ""), candidate.link,
+            ">" if chosen else "", Text(candidate.label, bold if chosen else ""),
+            candidate.model if several else candidate.link,
             number(candidate.mean), number(candidate.standard_error),
             "default" if candidate.role == "default" else note,
             p if candidate.role == "challenger" else "",

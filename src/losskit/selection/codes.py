@@ -107,6 +107,8 @@ _TABLE = (
     Code("LK127", "hard-rows", "Rows no model explains",
          "They carry much of the loss; a squared error mostly learns them.",
          "Look at the rows listed: they may be errors.", "largest residual in robust standard deviations; rows listed"),
+    Code("LK128", "target-id", "A target like an identifier", "Numbers dealt out one a row say nothing of the row.",
+         "Choose another column to predict, unless the order of the rows is what is wanted.", "rows; the same"),
 )  # fmt: skip
 CODES = {each.name: each for each in _TABLE}
 

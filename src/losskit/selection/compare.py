@@ -1,7 +1,7 @@
-"""Repeated cross-validation of all candidates on the same folds, each choosing its penalty by inner folds.
+"""Repeated cross-validation of all candidates on the same folds, each tuned by inner folds: penalty, rounds, parameter.
 
 Nothing of a test fold is seen in training: medians, levels, means and deviations of the features, the scale of robust
-losses, the penalty and the shift of a quantile all come from the training rows. What candidates share, the fold's
+losses, what is tuned and the shift of a quantile all come from the training rows. What candidates share, the fold's
 matrices, is made once.
 """
 
@@ -9,40 +9,47 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from losskit.constants import robust_scale, weighted_quantile
-from losskit.errors import DataError, LosskitError, ParameterError
+from losskit.constants import weighted_quantile
+from losskit.errors import DataError, LosskitError
+from losskit.kernels.run import thread_count
 from losskit.losses.regression import Quantile
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
-from losskit.rowwise import Rowwise
 from losskit.selection.folds import Plan, round_rng
+from losskit.selection.growing import Grower
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
 from losskit.selection.resume import Shelf
 from losskit.selection.training import (
     STEPS,
+    Fitted,
     Line,
     Loss,
     Rows,
     central,
     fit_path,
+    members,
     metric_score,
     residual_quantile,
     score,
     unit_of_penalty,
+    weighed,
+    widening,
 )
 from losskit.tables import Table
 
 Array = np.ndarray
 Progress = Callable[[int, int, str], object]
 INNER = 3
-_NO_SPREAD = 1e-6  # of y's deviation: residuals this small are a solver's rounding
+MANY = 20_000  # rows from which one round of folds and one inner fold tell enough of trees
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,22 +89,6 @@ class Task:
         return self.plan.split(at, count, rng)
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A contender trained on some rows."""
-
-    contender: Contender
-    loss: Loss
-    alpha: float
-    step: float
-    line: Line
-    shift: Any  # added to scores: a quantile of residuals for each level, and what makes intervals reach theirs
-
-    def metric_score(self, metric: Metric, X: Array) -> Array:
-        """Predictions for rows, on the metric's scale."""
-        return metric_score(self.contender, self.loss, metric, score(self.line, X), self.shift)
-
-
 @dataclass(eq=False)
 class Results:
     """What cross-validation found; arrays have one row a contender, the baseline being the last.
@@ -119,6 +110,23 @@ class Results:
     rounds: int = 0
     test_share: float = 0.25
 
+    @property
+    def by_round(self) -> Array:
+        """The metric of each round, a row a round."""
+        return self.costs.reshape(len(self.costs), self.rounds, -1).mean(axis=2).T
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """The penalty of the lowest metric for one loss, its place among the steps, and its lines, one an inner fold."""
+
+    loss: Loss
+    alpha: float
+    place: int
+    cost: float
+    constant: Any
+    lines: list[Line]
+
 
 class Trainer:
     """Trains every contender on the same rows; keeps the matrices of the inner folds."""
@@ -135,29 +143,45 @@ class Trainer:
         self._residuals: Array | None = None
 
     def train(self, contender: Contender) -> Fitted:
-        """Choose the penalty by the inner folds, then fit all rows."""
-        task, rows = self.task, self._weighed(self.rows, contender)
-        loss = self._resolved(contender)
-        constant = central(loss, rows.code(loss), rows.w, rows.classes)
-        unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
-        alphas = [c * unit for c in STEPS]
+        """Choose the penalty and the member of the family by the inner folds, then fit all rows."""
+        if contender.model == "boosted":
+            return self.grower.train(contender)
+        task, rows = self.task, weighed(self.rows, contender, self.task.metric)
+        losses = members(contender, self.rows, self._residuals, self.rows.w)
         outer, inner = self._lines.get(contender.start or "", (None, [None] * INNER))
-        paths = [
-            self._fit(contender, loss, self._weighed(train, contender), alphas, constant, start)
-            for (train, _), start in zip(self.inner, inner, strict=True)
-        ]
-        best = self._best(contender, loss, paths)
-        start = outer or (None if contender.turn == "levels" else paths[0][best])
-        line = self._fit(contender, loss, rows, [alphas[best]], constant, start, self.keep)[0]
-        name = type(contender.loss).__name__
-        self._lines.setdefault(name, (line, [path[best] for path in paths]))
+        first = self._trial(contender, losses[0], STEPS, inner)
+        step = (STEPS[first.place],)
+        others = [self._trial(contender, loss, step, first.lines) for loss in losses[1:]]
+        best = min([first, *others], key=lambda trial: trial.cost)
+        start = outer or (None if contender.turn == "levels" else best.lines[0])
+        line = self._fit(contender, best.loss, rows, [best.alpha], best.constant, start, self.keep)[0]
+        self._lines.setdefault(type(contender.loss).__name__, (line, best.lines))
         if self._residuals is None and not task.classes:
             self._residuals = rows.y - score(line, rows.X) if line[0].ndim == 1 else None
-        shift = self._shift(contender, rows, line) + self._widening(contender, loss, [path[best] for path in paths])
-        return Fitted(contender, loss, alphas[best], STEPS[best], line, shift)
+        shift = self._shift(contender, rows, line) + self._widening(contender, best.loss, best.lines)
+        return Fitted(contender, best.loss, best.alpha, line, shift)
+
+    @cached_property
+    def grower(self) -> Grower:
+        """What trains trees on the same rows; of many rows by one inner fold."""
+        return Grower(self.task, self.rows, self.inner[: 1 if self.task.table.n_rows > MANY else INNER])
+
+    def _trial(self, contender: Contender, loss: Loss, steps: Sequence[float], starts: list[Any]) -> _Trial:
+        """Fit the inner folds with each penalty, and find the one of the lowest metric."""
+        rows = weighed(self.rows, contender, self.task.metric)
+        constant = central(loss, rows.code(loss), rows.w, rows.classes)
+        unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
+        alphas = [c * unit for c in steps]
+        paths = [
+            self._fit(contender, loss, weighed(train, contender, self.task.metric), alphas, constant, start)
+            for (train, _), start in zip(self.inner, starts, strict=True)
+        ]
+        costs = self._costs(contender, loss, paths)
+        k = int(np.argmin(costs))
+        return _Trial(loss, alphas[k], k, float(costs[k]), constant, [path[k] for path in paths])
 
     def _fit(
-        self, contender: Contender, loss: Loss, rows: Rows, alphas: list[float], constant: Any,
+        self, contender: Contender, loss: Loss, rows: Rows, alphas: Sequence[float], constant: Any,
         start: Line | None = None, keep: bool = False,
     ) -> list[Line]:  # fmt: skip
         """`fit_path`, once for each level where that is wanted."""
@@ -178,48 +202,20 @@ class Trainer:
         return np.array([residual_quantile(rows, line, level) for level in self.task.metric.levels])
 
     def _widening(self, contender: Contender, loss: Loss, lines: list[Line]) -> Any:
-        """What to add to both ends so that they hold the share asked of rows not seen: conformity over inner folds.
-
-        Romano et al. (2019), arXiv:1905.03222, with cross-validation in place of a split.
-        """
+        """What makes the ends of an interval hold the share asked."""
         task = self.task
         if len(task.metric.levels) != 2:
             return 0.0
-        misses, weights = [], []
+        held = []
         for (train, test), line in zip(self.inner, lines, strict=True):
             shift = self._shift(contender, train, line)
-            low, high = metric_score(contender, loss, task.metric, score(line, test.X), shift).T
-            misses.append(np.maximum(low - test.y, test.y - high))
-            weights.append(np.ones(len(test.y)) if test.w is None else test.w)
-        miss, n = np.concatenate(misses), sum(map(len, misses))
-        share = min(1.0, (task.metric.levels[1] - task.metric.levels[0]) * (1 + 1 / n))
-        wider = weighted_quantile(miss, share, np.concatenate(weights))
-        return np.array([-wider, wider])
+            ends = metric_score(contender, loss, task.metric, score(line, test.X), shift)
+            held.append((test.y, ends, np.ones(len(test.y)) if test.w is None else test.w))
+        return widening(task.metric.levels, *map(np.concatenate, zip(*held, strict=True)))
 
-    def _weighed(self, rows: Rows, contender: Contender) -> Rows:
-        """The rows with the costs of an error in their weights, where the contender wants that."""
-        if contender.turn != "weighted":
-            return rows
-        assert self.task.metric.costs is not None
-        (right, false_alarm), (miss, hit) = self.task.metric.costs
-        weights = np.where(rows.y > 0.5, miss - hit, false_alarm - right)
-        return replace(rows, w=weights if rows.w is None else rows.w * weights)
-
-    def _resolved(self, contender: Contender) -> Loss:
-        """The loss with its open parameters set from the default's residuals, or the training rows of each class."""
-        loss, rows = contender.loss, self.rows
-        if contender.counted:
-            counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
-            return replace(loss, counts=tuple(float(max(c, 1)) for c in counts))  # type: ignore[call-arg]
-        if self._residuals is None or isinstance(loss, Rowwise) or not loss._open():
-            return loss
-        if robust_scale(self._residuals, rows.w) <= _NO_SPREAD * float(np.std(rows.y)):
-            raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
-        return loss.resolve(self._residuals, rows.w)
-
-    def _best(self, contender: Contender, loss: Loss, paths: list[list[Line]]) -> int:
-        """The penalty of the lowest metric over the inner folds; the stronger where two are equal."""
-        task, totals, weight = self.task, np.zeros(len(STEPS)), 0.0
+    def _costs(self, contender: Contender, loss: Loss, paths: list[list[Line]]) -> Array:
+        """The metric over the inner folds for each penalty; of equal ones the first, the stronger, is taken."""
+        task, totals, weight = self.task, np.zeros(len(paths[0])), 0.0
         for (train, test), path in zip(self.inner, paths, strict=True):
             weight += len(test.y) if test.w is None else float(test.w.sum())
             for k, line in enumerate(path):
@@ -227,7 +223,7 @@ class Trainer:
                 scores = metric_score(contender, loss, task.metric, score(line, test.X), shift)
                 costs = task.metric.rows(test.y, scores)
                 totals[k] += costs.sum() if test.w is None else float(test.w @ costs)
-        return int(np.argmin(totals / weight))
+        return totals / weight
 
 
 def cross_validate(
@@ -275,20 +271,41 @@ def cross_validate(
     return results
 
 
+def train_all(trainer: Trainer, failed: dict[int, str], then: Callable[[int, Fitted], None]) -> None:
+    """Train every contender that has not failed, and call `then` with its place; what fails now is written down.
+
+    Trees with different losses have nothing to do with each other but the residuals of the default, so they grow at the
+    same time, one a core, as LightGBM's own threads would wait for each other.
+    """
+    contenders = trainer.task.contenders
+
+    def run(i: int) -> None:
+        try:
+            then(i, trainer.train(contenders[i]))
+        except LosskitError as error:
+            if i == 0:
+                raise
+            failed[i] = str(error)
+
+    left = [i for i in range(len(contenders)) if i not in failed]
+    first = next((i for i in left if contenders[i].model == "boosted"), len(contenders))
+    for i in left:
+        if i <= first:
+            run(i)
+    with ThreadPoolExecutor(thread_count()) as pool:
+        list(pool.map(run, (i for i in left if i > first)))
+
+
 def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
     """The metric's scores of the test rows, one line a contender, the baseline last; nan where one failed."""
     task = trainer.task
     scores = np.full((len(task.contenders) + 1, len(test), *task.width), np.nan)
     X = trainer.preprocessor.transform(task.table.take(test))
-    for i, contender in enumerate(task.contenders):
-        if i in failed:
-            continue
-        try:
-            scores[i] = trainer.train(contender).metric_score(task.metric, X)
-        except LosskitError as error:
-            if i == 0:
-                raise
-            failed[i] = str(error)
+
+    def judge(i: int, fitted: Fitted) -> None:
+        scores[i] = fitted.metric_score(task.metric, X)
+
+    train_all(trainer, failed, judge)
     scores[-1] = task.metric.constant(trainer.rows.y, trainer.rows.w, task.classes)
     return scores
 

@@ -11,17 +11,17 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.errors import DataError
-from losskit.links import LOG, LOGIT
-from losskit.model import LinearModel, decision, posterior
+from losskit.labelling import log_loss, worth
+from losskit.links import LOG
+from losskit.model import LinearModel, cheapest
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
     interval_score,
     labels,
-    log_loss,
-    log_loss_of_classes,
     mean_cost,
+    metric_of_probabilities,
     pinball,
     poisson_deviance,
     quantile_score,
@@ -58,19 +58,22 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types; what has no finite value is None."""
-        parts = [{k: _plain(v) for k, v in part.items()} for part in self.parts]
+        parts = [{k: plain_value(v) for k, v in part.items()} for part in self.parts]
         return {
-            "schema": "losskit.evaluation/1", "metric": self.metric, "mean": _plain(self.mean),
-            "figures": {k: _plain(v) for k, v in self.figures.items()}, "parts": parts, "worst_rows": list(self.worst),
-            "share_of_worst": _plain(self.share_of_worst),
+            "schema": "losskit.evaluation/1", "metric": self.metric, "mean": plain_value(self.mean),
+            "figures": {k: plain_value(v) for k, v in self.figures.items()}, "parts": parts,
+            "worst_rows": list(self.worst), "share_of_worst": plain_value(self.share_of_worst),
         }  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value for JSON: None for a number that is not finite."""
     return (float(value) if math.isfinite(value) else None) if isinstance(value, float) else value
 
 
-def evaluate(model: LinearModel, X: Any, by: str | None = None) -> Evaluation:
+def evaluate(
+    model: LinearModel, X: Any, by: str | None = None, prior: dict[str, float] | None = None
+) -> Evaluation:
     """Compare the predictions for a table with its column of the target.
 
     Parameters
@@ -79,6 +82,8 @@ def evaluate(model: LinearModel, X: Any, by: str | None = None) -> Evaluation:
     X : Table, dataframe or dict of columns, the target among them
     by : name of a column, optional
         The metric is also given for each of its values, or fifths of its range; by default fifths of the prediction.
+    prior : dict, optional
+        The shares of classes where the rows are from, if they are not those of training.
 
     Raises
     ------
@@ -88,14 +93,15 @@ def evaluate(model: LinearModel, X: Any, by: str | None = None) -> Evaluation:
     table = as_table(X)
     y = _coded(table.target(model.target), model)
     metric = metric_of(model)
+    told = model.read_prior(prior)
     f = model.scores(table)
-    scores = _metric_scores(model, metric, table, f)
+    scores = _metric_scores(model, metric, table, f, told)
     costs = metric.rows(y, scores)
-    prediction = _central(model, table)
-    figures = _of_numbers(y, prediction) if not model.classes else _of_classes(y, model, table)
+    prediction = _central(model, table, f, told)
+    figures = _of_numbers(y, prediction) if not model.classes else _of_classes(y, model, f, told)
     if model.levels:
         figures |= _of_levels(y, model.quantiles(table), model.levels)
-    groups = _groups(table.column(by)) if by is not None else _fifths(prediction)
+    groups = groups_of(table.column(by)) if by is not None else _fifths(prediction)
     made = judged(metric, y, prediction, costs, {metric.name: float(costs.mean()), **figures}, groups)
     if len(model.classes) > 2 and by is None:
         made = replace(made, parts=_by_class(y, prediction, costs, model.classes))
@@ -138,8 +144,7 @@ def metric_of(model: LinearModel) -> Metric:
     if model.classes and model.costs is not None:
         return mean_cost(tuple(map(tuple, model.costs.tolist())))
     if model.classes:
-        told = log_loss() if len(model.classes) == 2 else log_loss_of_classes()
-        return told if model.has_probabilities else error_rate()
+        return metric_of_probabilities(len(model.classes)) if model.has_probabilities else error_rate()
     kind, _, level = model.question.partition(":")
     if kind in ("quantile", "interval") and level:
         return (pinball if kind == "quantile" else interval_score)(parse_question(model.question).level or 0.5)
@@ -172,27 +177,21 @@ def _coded(column: Column, model: LinearModel) -> Array:
     return np.array(found, dtype=np.float64)
 
 
-def _metric_scores(model: LinearModel, metric: Metric, table: Table, f: Array) -> Array:
+def _metric_scores(model: LinearModel, metric: Metric, table: Table, f: Array, prior: Array | None) -> Array:
     if model.levels:
         return model.quantiles(table)
-    if metric.costs is not None and model.has_probabilities:
-        return decision(model.loss, f, np.array(metric.costs))
-    if metric.loss is None:
-        return f
-    if model.classes and (f.ndim > 1 or metric.link is LOGIT):
-        return posterior(model.loss, f) if model.loss.link.name in ("logit", "softmax") else np.log(
-            model.predict_proba(table)) if f.ndim > 1 else rescale(f, model.loss.link, metric.link)  # fmt: skip
-    return rescale(f, model.loss.link, metric.link)
+    if not model.has_probabilities:
+        return f if metric.loss is None else rescale(f, model.loss.link, metric.link)
+    return cheapest(model.probabilities(f, prior), np.array(metric.costs)) if metric.costs else model.log_odds(f, prior)
 
 
-def _central(model: LinearModel, table: Table) -> Array:
+def _central(model: LinearModel, table: Table, f: Array, prior: Array | None) -> Array:
     """One number a row: the prediction, of two classes the probability of the second, of more the label's code."""
     if not model.classes:
         return np.asarray(model.predict(table), dtype=np.float64)
     if len(model.classes) == 2 and model.has_probabilities:
-        return model.predict_proba(table)[:, 1]
-    place = {label: i for i, label in enumerate(model.classes)}
-    return np.array([place[label] for label in model.predict(table)], dtype=np.float64)
+        return model.probabilities(f, prior)[:, 1]
+    return model.codes(f, prior).astype(np.float64)
 
 
 def _of_numbers(y: Array, p: Array) -> dict[str, float]:
@@ -206,11 +205,15 @@ def _of_numbers(y: Array, p: Array) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _of_classes(y: Array, model: LinearModel, table: Table) -> dict[str, float]:
-    place = {label: i for i, label in enumerate(model.classes)}
-    chosen = np.array([place[label] for label in model.predict(table)])
+def _of_classes(y: Array, model: LinearModel, f: Array, prior: Array | None) -> dict[str, float]:
+    chosen = model.codes(f, prior)
     figures = {"error rate": float((chosen != y).mean())}
-    p = model.predict_proba(table) if model.has_probabilities else None
+    if model.labelling.metric:
+        hits, alarms = float(chosen[y == 1].mean()), float(chosen[y == 0].mean())
+        figures[model.labelling.metric] = float(worth(model.labelling.metric, hits, alarms, float(y.mean())))
+    p = model.probabilities(f, prior) if model.has_probabilities else None
+    if p is not None:
+        figures["log loss"] = log_loss(model.log_odds(f, prior), y)
     for i, label in enumerate(model.classes[:_MOST]):
         own = y == i
         figures[f"found of {label}"] = float((chosen[own] == i).mean()) if own.any() else math.nan
@@ -226,7 +229,7 @@ def _of_levels(y: Array, q: Array, levels: tuple[float, ...]) -> dict[str, float
     return figures | {"share inside": float(inside.mean()), "mean width": float((q[:, -1] - q[:, 0]).mean())}
 
 
-def _groups(column: Column) -> tuple[Array, list[str]]:
+def groups_of(column: Column) -> tuple[Array, list[str]]:
     """A code a row and the names of the parts: the most frequent values, or fifths of many numbers."""
     if column.kind in ("numeric", "datetime"):
         values = column.values.astype(np.float64)
@@ -266,7 +269,7 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     where = np.flatnonzero(known)
     y, scores = y[known], scores[known]
     costs = metric.rows(y, scores)
-    central = _middle(metric, scores)
+    central = middle(metric, scores)
     figures: dict[str, float] = {metric.name: float(costs.mean())}
     if not found.target.classes:
         figures |= _of_numbers(y, central)
@@ -277,7 +280,7 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     other = found.default.scores
     if found.winner is found.default or other is None:
         return made, {}
-    there = _middle(metric, other[known])
+    there = middle(metric, other[known])
     if (metric.loss is None and not metric.levels) or (found.target.classes and len(found.target.classes) > 2):
         moved = labels(scores) != labels(other[known])
         return made, {"share of rows with another label": float(moved.mean())}
@@ -285,7 +288,8 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     return made, {"median change of a prediction": float(np.median(gap)), "largest change": float(np.max(gap))}
 
 
-def _middle(metric: Metric, scores: Array) -> Array:
+def middle(metric: Metric, scores: Array) -> Array:
+    """One number a row from the metric's scores: a prediction, a label's code, the middle of several."""
     if scores.ndim > 1:
         return labels(scores).astype(np.float64) if not metric.levels else scores.mean(axis=1)
     if metric.loss is None:

@@ -10,6 +10,7 @@ from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate, Verdict
 from losskit.selection.questions import Question
+from losskit.selection.ranking import Kinds
 from losskit.selection.statistic import smallest_difference
 from losskit.traits import Traits
 
@@ -102,7 +103,8 @@ def _of_scale(candidate: Candidate, findings: Findings) -> Iterator[Reason]:
         if grows:
             yield True, f"It is made for a variance that grows {grows}."
     elif candidate.name == "SquaredError()":
-        yield True, "Identity link: right where each feature adds its share instead of multiplying."
+        if candidate.model == "linear":
+            yield True, "Identity link: right where each feature adds its share instead of multiplying."
         yield False, "It can predict a mean of 0 or below, and rows of large values weigh most."
 
 
@@ -121,7 +123,10 @@ def _of_outliers(traits: Traits, question: Question, findings: Findings) -> Iter
 
 
 def _of_shape(candidate: Candidate, traits: Traits) -> Iterator[Reason]:
-    if traits.convex is False:
+    if candidate.model == "boosted":
+        if traits.convex is False:
+            yield False, "It is not convex: trees go down by a bound of its curvature, and may end in a local minimum."
+    elif traits.convex is False:
         yield False, "It is not convex: a fit may end in a local minimum. Here it starts from a convex relative."
     elif traits.strictly_convex:
         yield True, "It is strictly convex: one minimum, reached from anywhere."
@@ -151,9 +156,16 @@ def _measured(candidate: Candidate, default: Candidate, metric: Metric) -> Itera
 
 
 def verdict(
-    candidates: list[Candidate], winner: Candidate, question: Question, findings: Findings, metric: Metric
+    candidates: list[Candidate], winner: Candidate, question: Question, findings: Findings, metric: Metric,
+    several: bool = False,
 ) -> Verdict:
-    """The answer in a sentence, why, what it means, and what would change it."""
+    """The answer in a sentence, why, what it means, and what would change it.
+
+    Parameters
+    ----------
+    candidates : those of the winner's kind of model, the default first, the baseline last
+    several : whether other kinds of models were compared
+    """
     default, baseline = candidates[0], candidates[-1]
     challengers = [c for c in candidates if c.role == "challenger" and c.valid]
     rival = winner if winner is not default else min(challengers, key=lambda c: c.mean, default=None)
@@ -161,15 +173,41 @@ def verdict(
     asked = asked_for(question)
     asked += " under these costs" if question.costs else ""
     named = f"{winner.name} ({winner.link} link)"
+    kind = "boosted trees " if winner.model == "boosted" else "a linear model " if several else ""
     if winner is default:
-        sentence = f"For {asked} of {findings.target}, train with {named}, the default for this question."
+        sentence = f"For {asked} of {findings.target}, train {kind}with {named}, the default for this question."
     else:
-        sentence = f"For {asked} of {findings.target}, train with {named} rather than {default.name}."
+        sentence = f"For {asked} of {findings.target}, train {kind}with {named} rather than {default.name}."
     changes = tuple(_changes(winner, rival, question, findings))
     return Verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
         _MEANING["costs" if question.costs else question.kind].format(level=question.level or 0), changes, least,
+        winner.model,
     )  # fmt: skip
+
+
+def about_kinds(kinds: Kinds, metric: Metric) -> str:
+    """Which kind of model, and how that was decided."""
+    linear, boosted, folds = kinds.linear, kinds.boosted, kinds.difference.freedom + 1
+    p = shown(kinds.difference.p)
+    if not (linear.valid and boosted.valid):
+        lost, kept = ("Linear models", "boosted trees") if kinds.proved else ("Boosted trees", "linear")
+        return f"Model: {kept}. {lost} cannot be ranked: some predictions cost infinity, or none could be made."
+    if kinds.proved:
+        return (
+            f"Model: boosted trees rather than linear. They lower the {metric.name} by {percent(kinds.gain)}, from "
+            f"{number(linear.mean)} ({linear.name}) to {number(boosted.mean)} ({boosted.name}; {p}), in "
+            f"{kinds.lower} of {folds} folds."
+        )
+    least = max(kinds.least, 0.005)
+    told = f" Less than {percent(least)} could not have been told from chance." if math.isfinite(kinds.least) else ""
+    if kinds.gain > 0:
+        return (
+            f"Model: linear, the simpler. Boosted trees ({boosted.name}) come out {percent(kinds.gain)} lower in "
+            f"{metric.name} ({p}), where p < 0.05 and more than 0.5 % are needed.{told}"
+        )
+    higher = percent(-kinds.gain)
+    return f"Model: linear. Boosted trees ({boosted.name}) come out {higher} higher in {metric.name}.{told}"
 
 
 def asked_for(question: Question) -> str:
@@ -255,8 +293,8 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         yield "A feature that determines the target makes every figure here an illusion, if it is not known in time."
     if rival is not None and rival is not winner and rival.promising:
         yield (
-            f"{rival.name} looks much better and falls short of proof; more rows may show it. To have it now: "
-            f"losskit fit --loss {plain_name(rival)}."
+            f"{rival.name} looks much better and falls short of proof; more rows may show it."
+            + (f" To have it now: losskit fit --loss {plain_name(rival)}." if rival.model == "linear" else "")
         )
     elif rival is not winner:
         yield "More rows make smaller differences visible."

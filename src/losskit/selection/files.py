@@ -54,12 +54,16 @@ def save_selection(selection: Selection, folder: str | os.PathLike[str], force: 
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{path} cannot be made ({error.strerror}); check the folder above it") from None
-    selection.model.save(path / NAMES["model"], force=force)
+    names = dict(NAMES)
+    if selection.can_be_saved:
+        selection.model.save(path / NAMES["model"], force=force)
+    else:
+        (path / names.pop("model")).unlink(missing_ok=True)  # one of an earlier run would be taken for this one's
     atomic_write(path / NAMES["result"], result, force=force)
     atomic_write(path / NAMES["text"], text, force=force)
     atomic_write(path / NAMES["report"], page, force=force)
     clear(path)
-    return {kind: str(path / name) for kind, name in NAMES.items()}
+    return {kind: str(path / name) for kind, name in names.items()}
 
 
 def read_costs(path: str) -> dict[str, dict[str, float]]:

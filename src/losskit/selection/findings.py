@@ -159,6 +159,9 @@ def _of_range(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
         yield Finding("few-values", "note", f"The target has {values.size} different values only.", name, values.size)
         return
     whole = bool(facts["integers"])
+    if whole and values.size == y.size >= 20 and high - low < 1.1 * y.size:
+        what = f"The target counts the rows: whole numbers from {low:g} to {high:g}, none of them twice."
+        yield Finding("target-id", "warning", what, name, y.size, y.size)
     top = 1.0 if high <= 1 else 100.0
     if low >= 0 and high <= top and high - low > 0.5 * top and not (whole and target.problem == "count") and (
         top == 1.0 or high == 100.0 or _PERCENT.search(name)

@@ -160,6 +160,11 @@ def log_loss_of_classes() -> Metric:
     return Metric("log loss", words, SOFTMAX, SoftmaxCrossEntropy())
 
 
+def metric_of_probabilities(classes: int) -> Metric:
+    """The log loss of two classes, or of more."""
+    return log_loss() if classes == 2 else log_loss_of_classes()
+
+
 def mean_cost(costs: tuple[tuple[float, ...], ...]) -> Metric:
     """Judges labels under costs."""
     return Metric("mean cost", "what the labels given cost a row, by the costs stated", SIGN, None, costs=costs)

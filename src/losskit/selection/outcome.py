@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.expressions import is_known
 from losskit.model import LinearModel
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import of_selection
@@ -17,6 +18,10 @@ from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
 from losskit.selection.target import Target
+
+if TYPE_CHECKING:
+    from losskit.selection.decisions import Decision
+    from losskit.selection.scrutiny import Scrutiny
 
 Array = np.ndarray
 SCHEMA = "losskit.result/1"
@@ -31,10 +36,12 @@ class Candidate:
     name, link : the loss as typed (and what is added to it), and its link
     role : "default", "challenger" or "baseline", the best constant
     loss : Pointwise or Rowwise, parameters set on all rows; None for the baseline and for what failed
-    alpha : the L2 penalty chosen on all rows
+    model : "linear", "boosted", or "constant" for the baseline
+    alpha, rounds : the L2 penalty chosen on all rows, or the rounds of trees
     mean, standard_error : of the metric over the test folds, the error corrected for overlapping folds
-    difference, difference_error : of the metric from the default's, negative where it is better
-    p_holm : of the difference, corrected for the number of challengers
+    difference, difference_error : of the metric from that of the default of its kind of model, negative where it is
+        better; of the baseline, from that of the first default
+    p_holm : of the difference, corrected for the number of challengers of its kind
     gain : the share of the default's metric that it saves
     folds, lower : how many test folds were counted, and in how many of them it was below the default
     outside : test predictions for which the metric is infinite
@@ -60,6 +67,8 @@ class Candidate:
     pros: list[str] = field(default_factory=list)
     cons: list[str] = field(default_factory=list)
     tested: float = math.nan
+    model: str = "linear"
+    rounds: int = 0
     scores: Array | None = None  # the metric's scores in the first round, each row predicted from the others
 
     @property
@@ -79,6 +88,11 @@ class Candidate:
         return type(self.loss).__name__ + (f"({', '.join(listed)})" if listed else "") + shift
 
     @property
+    def title(self) -> str:
+        """The name, with the kind of model where it is not the linear one."""
+        return f"{self.name}, boosted" if self.model == "boosted" else self.name
+
+    @property
     def promising(self) -> bool:
         """Whether it does much better than the default without having proved it."""
         return self.valid and self.lower >= 0.7 * self.folds and self.difference < -0.05 * (self.mean - self.difference)
@@ -90,7 +104,8 @@ class Candidate:
     def to_dict(self) -> dict[str, Any]:
         """As `result.json` has it."""
         numbers = {k: _plain(getattr(self, k)) for k in ("alpha", "mean", "standard_error", "difference", "p_holm")}
-        return {"loss": self.name, "link": self.link, **numbers, "reasons": {"for": self.pros, "against": self.cons}}
+        reasons = {"for": self.pros, "against": self.cons}
+        return {"loss": self.name, "link": self.link, "model": self.model, **numbers, "reasons": reasons}
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,8 @@ class Verdict:
     meaning: str
     would_change: tuple[str, ...]
     smallest_difference: float  # as a share of the default's metric
+    model: str = "linear"
+    kinds: str = ""  # which kind of model, and how that was decided
 
 
 @dataclass(eq=False)
@@ -124,6 +141,8 @@ class Selection:
     tested : how many rows were set apart for the final test
     plan : "groups" or "time" if the folds heed them
     numbers : the number of each row in the source, from 1
+    scrutiny : Scrutiny, which rows carry the loss, which the choice moves, and on what the verdict hangs
+    decision : Decision or None, whether probabilities hold and how labels are made of them
     """
 
     question: Question
@@ -145,11 +164,18 @@ class Selection:
     tested: int = 0
     plan: str = ""
     numbers: Array | None = None
+    scrutiny: Scrutiny | None = None
+    decision: Decision | None = None
 
     @property
     def default(self) -> Candidate:
-        """The loss the contract names for this question."""
-        return next(c for c in self.candidates if c.role == "default")
+        """The loss the contract names for this question, with the verdict's kind of model."""
+        return self.against(self.winner)
+
+    def against(self, candidate: Candidate) -> Candidate:
+        """The default that a candidate's `difference` is from."""
+        defaults = {c.model: c for c in self.candidates if c.role == "default"}
+        return defaults.get(candidate.model) or defaults.get("linear") or defaults["boosted"]
 
     @property
     def baseline(self) -> Candidate:
@@ -159,12 +185,17 @@ class Selection:
     @property
     def winner(self) -> Candidate:
         """The candidate of the verdict."""
-        return next(c for c in self.candidates if c.name == self.verdict.loss and c.role != "baseline")
+        return next(c for c in self.candidates if (c.name, c.model) == (self.verdict.loss, self.verdict.model))
 
     @property
     def loss(self) -> Pointwise | Rowwise:
         """The loss of the verdict, its parameters set on all rows."""
         return self.model.loss
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether a model file can hold the model: not if the loss is a class of your own, for it holds no code."""
+        return is_known(self.loss)
 
     def predict(self, X: Any) -> Array:
         """The model's predictions for the rows of a table."""
@@ -180,14 +211,17 @@ class Selection:
                 "sentence": self.also.verdict.sentence,
                 "loss": self.also.verdict.loss,
                 "link": self.also.verdict.link,
+                "model": self.also.verdict.model,
             }
         return {
             "schema": SCHEMA, "question": str(self.question), "metric": self.metric.name, "rows": self.findings.rows,
             "problem": self.target.problem, "findings": [item.to_dict() for item in self.findings.items],
             "candidates": [c.to_dict() for c in self.candidates], "verdict": verdict, "seed": self.seed,
             "versions": self.versions, "seconds": round(self.seconds, 3),
+            "scrutiny": None if self.scrutiny is None else self.scrutiny.to_dict(),
+            "decision": None if self.decision is None else self.decision.to_dict(),
             "evaluation": made.to_dict(), "changes": {k: _plain(v) for k, v in changes.items()},
-            "final_test": {"rows": self.tested, **{c.name: _plain(c.tested) for c in self.candidates if self.tested}},
+            "final_test": {"rows": self.tested, **{c.title: _plain(c.tested) for c in self.candidates if self.tested}},
         }  # fmt: skip
 
     def to_html(self) -> str:
@@ -205,10 +239,12 @@ class Selection:
     def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> dict[str, str]:
         """Write report.html, report.md, result.json and model.losskit into a folder, which is made if need be.
 
+        Without a model file where the verdict's loss is a class of your own (`can_be_saved`).
+
         Returns
         -------
         dict of str
-            The four paths.
+            The paths.
 
         Raises
         ------

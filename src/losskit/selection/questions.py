@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from losskit.base import Pointwise
+from losskit.base import Evaluated, Pointwise
 from losskit.errors import ParameterError
 from losskit.expressions import parse_loss
 from losskit.losses.binary import BinaryFocal, Logistic
@@ -24,6 +25,7 @@ from losskit.losses.regression import (
     SquaredError,
 )
 from losskit.losses.robust import Tukey
+from losskit.own import loss as own_loss
 from losskit.rowwise import Rowwise
 from losskit.selection.metrics import (
     Metric,
@@ -42,6 +44,9 @@ from losskit.selection.metrics import (
 Problem = Literal["real", "count", "amount", "binary", "multiclass"]
 PROBLEMS: tuple[Problem, ...] = ("real", "count", "amount", "binary", "multiclass")
 Turn = Literal["link", "quantile", "levels", "density", "posterior", "weighted"]
+ModelKind = Literal["linear", "boosted"]
+MODELS: tuple[ModelKind, ...] = ("linear", "boosted")
+ENOUGH = 500  # rows from which trees are compared too where nothing is said
 Costs = tuple[tuple[float, ...], ...]  # of each label (column) given to a row of each class (row)
 _NUMBERS: tuple[Problem, ...] = ("real", "count", "amount")
 DISTRIBUTION = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -70,8 +75,24 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Family:
+    """Other values of a loss's parameter, to be chosen from by inner folds.
+
+    Attributes
+    ----------
+    name : the parameter
+    values : to try beside the loss's own; of a parameter "auto" they multiply what it was set to
+    of_scale : whether all values, the loss's own included, are in units of the default's residuals
+    """
+
+    name: str
+    values: tuple[float, ...]
+    of_scale: bool = False
+
+
+@dataclass(frozen=True)
 class Contender:
-    """A loss in the table and how its score becomes a prediction.
+    """A loss in the table, a model to train by it, and how its score becomes a prediction.
 
     Attributes
     ----------
@@ -84,6 +105,8 @@ class Contender:
     start : the class of an earlier contender whose fit a loss that is not convex starts from
     positive : whether y must be positive
     counted : whether the parameter `counts` is the number of training rows of each class
+    family : other values of a parameter to choose from
+    model : {"linear", "boosted"}
     """
 
     loss: Pointwise | Rowwise
@@ -91,6 +114,8 @@ class Contender:
     start: str | None = None
     positive: bool = False
     counted: bool = False
+    family: Family | None = None
+    model: ModelKind = "linear"
 
 
 @dataclass(frozen=True)
@@ -105,16 +130,26 @@ class Row:
     turn: Turn = "link"  # of the default
 
 
-_HUBER, _PSEUDO, _LOGCOSH = Contender(Huber("auto")), Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
+FAMILIES = {
+    "Huber": Family("delta", (0.5, 2.0)), "Tweedie": Family("power", (1.2, 1.8)),
+    "BinaryFocal": Family("gamma", (0.5, 1.0)), "FocalSoftmax": Family("gamma", (0.5, 1.0)),
+    "SmoothedQuantile": Family("bandwidth", (0.1, 0.3), of_scale=True),
+    "Barron": Family("alpha", (0.0, -2.0)),
+}  # fmt: skip
+_HUBER = Contender(Huber("auto"), family=FAMILIES["Huber"])
+_PSEUDO, _LOGCOSH = Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
 _TUKEY = Contender(Tukey("auto"), start="Huber")
 _SHIFTED = Contender(SquaredError(), turn="quantile")
 _GAUSSIAN, _STUDENT = Contender(GaussianNLL(), turn="density"), Contender(StudentTNLL(), turn="density")
+_FOCAL = Contender(BinaryFocal(), start="Logistic", family=FAMILIES["BinaryFocal"])
+_SOFT_FOCAL = Contender(FocalSoftmax(), start="SoftmaxCrossEntropy", family=FAMILIES["FocalSoftmax"])
 _SMOOTHED = Contender(SoftmaxCrossEntropy(label_smoothing=0.05))
 
 CONTRACT = (
     Row("mean", ("real",), lambda q: squared_error(), lambda q: SquaredError(), (_HUBER, _PSEUDO, _LOGCOSH, _TUKEY)),
     Row("mean", _SKEWED, lambda q: poisson_deviance(), lambda q: Poisson(),
-        (Contender(SquaredError()), Contender(Tweedie(1.5)), Contender(Gamma(), positive=True))),
+        (Contender(SquaredError()), Contender(Tweedie(1.5), family=FAMILIES["Tweedie"]),
+         Contender(Gamma(), positive=True))),
     Row("median", _NUMBERS, lambda q: absolute_error(), lambda q: AbsoluteError(),
         (Contender(SquaredError()), _HUBER, _LOGCOSH, _TUKEY)),
     Row("quantile", _NUMBERS, pinball, Quantile, (_SHIFTED,)),
@@ -122,13 +157,13 @@ CONTRACT = (
     Row("distribution", _NUMBERS, lambda q: quantile_score(DISTRIBUTION), lambda q: GaussianNLL(),
         (_SHIFTED, _STUDENT, Contender(Quantile(0.5), turn="levels")), "density"),
     Row("probability", ("binary",), lambda q: log_loss(), lambda q: Logistic(),
-        (Contender(BinaryFocal(), turn="posterior", start="Logistic"),)),
+        (replace(_FOCAL, turn="posterior"),)),
     Row("label", ("binary",), lambda q: error_rate(), lambda q: Logistic(),
-        (Contender(Hinge()), Contender(SquaredHinge()), Contender(BinaryFocal(), start="Logistic"))),
+        (Contender(Hinge()), Contender(SquaredHinge()), _FOCAL)),
     Row("probability", ("multiclass",), lambda q: log_loss_of_classes(), lambda q: SoftmaxCrossEntropy(),
-        (Contender(FocalSoftmax(), turn="posterior", start="SoftmaxCrossEntropy"), _SMOOTHED)),
+        (replace(_SOFT_FOCAL, turn="posterior"), _SMOOTHED)),
     Row("label", ("multiclass",), lambda q: error_rate(), lambda q: SoftmaxCrossEntropy(),
-        (Contender(FocalSoftmax(), start="SoftmaxCrossEntropy"), _SMOOTHED, Contender(LDAM(scale=1.0), counted=True))),
+        (_SOFT_FOCAL, _SMOOTHED, Contender(LDAM(scale=1.0), counted=True))),
 )  # fmt: skip
 
 _KNOWN = (
@@ -182,8 +217,10 @@ def contract(question: Question, problem: Problem) -> Row:
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
 
-def shortlist(row: Row, question: Question, include: tuple[Any, ...], exclude: tuple[str, ...]) -> Row:
-    """The row with losses added to its challengers, and others left out.
+def shortlist(
+    row: Row, question: Question, include: tuple[Any, ...], exclude: tuple[str, ...], strict: bool = True
+) -> Row:
+    """The row with losses added to its challengers, and others left out; if not `strict`, as far as they are meant.
 
     Raises
     ------
@@ -192,11 +229,17 @@ def shortlist(row: Row, question: Question, include: tuple[Any, ...], exclude: t
     """
     known = {_plain(type(c.loss).__name__): c for c in row.challengers}
     names = [_plain(name) for name in exclude]
-    if missing := [name for name, plain in zip(exclude, names, strict=True) if plain not in known]:
+    if strict and (missing := [name for name, plain in zip(exclude, names, strict=True) if plain not in known]):
         there = ", ".join(type(c.loss).__name__ for c in row.challengers)
         raise ParameterError(f"exclude: {missing[0]!r} is no challenger here; these are {there}")
     kept = [c for plain, c in known.items() if plain not in names]
-    return replace(row, challengers=(*kept, *(_added(row, question, each) for each in include)))
+    for each in include:
+        try:
+            kept.append(_added(row, question, each))
+        except ParameterError:
+            if strict:
+                raise
+    return replace(row, challengers=tuple(kept))
 
 
 def _plain(name: str) -> str:
@@ -205,7 +248,7 @@ def _plain(name: str) -> str:
 
 def _added(row: Row, question: Question, given: Any) -> Contender:
     """A loss of the user's as a contender, where its predictions can be judged by the metric."""
-    loss = parse_loss(given) if isinstance(given, str) else given
+    loss = parse_loss(given) if isinstance(given, str) else as_loss(given)
     wanted = row.default(question.level or 0.5)
     tells = loss.link.gives
     fits = (tells == "number") == (wanted.link.gives == "number")
@@ -222,7 +265,51 @@ def _added(row: Row, question: Question, given: Any) -> Contender:
         turn = "posterior" if tells == "probability" else "weighted"
     if question.kind == "quantile" and loss.traits().elicits != "quantile":
         turn = "quantile"
-    return Contender(loss, turn)
+    return Contender(loss, turn, family=_family_of(loss))
+
+
+def as_loss(given: Any) -> Pointwise | Rowwise:
+    """A loss from a loss, a class of losses with defaults, or a function that is a formula.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these, or a loss that couples rows.
+    FormulaError
+        If a function cannot be traced or differentiated.
+    """
+    if isinstance(given, type) and issubclass(given, Evaluated):
+        given = given()
+    elif inspect.isfunction(given):
+        given = own_loss(given)()
+    if not isinstance(given, Pointwise | Rowwise):
+        raise ParameterError(
+            f"include: {given!r:.80} is no loss of rows; give a loss, a class of losses, or a function of (y, f) that "
+            "is its formula"
+        )
+    return given
+
+
+def _family_of(loss: Pointwise | Rowwise) -> Family | None:
+    """The values to choose from, where the parameter was left at its default or at "auto"."""
+    family = FAMILIES.get(type(loss).__name__)
+    left = family is not None and loss.parameters[family.name] in (type(loss)().parameters[family.name], "auto")
+    return family if left else None
+
+
+def models_of(asked: str | None, rows: int) -> tuple[ModelKind, ...]:
+    """The kinds of models to compare: those asked for, else the linear one and, of enough rows, boosted trees.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such kind.
+    """
+    if asked is None:
+        return MODELS if rows >= ENOUGH else MODELS[:1]
+    if asked not in (*MODELS, "both"):
+        raise ParameterError(f"model={asked!r} is not known; say linear, boosted or both")
+    return MODELS if asked == "both" else tuple(kind for kind in MODELS if kind == asked)
 
 
 def _under_costs(row: Row, costs: Costs) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import time as clock
@@ -14,35 +13,41 @@ import numpy as np
 
 from losskit._version import __version__
 from losskit.base import Evaluated
-from losskit.errors import ConvergenceWarning, DataError, LosskitError, ParameterError, ShapeError
+from losskit.errors import ConvergenceWarning, DataError, ParameterError, ShapeError
 from losskit.model import LinearModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
-from losskit.selection.compare import INNER, Fitted, Progress, Results, Task, Trainer, cross_validate
-from losskit.selection.explain import explain, verdict
+from losskit.selection.aims import Aim, of_target, parse_aim
+from losskit.selection.compare import INNER, MANY, Fitted, Progress, Results, Task, Trainer, cross_validate, train_all
+from losskit.selection.decisions import decide
+from losskit.selection.explain import about_kinds, explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.outcome import Candidate, Selection
 from losskit.selection.questions import (
+    ENOUGH,
     Contender,
+    ModelKind,
     Question,
     Row,
     contract,
     infer_question,
-    parse_costs,
-    parse_question,
+    models_of,
     shortlist,
 )
-from losskit.selection.statistic import corrected_t, holm
+from losskit.selection.ranking import candidates_of, choose, of_kind
+from losskit.selection.scrutiny import look
 from losskit.selection.target import Target, read_target, split_target
 from losskit.tables import Column, Table, as_table
+from losskit.trees import Trees
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
-LEVEL, WORTH = 0.05, 0.005  # a challenger wins below this p-value and above this share of the default's metric
-_NOTHING = 1e-4  # of the best constant's metric: what is saved below that is the rounding of a perfect fit
 _LEAST = 10
 _FEW_LABELS = 30
+FEW = (
+    f"Model: linear. Boosted trees were not compared, since there are fewer than {ENOUGH} rows; --model both does."
+)
 
 
 def select(
@@ -52,7 +57,10 @@ def select(
     problem: str | None = None,
     sample_weight: Any = None,
     *,
+    model: str | None = None,
+    metric: str | None = None,
     costs: Any = None,
+    recalibrate: str | None = None,
     include: Any = (),
     exclude: Any = (),
     groups: Any = None,
@@ -60,7 +68,7 @@ def select(
     holdout: float = 0.0,
     seed: int = 0,
     folds: int = FOLDS,
-    rounds: int = ROUNDS,
+    rounds: int | None = None,
     time_limit: float | None = None,
     progress: Progress | None = None,
     state: str | os.PathLike[str] | None = None,
@@ -77,9 +85,21 @@ def select(
         What y is; found if None.
     sample_weight : array_like, optional
         A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    model : {"linear", "boosted", "both"}, optional
+        The models to train with each loss: linear ones, trees boosted by LightGBM, or both. By default both from 500
+        rows on, and linear ones of fewer. The loss is chosen within each kind, then the kind.
+    metric : str, optional
+        What judges, where a question has several metrics or none is asked: "squared_error", "poisson_deviance",
+        "absolute_error", "pinball", "interval_score", "quantile_score", "log_loss", "error_rate". One that is lowest
+        for another prediction than the one asked is refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log
+        loss judges, and the threshold for labels is the best of rows that the models had not seen.
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
-        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold.
+        for each actual and a column for each predicted class, sorted. They choose the loss and the threshold; with
+        question="probability" the threshold alone.
+    recalibrate : {"platt", "beta", "isotonic", "temperature", "auto"}, optional
+        Mend the winner's probabilities by a map fitted on rows that its models had not seen; "auto" takes the best
+        where a test finds that they do not hold, and it helps. Without it, this is offered only.
     include : losses, optional
         To compare too, as values or as texts such as "huber:delta=2".
     exclude : names of losses, optional
@@ -94,7 +114,8 @@ def select(
     seed : int
         Decides the folds. The same seed gives the same result unless the time limit is hit.
     folds, rounds : int
-        Cross-validation is repeated `rounds` times.
+        Cross-validation is repeated `rounds` times: by default 5, and once if trees are compared on more than 20 000
+        rows.
     time_limit : float, optional
         Seconds after which no further round counts; the first is always finished.
     progress : callable, optional
@@ -121,11 +142,11 @@ def select(
     began = clock.monotonic()
     _check_options(seed, folds, rounds, time_limit, holdout)
     table, column = split_target(X, y)
-    asked = _asked(question, costs)
-    problem = _of_classes(column, problem, asked)
+    aim = parse_aim(question, metric, costs, recalibrate)
+    problem = _of_classes(column, problem, aim.question)
     target = read_target(column, problem)
-    if costs is not None:
-        asked = Question("label", costs=parse_costs(costs, target.classes))
+    aim = of_target(aim, target, costs)
+    asked = aim.question
     table, group_of = _taken(table, groups, "groups")
     table, time_of = _taken(table, time, "time")
     w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
@@ -150,20 +171,26 @@ def select(
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem)
     added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
+    models = models_of(model, table.n_rows)
+    rounds = rounds or (1 if table.n_rows > MANY and "boosted" in models else ROUNDS)
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
     folds = _folds(target, folds, plan)
-    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out)
-    found = run.answer(chosen, _until(began, time_limit, 0.55) if both else deadline, _part(progress, 0, 1 + both))
+    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out, aim)
+    until = _until(began, time_limit, 0.55) if both else deadline
+    found = run.answer(chosen, models, until, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
-    if both:
-        found.also = run.answer(Question("median"), deadline, _part(progress, 1, 2))
+    if model is None and len(models) == 1:
+        found.verdict = replace(found.verdict, kinds=FEW)
+    if both:  # with the kind of model that was chosen
+        kind = next(each for each in models if each == found.verdict.model)
+        found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
     found.seconds = clock.monotonic() - began
     return found
 
 
 def _listed(given: Any) -> tuple[Any, ...]:
-    return (given,) if isinstance(given, str | Evaluated) else tuple(given)
+    return (given,) if isinstance(given, str | Evaluated) or callable(given) else tuple(given)
 
 
 def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
@@ -185,13 +212,6 @@ def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
         raise DataError(f"time: column {column.name!r} is text; give dates as 2024-01-31, or numbers")
     values = column.values.astype(str) if column.kind == "text" else column.values
     return table, np.unique(values, return_inverse=True)[1]
-
-
-def _asked(question: Any, costs: Any) -> Question | None:
-    asked = None if question is None else parse_question(question)
-    if costs is None or asked is None or asked.kind == "label":
-        return asked if costs is None else Question("label")
-    raise ParameterError(f"costs are of labels, and question={str(asked)!r} was asked; ask for label, or give no costs")
 
 
 def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
@@ -218,33 +238,44 @@ class _Run:
     tested: Part | None
     include: tuple[Any, ...]
     exclude: tuple[str, ...]
+    aim: Aim
 
-    def answer(self, question: Question, deadline: float | None, progress: Progress | None) -> Selection:
+    def answer(
+        self, question: Question, models: tuple[ModelKind, ...], deadline: float | None, progress: Progress | None,
+        strict: bool = True,
+    ) -> Selection:
         """One question, from the contract to the verdict."""
         began, target = clock.monotonic(), self.target
         row, level = contract(question, target.problem), question.level or 0.5
-        row = shortlist(row, question, self.include, self.exclude)
-        task = _task(self.table, target, self.w, row, level, self.plan)
+        row = self.aim.row(shortlist(row, question, self.include, self.exclude, strict))
+        task = _task(self.table, target, self.w, row, level, self.plan, models)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
         fitted = _refit(task, results, self.seed)
-        candidates = _candidates(task, results, fitted)
-        winner = pick(candidates)
-        explain(candidates, question, self.findings, task.metric)
-        chosen = fitted[1][winner]
+        candidates = candidates_of(task, results, fitted[1])
+        winner, kinds = choose(candidates, results)
+        for i, kind in enumerate(models):
+            explain(of_kind(candidates, kind)[: None if i == 0 else -1], question, self.findings, task.metric)
+        chosen, aim = fitted[1][candidates.index(winner)], replace(self.aim, question=question)
+        labels, decision = decide(aim, target, self.w, winner, self.plan, self.seed)
+        costs = question.costs or aim.costs
+        trees = chosen.body if isinstance(chosen.body, Trees) else None
+        coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
         made = LinearModel(
-            fitted[0], chosen.loss, *chosen.line, chosen.alpha, chosen.shift, target.classes, target.name,
-            str(question), None if question.costs is None else np.array(question.costs), question.levels,
-            chosen.contender.turn,
+            fitted[0], chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
+            target.name, str(question), None if costs is None else np.array(costs), question.levels,
+            chosen.contender.turn, labels, trees,
         )  # fmt: skip
         if self.tested is not None:
             _final(task, self.tested, candidates, fitted)
-        said = verdict(candidates, candidates[winner], question, self.findings, task.metric)
+        said = verdict(of_kind(candidates, winner.model), winner, question, self.findings, task.metric, len(models) > 1)
+        said = replace(said, kinds=about_kinds(kinds, task.metric)) if kinds else said
         ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
         return Selection(
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
             results.rounds, self.rounds, clock.monotonic() - began, _versions(), self.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
-            numbers=self.table.numbers,
+            numbers=self.table.numbers, decision=decision,
+            scrutiny=look(self.table, target, self.w, task.metric, candidates, winner, results.by_round),
         )  # fmt: skip
 
 
@@ -271,10 +302,13 @@ def _final(task: Task, part: Part, candidates: list[Candidate], fitted: tuple[An
         candidate.tested = float(np.average(task.metric.rows(part.y, scores), weights=part.w))
 
 
-def _task(table: Table, target: Target, w: Array | None, row: Row, level: float, plan: Plan) -> Task:
+def _task(
+    table: Table, target: Target, w: Array | None, row: Row, level: float, plan: Plan, models: tuple[ModelKind, ...]
+) -> Task:
     positive = bool(target.y.min() > 0)
     challengers = [c for c in row.challengers if positive or not c.positive]
-    contenders = (Contender(row.default(level), row.turn), *challengers)
+    listed = (Contender(row.default(level), row.turn), *challengers)
+    contenders = tuple(replace(each, model=kind) for kind in models for each in listed)
     return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders, plan)
 
 
@@ -297,68 +331,14 @@ def _folds(target: Target, folds: int, plan: Plan) -> int:
     return min(folds, few)
 
 
-def _candidates(task: Task, results: Results, fitted: tuple[Any, dict[int, Fitted]]) -> list[Candidate]:
-    """The rows of the leaderboard in the order of the contract, the baseline last, with the tests."""
-    base = results.costs[0]
-    found: list[Candidate] = []
-    for i, contender in enumerate(task.contenders):
-        loss, each = contender.loss, fitted[1].get(i)
-        made = Candidate(
-            _name(contender), loss.link.name, "challenger" if i else "default", failed=results.failed.get(i, "")
-        )
-        if each is not None:
-            made.loss, made.alpha = each.loss, each.alpha
-        found.append(made)
-    found.append(Candidate("the best constant", task.metric.link.name, "baseline"))
-    for i, candidate in enumerate(found):
-        if candidate.failed:
-            continue
-        own = corrected_t(results.costs[i], results.test_share)
-        candidate.mean, candidate.standard_error = own.mean, own.standard_error
-        candidate.folds, candidate.lower = results.costs.shape[1], int((results.costs[i] < base).sum())
-        candidate.outside, candidate.scores = int(results.outside[i]), results.first[i]
-        if np.isfinite(own.mean) and np.isfinite(base.mean()):
-            paired = corrected_t(results.costs[i] - base, results.test_share)
-            candidate.difference, candidate.difference_error = paired.mean, paired.standard_error
-            candidate.p_holm = paired.p if candidate.role == "challenger" else math.nan
-    for candidate, p in zip(found, holm([c.p_holm for c in found]), strict=True):
-        candidate.p_holm = p
-    return found
-
-
-def _name(contender: Contender) -> str:
-    if contender.turn == "levels":
-        return "Quantile at each level"
-    return f"{contender.loss!r}" + (" + residual quantile" if contender.turn == "quantile" else "")
-
-
-def pick(candidates: list[Candidate]) -> int:
-    """The place of the winner: the best challenger that passes both tests, else the default."""
-    default, least = candidates[0], _NOTHING * candidates[-1].mean if candidates[-1].role == "baseline" else 0.0
-    won = [
-        i for i, c in enumerate(candidates)
-        if c.role == "challenger" and c.valid and (
-            not default.valid or (c.difference < -least and c.p_holm < LEVEL and c.gain(default) > WORTH))
-    ]  # fmt: skip
-    return min(won, key=lambda i: candidates[i].mean, default=0)
-
-
 def _refit(task: Task, results: Results, seed: int) -> tuple[Any, dict[int, Fitted]]:
     """The preprocessor of all rows, and every contender trained on them."""
     fitted: dict[int, Fitted] = {}
     with one_thread_each(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20), keep=True)
-        for i, contender in enumerate(task.contenders):
-            if i in results.failed:
-                continue
-            try:
-                fitted[i] = trainer.train(contender)
-            except LosskitError as error:
-                if i == 0:
-                    raise
-                results.failed[i] = str(error)
-    return trainer.preprocessor, fitted
+        train_all(trainer, results.failed, fitted.__setitem__)
+    return trainer.preprocessor, dict(sorted(fitted.items()))
 
 
 def _until(began: float, time_limit: float | None, share: float) -> float | None:
@@ -384,6 +364,7 @@ def _versions() -> dict[str, str]:
 
 
 def _check_options(seed: Any, folds: Any, rounds: Any, time_limit: Any, holdout: Any) -> None:
+    rounds = ROUNDS if rounds is None else rounds
     for name, value, least in (("seed", seed, 0), ("folds", folds, 2), ("rounds", rounds, 1)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ParameterError(f"{name} is a whole number of at least {least}; got {name}={value!r}")

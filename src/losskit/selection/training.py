@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,12 @@ from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
 from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
+from losskit.trees import Trees
 
 Array = np.ndarray
 Line = tuple[Array, Any]  # coefficients and intercept, (classes, columns) and (classes,) where each class has a score
 Loss = Pointwise | Rowwise
+_NO_SPREAD = 1e-6  # of y's deviation: residuals this small are a solver's rounding
 STEPS = (1.0, 0.1, 0.01, 0.001, 0.0)  # c of alpha = c h; from the strongest, so that each fit starts the next
 # certificates asked for: relative gradient of smooth losses, relative duality gap of kinked ones
 _TO_COMPARE, _TO_KEEP = (1e-6, 1e-4), (1e-10, 1e-6)
@@ -49,6 +51,83 @@ class Rows:
     def code(self, loss: Loss) -> Array:
         """The targets as the loss wants them: classes as -1 and +1 for losses of the margin."""
         return 2 * self.y - 1 if loss.domain is SIGNS else self.y
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A contender trained on some rows; `body` is a line or trees."""
+
+    contender: Contender
+    loss: Loss
+    alpha: float
+    body: Line | Trees
+    shift: Any  # added to scores: a quantile of residuals for each level, and what makes intervals reach theirs
+
+    def metric_score(self, metric: Metric, X: Array) -> Array:
+        """Predictions for rows, on the metric's scale."""
+        return metric_score(self.contender, self.loss, metric, score(self.body, X), self.shift)
+
+
+def weighed(rows: Rows, contender: Contender, metric: Metric) -> Rows:
+    """The rows with the costs of an error in their weights, where the contender wants that."""
+    if contender.turn != "weighted":
+        return rows
+    assert metric.costs is not None
+    (right, false_alarm), (miss, hit) = metric.costs
+    weights = np.where(rows.y > 0.5, miss - hit, false_alarm - right)
+    return replace(rows, w=weights if rows.w is None else rows.w * weights)
+
+
+def members(contender: Contender, rows: Rows, residuals: Array | None, w: Array | None) -> list[Loss]:
+    """The contender's loss with its open parameters set, then the other members of its family.
+
+    Parameters
+    ----------
+    rows : all training rows
+    residuals, w : of the default, and their weights; None for classes
+    """
+    loss, family = contender.loss, contender.family
+    if contender.counted:
+        counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
+        return [replace(loss, counts=tuple(float(max(c, 1)) for c in counts))]  # type: ignore[call-arg]
+    unit = 1.0
+    if loss._open() or (family is not None and family.of_scale):
+        unit, loss = _scale(loss, rows.y, residuals, w)
+    if family is None:
+        return [loss]
+    own = loss.parameters[family.name]
+    multiples = (1.0, *family.values)
+    values = [own, *family.values]
+    if family.of_scale:
+        values = [unit * v for v in multiples]
+    elif contender.loss.parameters[family.name] == "auto":
+        values = [own * v for v in multiples]
+    return [replace(loss, **{family.name: value}) for value in values]
+
+
+def _scale(loss: Loss, y: Array, residuals: Array | None, w: Array | None) -> tuple[float, Loss]:
+    """The scale of the default's residuals, and the loss with its open parameters set by it."""
+    if residuals is None or not isinstance(loss, Pointwise):
+        raise ParameterError("the default leaves no residuals to take a scale from")
+    if (unit := robust_scale(residuals, w)) <= _NO_SPREAD * float(np.std(y)):
+        raise ParameterError("the default leaves half of the rows or more without a residual, so there is no scale")
+    return unit, loss.resolve(residuals, w)
+
+
+def widening(levels: tuple[float, ...], y: Array, ends: Array, w: Array) -> Any:
+    """What to add to both ends so that they hold the share asked of rows not seen: conformity over inner folds.
+
+    Romano et al. (2019), arXiv:1905.03222, with cross-validation in place of a split.
+
+    Parameters
+    ----------
+    y, ends, w : of rows held out: targets, both ends, weights
+    """
+    low, high = ends.T
+    miss = np.maximum(low - y, y - high)
+    share = min(1.0, (levels[1] - levels[0]) * (1 + 1 / len(miss)))
+    wider = weighted_quantile(miss, share, w)
+    return np.array([-wider, wider])
 
 
 def unit_of_penalty(loss: Loss, y: Array, w: Array | None, constant: Any) -> float:
@@ -130,9 +209,11 @@ def _objective(loss: Loss, rows: Rows, alpha: float, constant: Any) -> Any:
     return objective
 
 
-def score(line: Line, X: Array) -> Array:
-    """The raw scores X coef + intercept, one a row or one a row and class."""
-    return np.asarray(X @ line[0].T + line[1])
+def score(body: Line | Trees, X: Array) -> Array:
+    """The raw scores, X coef + intercept or of trees, one a row or one a row and class."""
+    if isinstance(body, Trees):
+        return body.scores(X)
+    return np.asarray(X @ body[0].T + body[1])
 
 
 def metric_score(contender: Contender, loss: Loss, metric: Metric, f: Array, shift: Any) -> Array:
