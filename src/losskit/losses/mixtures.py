@@ -29,12 +29,12 @@ class MixtureNLL(Forecast):
     avoid = "One peak is enough (GaussianNLL): components swap places, and a scale may shrink onto a single row."
     of = "numbers (scores, means, log scales)"
     written = (
-        r"-\log \sum_{j} w_{j} \, \frac{e^{-z_{j}^{2} / 2}}{\sqrt{2 \, \pi} \, e^{s_{j}}}, \quad"
-        r" w = \text{softmax}\left(a\right), \quad z_{j} = \left(y - m_{j}\right) \, e^{-s_{j}}",
-        r"\text{of } a_{j}: w_{j} - r_{j}; \quad \text{of } m_{j}: -r_{j} \, z_{j} \, e^{-s_{j}}; \quad"
-        r" \text{of } s_{j}: r_{j} \, \left(1 - z_{j}^{2}\right), \quad r_{j} \text{ the share of } j",
-        r"\text{diag}\left(w\right) - w \, w' - \text{cov}_{r}\left(c'\right) - \sum_{j} r_{j} \, c_{j}'',"
-        r" \quad c_{j} \text{ the logarithm of a summand}",
+        r"-\log \sum_{j} w_{j} \, \frac{e^{-z_{j}^{2} / 2}}{\sqrt{2 \, \pi} \, e^{s_{j}}},"
+        r" \text{ with } w = \text{softmax}\left(a\right), z_{j} = \left(y - m_{j}\right) \, e^{-s_{j}}",
+        r"w_{j} - r_{j} \text{ of } a_{j}, -r_{j} \, z_{j} \, e^{-s_{j}} \text{ of } m_{j},"
+        r" r_{j} \, \left(1 - z_{j}^{2}\right) \text{ of } s_{j}, \text{ with } r_{j} \text{ the share in the sum}",
+        r"\text{the second derivatives of } \log \sum_{j} e^{a_{j}} - \log \sum_{j} e^{c_{j}},"
+        r" \text{ with } c_{j} = a_{j} - s_{j} - z_{j}^{2} / 2",
     )
     axis: Axis = -1
 
