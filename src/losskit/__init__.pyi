@@ -153,6 +153,9 @@ from losskit.losses.margin import (
     Unhinged as Unhinged,
     ZeroOne as ZeroOne,
 )
+from losskit.losses.mixtures import (
+    MixtureNLL as MixtureNLL,
+)
 from losskit.losses.multiclass import (
     BalancedSoftmax as BalancedSoftmax,
     BrierScore as BrierScore,

@@ -46,9 +46,9 @@ class Rows:
 
     def shaped(self, part: str) -> tuple[int, ...]:
         """The shape in which the caller gets a part."""
-        k = self.f.shape[1]
+        k, at = self.f.shape[1], self.axis % (len(self.shape) + 1)
         if part == "gradient":
-            return np.moveaxis(np.broadcast_to(0, (*self.shape, k)), -1, self.axis).shape
+            return (*self.shape[:at], k, *self.shape[at:])
         return self.shape if part == "value" else (*self.shape, k, k)
 
 
@@ -266,7 +266,7 @@ class Rowwise(Evaluated):
 
     def _shaped(self, given: Rows, name: str, x: np.ndarray) -> np.ndarray:
         shaped = x.reshape(*given.shape, *x.shape[1:])
-        return np.moveaxis(shaped, -1, self.axis) if name == "gradient" else shaped
+        return _moved(shaped, -1, self.axis) if name == "gradient" else shaped
 
     def _divisor(self, given: Rows, reduction: str, empty: str) -> float:
         if reduction not in ("mean", "mean_over_rows"):
@@ -358,10 +358,10 @@ class Rowwise(Evaluated):
         """The border: arrays of one kind, labels or shares, rows first."""
         y, f, w = as_arrays(y=y, f=f, sample_weight=sample_weight)
         shape, k, labelled = self.shapes(y.shape, f.shape)
-        moved = np.moveaxis(f, self.axis, -1)
+        moved = _moved(f, self.axis, -1)
         if f.dtype.kind != "f":
             moved = moved.astype(np.float64)
-        targets = y.reshape(-1) if labelled else np.moveaxis(y, self.axis, -1).reshape(-1, k)
+        targets = y.reshape(-1) if labelled else _moved(y, self.axis, -1).reshape(-1, k)
         return Rows(targets, moved.reshape(-1, k), row_weights(w, shape), shape, self.axis)
 
 

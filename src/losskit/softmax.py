@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,20 @@ class Setting:
     zeta: float = 0.0
     kept: float = 1.0
 
-    @property
+    @cached_property
     def shared(self) -> bool:
         """Whether a label stands for shares of several classes."""
         return bool(self.kept != 1.0 or self.table[2].any())
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether scores stay what they are, and every class counts 1."""
+        return self.rate == 1.0 and not self.weighted and not self.table[[0, 3]].any()
+
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether a class counts other than 1."""
+        return bool((self.table[1] != 1.0).any())
 
 
 class Softmax(Rowwise):
@@ -98,10 +108,10 @@ class Softmax(Rowwise):
 
     def class_weights(self, xp: Any, y: Any, classes: int, labelled: bool, dtype: Any) -> Any:
         """What each row counts by its classes, its label or shares in `y`; None if all count 1."""
-        setting = self.setting(classes)
-        weights = setting.table[1]
-        if (weights == 1.0).all():
+        setting = _ready(self, classes)[0]
+        if not setting.weighted:
             return None
+        weights = setting.table[1]
         smoothed, weights = float(weights @ setting.table[2]), xp.asarray(weights, dtype=dtype)
         own = xp.take(weights, _labels(xp, y, classes)) if labelled else xp.sum(y * weights, axis=-1)
         return setting.kept * own + smoothed
@@ -175,8 +185,7 @@ class Softmax(Rowwise):
         if "hessian" in found:
             return super()._fill(given, found, scale, summed)
         v, g = found.get("value"), found.get("gradient")
-        setting, program = self.setting(given.f.shape[1]), program_of(self._structure())
-        numbers = tuple(getattr(self, name) for name in program.parameters)
+        setting, program, numbers = _ready(self, given.f.shape[1])
         outside, total = run_rows(program, given.y, given.f, given.w, scale, v, g, setting, numbers, summed)
         if outside:
             w = None if given.w is None else given.w.astype(np.float64)
@@ -189,6 +198,13 @@ def plain_table(classes: int) -> Array:
     table = np.zeros((4, classes))
     table[1] = 1.0
     return table
+
+
+@lru_cache(maxsize=64)
+def _ready(loss: Softmax, classes: int) -> tuple[Setting, Any, tuple[float, ...]]:
+    """For k classes the setting, the kernel's program and its numbers."""
+    program = program_of(loss._structure())
+    return loss.setting(classes), program, tuple(getattr(loss, name) for name in program.parameters)
 
 
 @cache

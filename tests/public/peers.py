@@ -18,6 +18,7 @@ _HOMES = {
     "statsmodels": ("statsmodels.robust.norms", "statsmodels.genmod.families"),
     "keras": ("keras.losses",),
     "optax": ("optax.losses",),
+    "scipy": ("scipy.special", "scipy.spatial.distance"),
 }
 
 
@@ -38,8 +39,8 @@ def measure(same: Any, y: Any, f: Any) -> Seen:
 
 
 def one_hot(y: Any) -> Any:
-    """Labels of three classes as shares."""
-    return np.eye(3)[y]
+    """Labels of three classes as shares, or shares as they are."""
+    return np.eye(3)[y] if y.ndim == 1 else y
 
 
 def _run(code: str, **names: Any) -> Any:
@@ -55,6 +56,7 @@ def _torch(same: Any, y: Any, f: Any) -> Seen:
     names = {"y": torch.tensor(y), "f": torch.tensor(f), "one_hot": lambda y: torch.tensor(one_hot(y))}
     values = eval(f"module{same.call}", {"module": module, **names})
     rough = "log_input=False" in same.code or "(weight=" in same.code  # it adds 1e-8 to the mean; weights are float32
+    values = values.sum(-1) if values.ndim > 1 else values  # a divergence's, a share each
     return Seen("value", values.numpy(), 1e-6 if rough else 1e-10)
 
 
@@ -70,6 +72,12 @@ def _keras(same: Any, y: Any, f: Any) -> Seen:
 def _optax(same: Any, y: Any, f: Any) -> Seen:
     y = y if f.ndim > 1 else y.astype("float32")
     return Seen("value", np.asarray(_run(same.code, y=y, f=f.astype("float32"), one_hot=one_hot)), 3e-5)
+
+
+def _scipy(same: Any, y: Any, f: Any) -> Seen:
+    import scipy
+
+    return Seen("value", eval(same.code, {"scipy": scipy, "y": y, "f": f, "one_hot": one_hot}), 1e-10)
 
 
 def _statsmodels(same: Any, y: Any, f: Any) -> Seen:

@@ -15,6 +15,7 @@ import losskit as lk
 from losskit.base import Evaluated
 from losskit.crosswalk import equivalents
 from losskit.crosswalk.rows import LIBRARIES
+from losskit.divergence import Divergence
 from losskit.domains import Domain, Each
 from losskit.parameters import parameter_domains
 from losskit.registry import losses
@@ -54,6 +55,9 @@ def data(loss, rows=60):
         draws = [rng.gamma(2.0, size=rows) if d.bounded else rng.normal(size=rows) for d in loss.prediction_domains]
         return draws[0] + rng.normal(size=rows), np.stack(draws, axis=-1)
     bounded = loss.prediction_domain.bounded
+    if isinstance(loss, Divergence):
+        p, q = rng.dirichlet(np.ones(3), (2, rows))
+        return p, np.log(q) if loss.on == "log_probabilities" else q
     if isinstance(loss, lk.Rowwise):
         return rng.integers(0, 3, rows), rng.dirichlet(np.ones(3), rows) if bounded else rng.normal(size=(rows, 3))
     f = rng.uniform(0.05, 0.95, rows) if bounded else rng.normal(scale=1.5, size=rows)

@@ -66,6 +66,18 @@ def test_value_and_gradient_by_share_keep_the_promise(k, n):
             assert error(gradient[i, j], slopes[j], scale) <= BASIC, (z[i], t[i], j, gradient[i, j], slopes[j])
 
 
+@pytest.mark.parametrize("k", [4, 17])
+def test_float32_scores_are_right_to_one_rounding(k):
+    rng = np.random.default_rng(200 + k)
+    z, y = rows(rng, k, 40)[:-2].astype(np.float32), rng.integers(0, k, 38)
+    value, gradient = S.value_and_gradient(y, z, reduction="none")
+    for i in range(38):
+        true, slopes, _ = truth(z[i].astype(float), np.eye(k)[y[i]])
+        for got, want in zip([value[i], *gradient[i]], [true, *slopes], strict=True):
+            ulp = float(np.spacing(np.abs(np.float32(float(want)))))
+            assert abs(float(got) - float(want)) <= 0.50001 * ulp, (z[i], y[i], got, want)
+
+
 def test_the_open_cases_of_the_softmax():
     value, gradient = S.value_and_gradient([0], [[50.0, 0.0, 0.0]])
     true, slopes, _ = truth(np.array([50.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -260,7 +261,7 @@ def test_two_classes_are_the_logistic_loss():
     np.testing.assert_allclose(bend, lk.Logistic().hessian(y, z, reduction="none"))
 
 
-@pytest.mark.parametrize("k", [2, 5, 16, 17, 100])
+@pytest.mark.parametrize("k", [2, 10, 16, 17, 100])
 def test_threads_and_blocks_change_no_bit_and_gradients_sum_to_zero(k, monkeypatch):
     rng = np.random.default_rng(13)
     n = 300_000 // k
@@ -274,3 +275,22 @@ def test_threads_and_blocks_change_no_bit_and_gradients_sum_to_zero(k, monkeypat
     gradient = S.gradient(y, f, reduction="none")
     assert np.abs(gradient.sum(axis=1)).max() < 4e-16 * np.sqrt(k)
     assert found[0][0] == pytest.approx(np.average(S(y, f, reduction="none"), weights=w), rel=1e-13)
+
+
+@pytest.mark.parametrize("case", ["labels", "Fortran", "shares", "many classes", "one at a time"])
+def test_a_call_takes_no_memory_but_its_gradient_and_16_megabytes(case):
+    k = 17 if case == "many classes" else 3
+    n = 4_000_000 // k
+    f, y = np.zeros((n, k)), np.zeros(n, np.int64)
+    f[:, 0] = np.linspace(-3, 3, n)
+    f = np.asfortranarray(f) if case == "Fortran" else f
+    y = np.full((n, k), 1 / k) if case == "shares" else y
+    loss = lk.CrammerSinger() if case == "one at a time" else S
+    loss.value_and_gradient(y[:100], f[:100])  # compiled
+    tracemalloc.start()
+    try:
+        _, gradient = loss.value_and_gradient(y, f)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= gradient.nbytes + 16e6

@@ -60,7 +60,7 @@ def equivalent(library: str, loss: Pointwise | Rowwise) -> Equivalent:
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "statsmodels", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "xgboost", "lightgbm", "catboost"}
         Where to look.
     loss : Pointwise or Rowwise
         Every parameter closed.
@@ -103,7 +103,7 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "statsmodels", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "xgboost", "lightgbm", "catboost"}
         Where it comes from.
     config : str or mapping
         A class, function or objective name ("HuberLoss", "reg:tweedie", "Quantile:alpha=0.9"), or a configuration: what
@@ -227,6 +227,8 @@ def _made(library: str, row: Row, loss: Pointwise | Rowwise, reduction: str | No
 def _takes(code: str, loss: Pointwise | Rowwise) -> str:
     if "exp(f)" in code:
         return "mean"
+    if getattr(loss, "on", "") == "log_probabilities":
+        return "log-probability of each class"
     if "exp(-f)" in code or loss.prediction_domain == UNIT:
         return "probability"
     said = {"logit": "logit", "log": "log of the mean", "sign": "raw score", "softmax": "score of each class"}

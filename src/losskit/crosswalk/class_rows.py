@@ -15,6 +15,8 @@ _PLAIN: dict[str, Any] = {
     "temperature": 1.0, "z_loss": 0.0, **_ALONE,
 }  # fmt: skip
 _CLIPPED = "probabilities are divided by their sum and clipped at 1e-7; here a certain and wrong one costs infinity"
+_SHARES: dict[str, Any] = {"on": "probabilities", **_ALONE}
+_LOGS: dict[str, Any] = {"on": "log_probabilities", **_ALONE}
 
 
 def _but(*free: str) -> dict[str, Any]:
@@ -37,6 +39,8 @@ TORCH = (
         also=("multi_margin_loss",)),
     Row("MultilabelSoftMargin", "torch.nn.MultiLabelSoftMarginLoss()", call="(f, one_hot(y))", only=_ALONE, weight=None,
         also=("multilabel_soft_margin_loss",)),
+    Row("KL", 'torch.nn.KLDivLoss(reduction="batchmean")', call="(f, one_hot(y))", reduction="batchmean", only=_LOGS,
+        also=("kl_div",), log_target=False, note="reduction \"mean\" divides by the number of shares"),
 )
 KERAS = (
     Row("SoftmaxCrossEntropy", "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing="
@@ -51,6 +55,7 @@ KERAS = (
     Row("FocalSoftmax", "keras.losses.CategoricalFocalCrossentropy(gamma={gamma}, from_logits=True)", 0.25,
         call="(one_hot(y), f)", only=_ALONE, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1,
         note="alpha counts every class alike; probabilities are clipped at 1e-7"),
+    Row("KL", "keras.losses.KLDivergence()", call="(one_hot(y), f)", only=_SHARES, note="shares are clipped at 1e-7"),
 )
 OPTAX = (
     Row("SoftmaxCrossEntropy", "optax.losses.softmax_cross_entropy_with_integer_labels(f, y)", only=_PLAIN,
@@ -59,6 +64,13 @@ OPTAX = (
         note="a share of 0 at a score of minus infinity gives nan"),
     Row("PolySoftmax", "optax.losses.poly_loss_cross_entropy(f, one_hot(y), epsilon={epsilon})", only=_ALONE,
         epsilon=2.0),
+    Row("KL", "optax.losses.kl_divergence(f, one_hot(y))", only=_LOGS),
+)
+SCIPY = (
+    Row("KL", "scipy.special.rel_entr(one_hot(y), f).sum(-1)", only=_SHARES, note="P = Q is 0 to rounding alone"),
+    Row("KL", "scipy.special.kl_div(one_hot(y), f).sum(-1)", only={**_SHARES, "on": "masses"}),
+    Row("JensenShannon", "scipy.spatial.distance.jensenshannon(one_hot(y).T, f.T) ** 2", only=_SHARES,
+        note="theirs is the root of the divergence; shares are divided by their sum"),
 )
 SKLEARN = (
     Row("SoftmaxCrossEntropy", 'sklearn.ensemble.HistGradientBoostingClassifier(loss="log_loss")', only=_PLAIN,

@@ -241,6 +241,7 @@ LIBRARIES = {
     "keras": Library("Keras", "(y, f)", "sum_over_batch_size", (*_KERAS, *many.KERAS),
                      ("reduction", "name", "dtype")),
     "optax": Library("optax", "", "none", (*_OPTAX, *many.OPTAX)),
+    "scipy": Library("SciPy", "", "none", many.SCIPY),
     "statsmodels": Library("statsmodels", "", "none", _STATSMODELS),
     "xgboost": Library("XGBoost", "", _SUM, (*_XGBOOST, *many.XGBOOST), training=True),
     "lightgbm": Library("LightGBM", "", _SUM, (*_LIGHTGBM, *many.LIGHTGBM), training=True),
