@@ -132,8 +132,8 @@ class Divergence(Rowwise):
         numbers = tuple(v for v in self.parameters.values() if isinstance(v, float))
         cls: Any = type(self)
         kernel = _compiled(cls, self._key(), what)
-        rows = [found.get(part) for part in ("value", "gradient", "hessian")]
-        run(kernel, p.size, np.ascontiguousarray(p), np.ascontiguousarray(at), None, 1.0, *rows, numbers, False)
+        v, g, h = (found.get(part) for part in ("value", "gradient", "hessian"))
+        run(kernel, p.size, np.ascontiguousarray(p), np.ascontiguousarray(at), None, 1.0, v, g, h, numbers, False)
 
     def _key(self) -> tuple[tuple[str, Any], ...]:
         """The parameters as the graphs see them: numbers by name alone."""

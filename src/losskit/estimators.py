@@ -66,7 +66,7 @@ class _Linear(BaseEstimator):
         self, loss: Pointwise | Rowwise | JointScale, X: Any, y: Any, sample_weight: Any, offset: Any
     ) -> None:
         if not isinstance(X, Stream):
-            vars(self).pop("_source_", None)  # of an earlier fit to a file
+            self.__dict__.pop("_source_", None)  # of an earlier fit to a file
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if np.ndim(y) == 2:
