@@ -80,20 +80,25 @@ def solvers(
     scale: float = 1.0,
     problem: list[str] | None = None,
     repeats: int = 3,
+    patience: float = 10.0,
     json: str | None = None,
 ) -> None:
-    """Linear models against scikit-learn, celer and skglm: time to a relative suboptimality of one objective.
+    """Linear models against other libraries: time to a relative suboptimality of one objective.
 
     Parameters
     ----------
     scale : factor on the rows of every problem
     problem : only problems of this name or id (P8 ...); may be repeated
     repeats : timed runs at each tolerance
+    patience : CPU seconds that a library has for all its runs of a problem
     json : write the result to this file as well
     """
-    if not scale > 0 or repeats < 1:
-        raise ParameterError(f"--scale must be above 0 and --repeats >= 1; got scale={scale}, repeats={repeats}")
-    _run("solvers", json, scale=scale, names=problem or [], repeats=repeats)
+    if not (scale > 0 and patience > 0) or repeats < 1:
+        raise ParameterError(
+            f"--scale and --patience must be above 0 and --repeats >= 1; got scale={scale}, patience={patience}, "
+            f"repeats={repeats}"
+        )
+    _run("solvers", json, scale=scale, names=problem or [], repeats=repeats, patience=patience)
 
 
 def _check(rows: int, repeats: int) -> None:

@@ -20,6 +20,9 @@ from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 
+_MANY = 1000  # columns
+_FLAT = 1e-6  # of the largest curvature is given to directions without
+
 
 class ClassObjective:
     """sum(w L(y, X B + b)) / sum(w) + penalty(B), as a function of `theta`.
@@ -97,9 +100,12 @@ class ClassObjective:
             hessian = blocks.swapaxes(1, 2).reshape(self.size, self.size)
         return Point(theta, value / self.total + self.penalty.value(coef.ravel()), gradient.ravel(), hessian)
 
-    def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
+    def along(
+        self, theta: Array, direction: Array, scores: Array | None = None
+    ) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction, from stored scores."""
-        f, df = self.scores(theta), self.scores(direction)
+        f = self.scores(theta) if scores is None else scores
+        df = self.scores(direction)
         shape = self.classes, self.design.size
         coef, move = (
             (x.reshape(shape)[:, : self.design.columns] / self.design.scale).ravel() for x in (theta, direction)
@@ -140,6 +146,24 @@ class ClassObjective:
     def kkt(self, gradient: Array) -> float:
         """The relative gradient: its largest entry in standard units over the mean slope of a score at no scores."""
         return float(np.abs(gradient).max(initial=0.0)) / self._reference
+
+    def null_inverse(self) -> Callable[[Array], Array] | None:
+        """Multiplication by the inverse Hessian where all classes are as likely, but for its size.
+
+        None for so many columns that it costs too much, and where there are outputs instead of classes.
+        """
+        from scipy.linalg import cho_factor, cho_solve
+
+        design, k = self.design, self.classes
+        if design.columns > _MANY or not self.free:
+            return None
+        weights = np.ones(design.rows) if self.weights is None else self.weights
+        H = design.gram(weights / self.total) / k
+        diagonal = H.diagonal().copy()
+        diagonal[: design.columns] += self.penalty.hessian_diagonal(np.zeros(design.columns)) / design.scale**2
+        H[np.diag_indices_from(H)] = diagonal + _FLAT * diagonal.max()
+        factor = cho_factor(H, lower=True)
+        return lambda v: np.asarray(cho_solve(factor, v.reshape(k, -1).T).T.ravel())
 
     def thinned(self, stride: int) -> ClassObjective:
         """The same objective over every `stride`-th row."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from losskit.errors import DataError
+from losskit.kernels.loops import loop
 from losskit.kernels.run import map_tasks, thread_count
 
 Array = np.ndarray
@@ -26,8 +26,11 @@ _CHUNKS = 32  # tasks of a pass, whatever the number of threads
 _PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
-_ENTRIES = 1 << 17  # stored in a block of sparse rows, at least
-_SAMPLE = 1 << 14  # rows that tell location and spread of a column well enough
+_ENTRIES = 1 << 18  # stored in a block of sparse rows, at least
+_SAMPLE = 1 << 13  # rows that tell location and spread of a column well enough
+_PIECE = 1 << 16  # numbers squared at a time
+_COPIED = 1 << 22  # numbers of few columns copied at a time, about
+_GROUP = 64  # neighbours among them
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
 _ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
@@ -82,11 +85,12 @@ class Design:
         part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
         part._idle = np.flatnonzero(np.isin(columns, self._idle))
         if self.sparse:
-            few = self._by_column[:, columns]
+            held = self.__dict__.get("_by_column")
+            few = (self.X if held is None else held)[:, columns]
             part.sparse = few.nnz < _DENSE * self.rows * max(len(columns), 1)
-            part.X = few.tocsr() if part.sparse else few.toarray()
+            part.X = few.tocsr() if part.sparse else few.toarray(order="F")
         else:
-            part.X = np.ascontiguousarray(self.X[:, columns])
+            part.X = self.X[:, columns]  # in the order that X has
         part._divide()
         return part
 
@@ -177,10 +181,12 @@ class Design:
         chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
+        self._slices = {a: _rows_between(self.X, a, b) for a, b in self._chunks} if self.sparse else {}
 
-    @cached_property
-    def _by_column(self) -> Any:
-        return self.X.tocsc()
+    def expect_parts(self) -> None:
+        """Make ready for many calls of `part`: of a sparse X, have its columns at hand."""
+        if self.sparse:
+            self._by_column = self.X.tocsc()
 
     def _from(self, coef: Array, intercept: float, location: Array) -> Array:
         theta = np.empty(self.size)
@@ -201,19 +207,27 @@ class Design:
     def _standard_gram(self, G: Array) -> Array:
         m, inner, edge, total = self.center, G[:-1, :-1], G[:-1, -1], G[-1, -1]
         out = np.empty((self.size, self.size))
-        mixed = np.outer(m, edge)
-        out[: self.columns, : self.columns] = (inner - mixed - mixed.T + total * np.outer(m, m)) / np.outer(
-            self.scale, self.scale
-        )
+        of_columns = out[: self.columns, : self.columns]
+        of_columns[...] = inner
+        if m.any():
+            mixed = np.outer(m, edge - total / 2 * m)
+            of_columns -= mixed
+            of_columns -= mixed.T
+        of_columns /= self.scale
+        of_columns /= self.scale[:, None]
         if self.intercept:
             out[-1, :-1] = out[:-1, -1] = (edge - m * total) / self.scale
             out[-1, -1] = total
         out[self._idle] = out[:, self._idle] = 0.0  # but for rounding, which would send coefficients astray
         return out
 
-    def _blocks(self, first: int, last: int) -> Iterator[tuple[slice, Array]]:
-        for start in range(first, last, self._step):
-            rows = slice(start, min(start + self._step, last))
+    def _blocks(self, first: int, last: int, whole: bool = False) -> Iterator[tuple[slice, Any]]:
+        if self.sparse:
+            yield slice(first, last), self._slices[first]
+            return
+        step = last - first if whole and self.X.dtype == np.float64 else self._step  # others are copied
+        for start in range(first, last, step):
+            rows = slice(start, min(start + step, last))
             yield rows, self.X[rows].astype(np.float64, copy=False)
 
     def _each_chunk(self, task: Callable[[int, int], Any]) -> list[Any]:
@@ -234,22 +248,39 @@ class Gram:
         q = design.columns + 1
         if q > _LARGE:
             _refuse_beyond_memory(q, len(design._chunks))
-        self.sum = np.zeros((q, q))
+        self._sum, self._half = np.zeros((q, q)), False
         self._buffer = np.empty((0 if design.sparse else min(design._step, design.rows), q))
+
+    @property
+    def sum(self) -> Array:
+        """What was added so far."""
+        if self._half:
+            diagonal = self._sum.diagonal().copy()
+            self._sum = self._sum + self._sum.T
+            self._sum[np.diag_indices_from(self._sum)] -= diagonal
+            self._half = False
+        return self._sum
 
     def add(self, block: Any, d: Array) -> None:
         if is_sparse(block):
-            scaled = block.multiply(d[:, None]).tocsr()
-            self.sum[:-1, :-1] += (block.T @ scaled).toarray()
-            self.sum[:-1, -1] += block.T @ d
-            self.sum[-1, :-1] = self.sum[:-1, -1]
-            self.sum[-1, -1] += d.sum()
+            d = np.ascontiguousarray(d, dtype=np.float64)
+            entries = block.data, block.indices, block.indptr
+            loop("sparse_gram")(*entries, d, self._sum, None, None, 0.0, len(d), len(self._sum), 0)
+            self._half = True
             return
         part = self._buffer[: len(d)]
         root = np.sqrt(np.abs(d))
         np.multiply(block, root[:, None], out=part[:, :-1])
         part[:, -1] = root
-        self.sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
+        self._sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
+
+
+def _rows_between(X: Any, first: int, last: int) -> Any:
+    """Rows of a sparse X by rows, without a copy of what they hold."""
+    starts = X.indptr[first : last + 1]
+    held = slice(int(starts[0]), int(starts[-1]))
+    columns, starts = X.indices[held].astype(np.int32, copy=False), (starts - starts[0]).astype(np.int32)
+    return type(X)((X.data[held], columns, starts), (last - first, X.shape[1]), copy=False)
 
 
 def _refuse_beyond_memory(columns: int, chunks: int) -> None:
@@ -273,13 +304,16 @@ def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tu
     """Mean (0 without an intercept) and root mean square about it, by column; from a sample of many rows."""
     if is_sparse(X):
         return _of_sparse(X, weights, intercept)
-    stride = max(1, len(X) // _SAMPLE)
-    part = X[::stride].astype(np.float64)
-    w = None if weights is None else weights[::stride]
-    mean = np.average(part, axis=0, weights=w)
-    about = mean if intercept else np.zeros_like(mean)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scale = np.sqrt(np.average((part - about) ** 2, axis=0, weights=w))
+    if len(X) < 2 * _SAMPLE:
+        mean, about, scale = _of_rows(X, weights, intercept)
+    else:
+        starts = np.linspace(0, len(X) - _GROUP, _SAMPLE // _GROUP).astype(np.intp)
+        at = (starts[:, None] + np.arange(_GROUP)).ravel()
+        w = None if weights is None else weights[at]
+        mean, about, scale = _of_rows(X[at], w, intercept)
+        rare = np.flatnonzero(scale <= 1e-13 * np.abs(mean))  # constant in the sample, not perhaps in all
+        for few in np.array_split(rare, -(-rare.size * len(X) // _COPIED)) if rare.size else ():
+            mean[few], about[few], scale[few] = _of_rows(X[:, few], weights, intercept)
     if not np.isfinite(scale).all():
         refuse_unfinite(X)
     constant = scale <= _ROUNDING * np.abs(mean)
@@ -294,12 +328,39 @@ def _constant_columns(X: Array, mean: Array) -> Array:
     return np.array([j for j in maybe if np.ptp(X[:, j]) <= _ROUNDING * np.abs(X[0, j])], dtype=np.intp)
 
 
+def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:
+    """The mean of X less `about` and of its square, without a copy of all rows."""
+    step, first, second = max(1, _PIECE // max(1, X.shape[1])), np.zeros_like(about), np.zeros_like(about)
+    for start in range(0, len(X), step):
+        part = np.subtract(X[start : start + step], about, dtype=np.float64)
+        first += share[start : start + step] @ part
+        part *= part
+        second += share[start : start + step] @ part
+    return first, second
+
+
+def _of_rows(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array]:
+    """Mean, what spread is about, and spread, by column."""
+    share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = share @ X.astype(np.float64, copy=False)
+        about = mean.copy() if intercept else np.zeros_like(mean)
+        square = np.empty_like(mean)
+        by_column, at_once = X.flags.f_contiguous, max(1, _PIECE // max(1, len(X)))
+        for first in range(0, X.shape[1], at_once if by_column else max(1, X.shape[1])):
+            columns = slice(first, first + at_once if by_column else None)
+            off, square[columns] = _moments(X[:, columns], about[columns], share)
+            if intercept:  # what rounding took from the mean of columns far from 0
+                mean[columns] += off
+    return mean, mean.copy() if intercept else about, np.sqrt(square)
+
+
 def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
     """The same of a sparse matrix, from all its rows."""
     share = np.full(X.shape[0], 1 / X.shape[0]) if weights is None else weights / weights.sum()
     mean = X.T @ share if intercept else np.zeros(X.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
-        square = X.multiply(X).T @ share
+        square = type(X)((X.data**2, X.indices, X.indptr), X.shape).T @ share
     if not np.isfinite(square).all():
         refuse_unfinite(X)
     scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))

@@ -119,9 +119,7 @@ class _Paths:
                 "GridSearchCV over the model without CV"
             )
         self.classes = int(y.max()) + 1 if isinstance(loss, Rowwise) else 1
-        self.solver = "proximal_newton" if options.solver == "auto" and _by_pieces(penalty) else options.solver
-        if self.solver == "auto":
-            self.solver = "proximal_gradient"
+        self.solver = options.solver
         problem = posed(loss, penalty, X, y, w, options.fit_intercept, self.classes)
         self.alphas = self._grid(problem)
         self.problem: Any = problem

@@ -19,6 +19,7 @@ from losskit.base import Pointwise
 from losskit.design import Array, Design, Gram, refuse_unfinite
 from losskit.penalties import Penalty
 
+_FEW = 8  # times fewer coefficients than columns: their columns are taken out of a block
 _SAMPLE = 1 << 14  # rows that tell a median well enough
 
 
@@ -30,6 +31,7 @@ class Point:
     value: float
     gradient: Array
     hessian: Array | None = None
+    scores: Array | None = None  # of the rows
 
 
 class Objective:
@@ -73,12 +75,12 @@ class Objective:
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
         known = self._gram if order > 1 else None
-        value, sums, grams = self._sums(theta, 1 if known is not None else order)
+        value, sums, grams, scores = self._sums(theta, 1 if known is not None else order)
         with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
             hessian = known.copy() if known is not None else self.design._standard_gram(grams) if order > 1 else None
             if self._keeps_gram and known is None and hessian is not None:
                 self._gram = hessian.copy()
-            return self._with_penalty(theta, value, self.design._standard(sums), hessian)
+            return self._with_penalty(Point(theta, value, self.design._standard(sums), hessian, scores))
 
     def with_targets(self, y: Array) -> Objective:
         """The same rows with other targets: what is known of X, of a quadratic loss its Gram matrix too, is shared."""
@@ -96,16 +98,19 @@ class Objective:
         traits = self.loss.traits()
         self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
 
-    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
-        """The sums over rows of losses, their slopes times x and, if asked for, their curvatures times x x'."""
+    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any, Array | None]:
+        """The sums over rows of losses, slopes times x and, if asked for, curvatures times x x'; and the scores."""
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
+        used = np.flatnonzero(coef)
+        few = not design.sparse and _FEW * used.size < design.columns
+        scores = np.empty(design.rows)
 
         def task(first: int, last: int) -> tuple[float, Array, Any]:
             value, sums, gram = 0.0, np.zeros(design.columns + 1), Gram(design) if order > 1 else None
-            for rows, block in design._blocks(first, last):
-                f = block @ coef
-                f += constant
+            for rows, block in design._blocks(first, last, few and gram is None):
+                f = scores[rows]
+                np.add(block[:, used] @ coef[used] if few else block @ coef, constant, out=f)
                 if self.offset is not None:
                     f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
@@ -120,9 +125,10 @@ class Objective:
             return value, sums, 0.0 if gram is None else gram.sum
 
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        return float(values), sums, grams
+        return float(values), sums, grams, scores
 
-    def _with_penalty(self, theta: Array, value: float, gradient: Array, hessian: Array | None) -> Point:
+    def _with_penalty(self, sums: Point) -> Point:
+        theta, value, gradient, hessian = sums.theta, sums.value, sums.gradient, sums.hessian
         p, scale = self.design.columns, self.design.scale
         coef = theta[:p] / scale
         gradient /= self.total
@@ -132,7 +138,7 @@ class Objective:
             hessian[np.arange(p), np.arange(p)] += self.penalty.hessian_diagonal(coef) / scale**2
         if not np.isfinite(gradient).all():
             refuse_unfinite(self.design.X)
-        return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian)
+        return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian, sums.scores)
 
     def hessian_alone(self) -> Array:
         """The mean loss's Hessian at the loss's curvature: a quadratic loss's anywhere, a bound of another's."""
@@ -140,9 +146,12 @@ class Objective:
         weights = np.ones(self.design.rows) if self.weights is None else self.weights
         return self.design.gram(weights) * (curvature / self.total)
 
-    def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
-        """t -> value and slope at theta + t direction, from stored scores: two passes over X now, none later."""
-        f, df = self.scores(theta), self.design.scores(direction)
+    def along(
+        self, theta: Array, direction: Array, scores: Array | None = None
+    ) -> Callable[[float], tuple[float, float]]:
+        """t -> value and slope at theta + t direction, from stored scores: a pass over X now, or two, none later."""
+        f = self.scores(theta) if scores is None else scores
+        df = self.design.scores(direction)
         p, scale = self.design.columns, self.design.scale
         coef, move = theta[:p] / scale, direction[:p] / scale
 

@@ -47,23 +47,25 @@ class StreamObjective(Objective):
         self.offset = None
         self._widest: Array | None = None
 
-    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any]:
+    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any, Array | None]:
         value, total = 0.0, 0.0
         sums: Any = 0.0
         grams: Any = 0.0
         widest = np.zeros(self.design.columns)
         for batch, part in self._parts():
             with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):
-                v, s, g = part._sums(theta, order)
+                v, s, g, _ = part._sums(theta, order)
                 if not np.isfinite(s).all():
                     refuse_unfinite(batch.X)
             value, sums, grams, total = value + v, sums + s, grams + g, total + part.total
             if self._widest is None:
                 np.maximum(widest, np.abs(part.design.X - part.design.center).max(axis=0), out=widest)
         self.total, self._widest = total, widest if self._widest is None else self._widest
-        return value, np.asarray(sums), grams
+        return value, np.asarray(sums), grams, None  # scores of a stream are not kept
 
-    def along(self, theta: Array, direction: Array) -> Callable[[float], tuple[float, float]]:
+    def along(
+        self, theta: Array, direction: Array, scores: Array | None = None
+    ) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction; a pass tells 1, 1/2, 1/4 ... at once."""
         p, scale = self.design.columns, self.design.scale
         coef, move = theta[:p] / scale, direction[:p] / scale

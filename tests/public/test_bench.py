@@ -134,3 +134,21 @@ def test_frameworks_agree_before_they_are_timed_and_every_row_has_the_schema():
     assert len(render(found)) == 3
     with pytest.raises(LosskitError, match="differ by"):
         frameworks._difference(frameworks.CASES[0], "PyTorch", 1, "float64", (1.0, np.ones(1)), (1.1, np.ones(1)))
+
+
+def test_a_contestant_that_never_ends_is_stopped_and_one_that_fails_is_told():
+    from losskit.bench import solvers
+    from losskit.bench.problems.base import Problem
+
+    def endless(tol):
+        while True:
+            pass
+
+    def failing(tol):
+        raise ValueError("no such solver")
+
+    problem = Problem("P0", "none", (1, 1), lambda coef: (float(coef[0]), 0.0), lambda tol: np.array([1.0]), {})
+    assert solvers._contest(problem, endless, 1, 0.0, -np.inf, cold=True) == ([], "stopped")
+    assert solvers._contest(problem, failing, 1, 1.0, -np.inf, cold=True) == ([], "ValueError: no such solver")
+    runs, end = solvers._contest(problem, problem.ours, 1, 1.0, -np.inf, cold=False)
+    assert (len(runs), end, runs[0].value) == (6, "done", 1.0)

@@ -1,5 +1,8 @@
+import math
+
 import numpy as np
 import pytest
+from scipy import sparse
 
 import losskit as lk
 from losskit import design as module
@@ -7,6 +10,7 @@ from losskit.design import Design
 from losskit.errors import DataError
 from losskit.objective import Objective, one_thread_each
 from losskit.penalties import L2, NoPenalty
+from losskit.solvers.working import WorkingGram
 from tests.solvers.data import KINKED, NONCONVEX, SMOOTH, problem
 
 
@@ -51,7 +55,8 @@ def test_products_are_those_of_the_standardised_matrix(order, dtype, offset):
     rng = np.random.default_rng(0)
     X = np.asarray(rng.standard_normal((5000, 70)) + offset, dtype=dtype, order=order)
     design = Design(X, True)
-    full = np.column_stack([(X.astype(float) - X.mean(0, dtype=float)) / X.std(0, dtype=float), np.ones(len(X))])
+    mean = np.array([math.fsum(column) for column in X.T]) / len(X)  # X.mean(0) is off by 4e-10 at 1e5
+    full = np.column_stack([(X.astype(float) - mean) / X.std(0, dtype=float), np.ones(len(X))])
     theta, v, d = rng.standard_normal(71), rng.standard_normal(5000), rng.standard_normal(5000)
     np.testing.assert_allclose(design.scores(theta), full @ theta, atol=1e-10)
     np.testing.assert_allclose(design.adjoint(v), full.T @ v, atol=1e-9)
@@ -105,3 +110,33 @@ def test_a_missing_value_among_many_rows_is_named():
     X[31, 1] = np.nan
     with pytest.raises(DataError, match=r"X\[31, 1\]"):
         Objective(lk.SquaredError(), NoPenalty(), X, y, None, True).evaluate(np.ones(4))
+
+
+@pytest.mark.parametrize("weights", [True, False])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_gram_matrix_that_grows_is_that_of_its_columns(weights, intercept):
+    objective = made(lk.SquaredError(), NoPenalty(), weights, intercept, columns=7)
+    gram, whole = WorkingGram(objective), objective.hessian_alone()
+    gram.grow(np.array([4, 1]))
+    found = gram.grow(np.array([1, 0, 5]))
+    assert sorted(gram.columns) == [0, 1, 4, 5]
+    entries = np.append(gram.columns, 7) if intercept else gram.columns
+    np.testing.assert_allclose(found, whole[np.ix_(entries, entries)], atol=1e-13)
+
+
+def test_rows_of_a_sparse_matrix_are_summed_as_dense_ones_are():
+    """With an entry stored in two parts, an empty row and weights of both signs."""
+    X = sparse.csr_matrix(
+        ([1.0, 2.0, 3.0, 4.0, 5.0, -1.0], [2, 0, 0, 1, 2, 1], [0, 3, 3, 5, 6]), shape=(4, 3), dtype=float
+    )  # fmt: skip
+    d = np.array([0.5, 2.0, -1.0, 3.0])
+    full = (np.column_stack([X.toarray(), np.ones(4)]) - [*Design(X, True).center, 0]) / [*Design(X, True).scale, 1]
+    np.testing.assert_allclose(Design(X, True).gram(d), full.T @ (d[:, None] * full), atol=1e-13)
+
+
+def test_a_column_that_is_constant_in_the_sample_is_looked_at_in_full():
+    X = np.zeros((20_000, 2))
+    X[100, 0], X[:, 1] = 1.0, np.arange(20_000)
+    design = Design(X, True)
+    assert design.scale[0] == pytest.approx(X[:, 0].std(), rel=1e-9)
+    assert design.scale[1] == pytest.approx(X[:, 1].std(), rel=0.01)

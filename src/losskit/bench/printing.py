@@ -80,10 +80,13 @@ def _solvers(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         head = (row["id"], row["problem"]) if row["problem"] != last else ("", "")
         last = row["problem"]
+        violation = "-" if row["violation"] is None else f"{row['violation']:.1e}"
         times = "".join(f"{'-' if t is None else f'{t:.4f}':>10}" for t in row["seconds"].values())
         ratios = " ".join("-" if r is None else f"{r:.2f}" for r in row.get("ratio", {}).values())
+        end = "" if row["end"] == "done" else row["end"]
+        said = " ".join(filter(None, (end, ratios)))
         shape = "x".join(map(str, row["shape"])) if head[1] else ""
-        lines.append(f"{head[0]:4}{f'{head[1]} {shape}':36}{row['solver']:28}{times}{row['violation']:11.1e}  {ratios}")
+        lines.append(f"{head[0]:4}{f'{head[1]} {shape}':36}{row['solver']:28}{times}{violation:>11}  {said}")
     load = result["machine"]["load"]
     lines += ["", f"CPU seconds, one thread; ratio: the best peer's over losskit's; load of the machine {load}"]
     return "\n".join(lines)

@@ -1,13 +1,17 @@
-"""`losskit bench solvers`: P8, P9, P11 and P13 of the plan for speed, time to a suboptimality of one objective.
+"""`losskit bench solvers`: P8 to P15 of the plan for speed, time to a suboptimality of one objective.
 
 Every contestant is run at a row of its own tolerances, and its coefficients are judged by an objective in NumPy: the
 time to 1e-6, say, is the least time of a run that came within a factor 1 + 1e-6 of the best value that anyone found,
 and "-" if none did. Times are CPU seconds of one thread, which other load on the machine moves least; the ratio is the
-best peer's over ours. No model has an intercept, so that libraries which penalise it can take part.
+best peer's over ours. Linear models have no intercept, so that libraries which penalise it can take part.
+
+Each contestant has a process of its own, which is ended when it has had its time, or has reached the last level: some
+solvers never end at a tolerance they cannot reach.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import time
 import warnings
@@ -17,14 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from losskit.bench.solver_peers import Problem, problems
+from losskit.bench.problems import problems
+from losskit.bench.problems.base import Array, Fit, Problem
 from losskit.bench.timing import SCHEMA, answer, machine, versions
+from losskit.errors import CapabilityError
 
-Array = np.ndarray
 Row = dict[str, Any]
 LEVELS = (1e-3, 1e-6, 1e-9)
 _TOLERANCES = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
-_PATIENCE = 1.5  # CPU seconds after which a contestant is given no tighter tolerance
+_LONG = 1.0  # CPU seconds of a run that is not repeated
+_COMPILING = 15.0  # CPU seconds more for the first call
+_SLOW = 12.0  # times the patience with a peer that is known to be slow
+_PEERS = ("scikit-learn", "celer", "skglm", "adelie", "glum", "statsmodels")
 
 
 @dataclass(frozen=True)
@@ -37,53 +45,64 @@ class Run:
 
 
 def measure(
-    scale: float = 1.0, names: Sequence[str] = (), repeats: int = 3, tell: Callable[[str], None] = lambda text: None
-) -> dict[str, Any]:
-    """Run the suite in this process.
+    scale: float = 1.0, names: Sequence[str] = (), repeats: int = 3, patience: float = 10.0,
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run the suite, each contestant in a process of its own.
 
     Parameters
     ----------
     scale : factor on the rows of every problem
     names : ids (P8 ...) or names of the problems to run, all if empty
     repeats : timed runs at each tolerance, of which the median counts
+    patience : CPU seconds that a contestant has for all its runs, after a first one to warm up
     tell : called with what is measured next
 
     Returns
     -------
     dict
         As `losskit.bench.kernels.measure`; a row has id, problem, shape, solver, and for each level the CPU seconds of
-        the run that reached it first or None, the violation at the tightest run, and for ours the ratio.
+        the run that reached it first or None, the violation at the tightest run, whether it was stopped for want of
+        time or failed, and for ours the ratio.
     """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise CapabilityError("losskit bench solvers forks a process a library, which Windows cannot; use Linux or WSL")
     rows: list[Row] = []
-    for problem in problems(scale):
-        if not names or problem.id in names or problem.name in names:
-            tell(f"{problem.id} {problem.name}")
-            rows += _rows(problem, repeats)
+    for id, name, make in problems(scale, names):
+        tell(f"{id} {name}")
+        rows += _rows(make(), repeats, patience)
     return {
         "schema": SCHEMA,
         "suite": "solvers",
         "machine": machine(),
-        "versions": versions("losskit", "numpy", "scipy", "scikit-learn", "skglm", "celer", "glum", "statsmodels"),
+        "versions": versions("losskit", "numpy", "scipy", *_PEERS),
         "settings": {
-            "scale": scale, "repeats": repeats, "threads": 1, "clock": "CPU seconds of the process",
-            "levels": list(LEVELS),
+            "scale": scale, "repeats": repeats, "patience": patience, "threads": 1,
+            "clock": "CPU seconds of the process", "levels": list(LEVELS),
         },
         "rows": rows,
-    }
+    }  # fmt: skip
 
 
-def _rows(problem: Problem, repeats: int) -> Iterator[Row]:
-    sides: dict[str, Callable[[float], Array]] = {"losskit": problem.ours, **problem.peers}
-    runs = {name: list(_runs(problem, fit, repeats)) for name, fit in sides.items()}
-    best = min(run.value for each in runs.values() for run in each)
-    times = {name: [_first(each, best, level) for level in LEVELS] for name, each in runs.items()}
+def _rows(problem: Problem, repeats: int, patience: float) -> Iterator[Row]:
+    runs: dict[str, list[Run]] = {}
+    ends: dict[str, str] = {}
+    reached = np.inf
+    for name, fit in {"losskit": problem.ours, **problem.peers}.items():
+        slow = problem.slow and name != "losskit"
+        allowed = patience * _SLOW if slow else patience
+        enough = reached + 0.1 * LEVELS[-1] * abs(reached) if name != "losskit" else -np.inf
+        runs[name], ends[name] = _contest(problem, fit, 1 if slow else repeats, allowed, enough, slow)
+        reached = min([reached, *(run.value for run in runs[name])])
+    times = {name: [_first(each, reached, level) for level in LEVELS] for name, each in runs.items()}
     peers = [[t for name, found in times.items() if name != "losskit" and (t := found[i])] for i in range(len(LEVELS))]
     for name, each in runs.items():
         row = {
             "id": problem.id, "problem": problem.name, "shape": list(problem.shape), "solver": name,
             "seconds": dict(zip(map(str, LEVELS), times[name], strict=True)),
             "violation": min((run.violation for run in each), default=None),
-            "suboptimality": min((run.value / best - 1 for run in each), default=None),
+            "suboptimality": min((run.value / reached - 1 for run in each), default=None),
+            "end": ends[name],
         }  # fmt: skip
         if name == "losskit":
             row["ratio"] = {
@@ -93,17 +112,62 @@ def _rows(problem: Problem, repeats: int) -> Iterator[Row]:
         yield row
 
 
-def _runs(problem: Problem, fit: Callable[[float], Array], repeats: int) -> Iterator[Run]:
-    _timed(fit, _TOLERANCES[0])  # the first call compiles and loads
-    for tol in _TOLERANCES:
-        coef, seconds = _timed(fit, tol)
-        samples = [seconds]
-        while len(samples) < repeats and seconds < _PATIENCE / 2:
-            samples.append(_timed(fit, tol)[1])
-        value, violation = problem.judge(np.asarray(coef))
-        yield Run(statistics.median(samples), value, violation)
-        if seconds > _PATIENCE:
-            break
+def _contest(
+    problem: Problem, fit: Fit, repeats: int, patience: float, enough: float, cold: bool
+) -> tuple[list[Run], str]:
+    """The runs of one contestant until a value is `enough`, and how it ended: "done", "stopped" or an error's text."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    runner = context.Process(target=_run, args=(there, problem, fit, repeats, patience, cold))
+    with warnings.catch_warnings():
+        for kind in (DeprecationWarning, RuntimeWarning):  # of forking beside threads, Python's and JAX's: they rest
+            warnings.simplefilter("ignore", kind)
+        runner.start()
+    there.close()
+    runs: list[Run] = []
+    end = "stopped"
+    try:
+        while not isinstance(said := here.recv(), str):
+            runs.append(said)
+            if said.value <= enough:
+                said = "done"
+                break
+        end = said
+    except EOFError:  # the system ended it: it has had its seconds
+        pass
+    finally:
+        runner.kill()
+        runner.join()
+        runner.close()
+        here.close()
+    return runs, end
+
+
+def _run(pipe: Any, problem: Problem, fit: Fit, repeats: int, patience: float, cold: bool) -> None:
+    """What the process of a contestant does: tell of each run, and how it ended."""
+    try:
+        if not cold:
+            _allow(patience + _COMPILING)
+            _timed(fit, _TOLERANCES[0])  # the first call compiles and loads
+        _allow(patience)
+        for tol in _TOLERANCES:
+            coef, seconds = _timed(fit, tol)
+            samples = [seconds]
+            while len(samples) < repeats and seconds < _LONG:
+                samples.append(_timed(fit, tol)[1])
+            value, violation = problem.judge(np.asarray(coef))
+            pipe.send(Run(statistics.median(samples), value, violation))
+        pipe.send("done")
+    except Exception as error:  # a contestant's failure is a result
+        pipe.send(f"{type(error).__name__}: {str(error).strip().splitlines()[0][:80] if str(error).strip() else ''}")
+
+
+def _allow(seconds: float) -> None:
+    """Have the system end this process after so many more CPU seconds."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
 
 
 def _timed(fit: Callable[[float], Array], tol: float) -> tuple[Array, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from losskit.base import Pointwise
@@ -27,7 +28,7 @@ class Combined(Pointwise):
                     f"{type(self).__name__} needs a loss as its {field.name}, such as Huber(); got {part!r}"
                 )
 
-    @property
+    @cached_property  # asked for several times a call
     def parts(self) -> list[Pointwise]:
         """The losses it is made of."""
         return [value for value in self.parameters.values() if isinstance(value, Pointwise)]

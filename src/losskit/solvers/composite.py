@@ -13,6 +13,7 @@ length of a proximal step.
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Any
 
@@ -67,6 +68,12 @@ class Composite:
         other = object.__new__(Composite)
         other._set(smooth, self.penalty, self.classes)
         return other
+
+    def as_one(self) -> Any:
+        """The same as one objective, if the penalty is smooth."""
+        one = copy.copy(self.smooth)
+        one.penalty = self.penalty
+        return one
 
     def thinned(self, stride: int) -> Composite:
         """The same over every `stride`-th row."""
@@ -171,7 +178,7 @@ class Composite:
     def relative_gap(self, point: Point) -> float:
         """(value - lower bound) / value where the mean loss was evaluated; inf if no bound is found there."""
         theta, smooth = point.theta, self.smooth
-        f0 = smooth.scores(theta)
+        f0 = smooth.scores(theta) if point.scores is None else point.scores
         f, share, u = f0, row_shares(smooth), point.gradient
         if self.design.intercept and abs(u[-1]) > 1e-15 * smooth._reference:
             f, u = self._balanced(f, share)

@@ -41,7 +41,7 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
 
 
 def _backtrack(objective: Objective, point: Point, size: float) -> tuple[Point | None, float]:
-    line: Callable[[float], tuple[float, float]] = objective.along(point.theta, -point.gradient)
+    line: Callable[[float], tuple[float, float]] = objective.along(point.theta, -point.gradient, point.scores)
     fall = float(point.gradient @ point.gradient)
     while size > 1e-30:
         value, slope = line(size)

@@ -297,6 +297,8 @@ def _convex_start(objective: Objective) -> Array:
     if objective.loss.link.name not in ("logit", "identity") or objective.loss.variables == ("m",):
         return objective.null
     convex = objective.with_loss(relative)
+    if newton.is_many(objective):
+        convex = convex.thinned(newton.STRIDE)
     method = METHODS[choose(convex)[0]]
     found = method.solve(convex, None, Control(tol=1e-4, max_iter=method.max_iter))
     return objective.adopt(convex, found.theta)
@@ -350,7 +352,7 @@ def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None
     if not X.shape[1]:
         raise ShapeError("X has no columns; loss.constant(y) is the best constant score")
     w, place = None, np.arange(len(y))
-    X = X.tocsr().astype(np.float64) if sparse else X
+    X = X.tocsr().astype(np.float64, copy=False) if sparse else X
     if sample_weight is not None:
         w = np.asarray(as_real("sample_weight", sample_weight), dtype=np.float64)
         if w.shape != y.shape:

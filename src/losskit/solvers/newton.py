@@ -15,7 +15,7 @@ import numpy as np
 from losskit.objective import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
 
-_STRIDE = 16
+STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
 _SINGULAR = 1e-12  # a pivot this small against its diagonal entry is rounding
 
@@ -58,7 +58,7 @@ def direction(hessian: Array, gradient: Array, damping: float = 0.0) -> tuple[Ar
     That is by eigenvalues: directions in which neither H nor g is more than rounding are left alone, so that collinear
     columns share their effect in one way only; negative curvature counts as positive.
     """
-    from scipy.linalg import cho_solve, lapack
+    from scipy.linalg import lapack
 
     diagonal = np.abs(hessian.diagonal())
     diagonal = np.maximum(diagonal, 1e-14 * diagonal.max(initial=0.0))
@@ -67,7 +67,7 @@ def direction(hessian: Array, gradient: Array, damping: float = 0.0) -> tuple[Ar
     scaled[np.diag_indices_from(scaled)] += damping
     factor, failed = lapack.dpotrf(scaled, lower=1)
     if not failed and factor.diagonal().min(initial=1.0) ** 2 > _SINGULAR:
-        return -cho_solve((factor, True), gradient / unit) / unit, damping
+        return -lapack.dpotrs(factor, gradient / unit, lower=1)[0] / unit, damping
     values, vectors = np.linalg.eigh(scaled)
     parts = vectors.T @ (gradient / unit)
     values = np.abs(values)
@@ -91,7 +91,7 @@ def _step(objective: Objective, state: _State, tol: float) -> _State | None:
     ahead, t = objective.evaluate(point.theta + step, order=1 if last else 2), 1.0
     rise = float(ahead.gradient @ step)
     if not falls_enough(ahead.value, rise, point.value, slope, t, 1e-14 * abs(point.value)):
-        t = wolfe_step(objective.along(point.theta, step), point.value, slope)
+        t = wolfe_step(objective.along(point.theta, step, point.scores), point.value, slope)
         if t == 0.0:
             return None
         ahead = objective.evaluate(point.theta + t * step, order=2)
@@ -106,11 +106,15 @@ def _is_quadratic(objective: Objective) -> bool:
     return traits.strong is not None and traits.strong == traits.curvature
 
 
+def is_many(objective: Objective) -> bool:
+    """Whether the solution of every 16th row is a near start."""
+    return objective.design.rows >= max(_MANY, 50 * STRIDE * objective.size)
+
+
 def _first(objective: Objective) -> Point:
     """The null model, or the solution of fewer rows if there are many and it is better."""
-    rows = objective.design.rows
-    if rows >= max(_MANY, 50 * _STRIDE * objective.size) and not _is_quadratic(objective):
-        fewer = objective.thinned(_STRIDE)
+    if is_many(objective) and not _is_quadratic(objective):
+        fewer = objective.thinned(STRIDE)
         found = solve(fewer, None, Control(tol=1e-3, max_iter=30))
         point = objective.evaluate(objective.adopt(fewer, found.theta), order=2)
         if point.value < objective.null_value:

@@ -17,7 +17,7 @@ from losskit.base import Pointwise
 from losskit.design import Array, Design
 from losskit.errors import CapabilityError, ParameterError
 from losskit.penalties import Penalty
-from losskit.solvers.choose import METHODS, choose
+from losskit.solvers.choose import METHODS, choose, is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
 from losskit.solvers.quadratic import solve_quadratic
@@ -108,10 +108,11 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
     penalty, theta = problem.penalty, None
     if "alpha" not in penalty.parameters:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
-    solver, _ = choose(problem.with_penalty(penalty), solver)
+    solver, _ = choose(_posed_at(problem, penalty, solver), solver)
+    problem.design.expect_parts()
     found, left, iterations = [], [], 0
     for alpha in alphas:
-        now = problem.with_penalty(penalty.with_alpha(float(alpha)))
+        now = _posed_at(problem, penalty.with_alpha(float(alpha)), solver)
         control = Control(tol, max_iter or METHODS[solver].max_iter)
         outcome = METHODS[solver].solve(now, theta, control)
         theta = outcome.theta
@@ -120,6 +121,12 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
         iterations += control.iterations
     coefs, intercepts = zip(*found, strict=True)
     return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), iterations)
+
+
+def _posed_at(problem: Composite, penalty: Penalty, solver: str) -> Any:
+    """The problem under another penalty; of a smooth one as one smooth objective, unless the solver wants two parts."""
+    apart = problem.with_penalty(penalty)
+    return apart if is_proximal(penalty, solver) else apart.as_one()
 
 
 def alpha_grid(problem: Composite, count: int, span: float | None) -> Array:

@@ -7,26 +7,32 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from losskit.objective import Array, Point
+from losskit.penalties import Pieces
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import CertificateKind, Control, Outcome
 from losskit.solvers.quadratic import solve_quadratic
+from losskit.solvers.working import WorkingGram
 
 WHOLE = 30  # columns up to which all are worked on
-_WHOLE_QUADRATIC = 500  # and of a quadratic loss, whose Gram matrix is needed once
-_FIRST = 100  # of more, how many at first
+_FIRST = 20.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix costs a pass,
+_FIRST_OF_MANY = 4.0  # or of so many where it is made again and again, or X is sparse
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
+_ENOUGH = 0.2  # of the violation of all columns may be left on one working set
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 
 def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
     """Minimise from `start` (in standard units)."""
-    most = _WHOLE_QUADRATIC if _is_quadratic(objective) else WHOLE
-    whole = objective.size <= min(most, objective.design.rows) or objective.classes > 1
+    whole = objective.size <= min(WHOLE, objective.design.rows) or objective.classes > 1
+    gram = None if whole or not _is_quadratic(objective) else WorkingGram(objective.smooth)
+    part: _Part | None = None
     point = objective.smooth.evaluate(_first(objective) if start is None else start)
     best, stalled = np.inf, 0
     while True:
@@ -42,8 +48,11 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
         if reason is None:
             if whole:
                 ahead = _newton_step(objective, point)
+            elif gram is not None:
+                ahead = _solved_exactly(objective, point, _working(objective, point, violations), gram)
             else:
-                ahead = _solved_on(objective, point, _working(objective, point, violations), kkt)
+                part = _Part.of(objective, _working(objective, point, violations), part)
+                ahead = _solved_on(objective, point, part, kkt)
             reason = "no progress" if ahead is None else None
         if reason is not None or ahead is None:
             if not np.isfinite(certificate):
@@ -75,33 +84,53 @@ def _working(objective: Composite, point: Point, violations: Array) -> Array:
     """The columns to work on: what is not 0, and as many again of the most violated."""
     p = objective.design.columns
     used = point.theta[:p] != 0.0
-    count = min(p, max(_FIRST, 2 * int(used.sum())))
+    once = _is_quadratic(objective) and not objective.design.sparse
+    count = min(p, max(int(np.sqrt((_FIRST if once else _FIRST_OF_MANY) * p)), 2 * int(used.sum())))
     rank = np.where(used, np.inf, violations[:p])
     chosen = np.argpartition(-rank, count - 1)[:count] if count < p else np.arange(p)
     return np.sort(chosen[rank[chosen] > 0])
 
 
-def _solved_on(objective: Composite, point: Point, columns: Array, kkt: float) -> Point | None:
-    """The objective minimised over these columns and the intercept, until little of what was violated is left."""
-    theta = point.theta
-    entries = np.append(columns, objective.size - 1) if objective.design.intercept else columns
-    part = objective.part(columns)
+@dataclass(frozen=True)
+class _Part:
+    """Some columns, and the objective over them."""
+
+    columns: Array
+    problem: Composite
+
+    @classmethod
+    def of(cls, objective: Composite, columns: Array, last: _Part | None) -> _Part:
+        """These columns, or the last ones with them if they are not many more."""
+        if last is not None and 2 * len(columns) > len(last.columns) and np.isin(columns, last.columns).all():
+            return last
+        return cls(columns, objective.part(columns))
+
+
+def _solved_on(objective: Composite, point: Point, held: _Part, kkt: float) -> Point | None:
+    """The objective minimised over some columns and the intercept, until little of what was violated is left."""
+    theta, part = point.theta, held.problem
+    entries = np.append(held.columns, objective.size - 1) if objective.design.intercept else held.columns
     out = theta.copy()
-    if _is_quadratic(objective):  # one step ends there; value and slopes are those of all columns
-        H = part.smooth.hessian_alone()
-        pieces, tol = part.pieces(theta[entries]), 1e-16 * objective.smooth._reference
-        out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
-        return None if np.array_equal(out, theta) else objective.smooth.evaluate(out)
     inner, moved = part.smooth.evaluate(theta[entries], order=2), False
     for _ in range(_INNER):
         ahead = _newton_step(part, inner)
         if ahead is None:
             break
         inner, moved = ahead, True
-        if part.kkt(inner.theta, inner.gradient) <= 0.03 * kkt:
+        if part.kkt(inner.theta, inner.gradient) <= _ENOUGH * kkt:
             break
     out[entries] = inner.theta
     return objective.smooth.evaluate(out) if moved else None
+
+
+def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: WorkingGram) -> Point | None:
+    """A quadratic loss minimised over these columns, those before them and the intercept."""
+    theta, H = point.theta, gram.grow(columns)
+    entries = np.append(gram.columns, objective.size - 1) if objective.design.intercept else gram.columns
+    pieces, tol = Pieces(*(part[entries] for part in objective.pieces(theta))), 1e-16 * objective.smooth._reference
+    out = theta.copy()
+    out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
+    return None if np.array_equal(out, theta) else objective.smooth.evaluate(out)
 
 
 def _is_quadratic(objective: Composite) -> bool:
@@ -136,7 +165,7 @@ def _newton_step(objective: Composite, point: Point) -> Point | None:
         return None
     if objective.value(ahead) <= value + 1e-4 * fall + noise:
         return ahead
-    line, t = smooth.along(theta, step), 0.5
+    line, t = smooth.along(theta, step, point.scores), 0.5
     while t > 1e-10:
         new = theta + t * step
         if line(t)[0] + objective.penalty.value(objective.coef(new)) <= value + 1e-4 * t * fall + noise:

@@ -13,7 +13,7 @@ from losskit.kernels.loops import loop
 from losskit.objective import Array
 from losskit.penalties import Pieces
 
-_PASSES = 8  # of coordinate descent between two linear systems
+_PASSES = 20  # of coordinate descent between two linear systems
 _ROUNDS = 200
 _SINGULAR = 1e-12  # a pivot this small is rounding
 _STOPS = 30  # coordinates that may be stopped in one linear solve after another

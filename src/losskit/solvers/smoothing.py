@@ -7,7 +7,8 @@ The kink of L_i(r) = max over d in [low, high] of d r is rounded by charging for
 a quadratic inside a band about the kink, straight outside. Newton solves each smoothed problem: its Hessian needs only
 the rows in the band, and its line search only stored scores. At its minimum X'(o d) + penalty' = 0, so d solves the
 dual's constraints. With c moved to that d and mu decreased, the next problem is the proximal point method on the dual,
-which ends exactly at a vertex after finitely many rounds instead of needing mu = 0.
+which ends exactly at a vertex after finitely many rounds instead of needing mu = 0. The first rounds, whose centres
+are poor, are solved roughly.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from losskit.solvers.newton import direction
 
 _ROUND = 40  # Newton steps a smoothed problem may take
 _SHRINK = 0.2
+_NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
+_FLAT = 0.1  # of the first slope along a step is near enough to 0
 
 
 def solve(objective: Objective, start: Array | None, control: Control) -> Outcome:
@@ -57,6 +60,7 @@ class _Smoothed:
         self.steep = float(np.max(slopes.high - slopes.low))
         self.mu = max(weighted_quantile(np.abs(self.r), 0.5, objective.weights), 1e-12 * self._reach()) / self.steep
         self.d = self._slope(self.r)
+        self.near = _NEAR
 
     def _first(self) -> Array:
         """Least squares, penalised alike."""
@@ -80,7 +84,7 @@ class _Smoothed:
         """Newton's method on the smoothed problem."""
         for _ in range(_ROUND):
             gradient = self._gradient()
-            if np.abs(gradient).max() <= 1e-13 * self.steep:
+            if np.abs(gradient).max() <= self.near * self.steep:
                 break
             step, _ = direction(self._hessian(), gradient)
             slope = float(gradient @ step)
@@ -96,6 +100,7 @@ class _Smoothed:
         """Take the slopes reached as the new centre, and narrow the band."""
         self.c = self.d
         self.mu *= _SHRINK
+        self.near = max(self.near * _NEARER, 1e-13)
         self.r = self.design.scores(self.theta) - self.objective.y
         self.d = self._slope(self.r)
 
@@ -127,7 +132,7 @@ class _Smoothed:
         low, high, at_low, at_high, t = 0.0, np.inf, slope, np.nan, 1.0
         for _ in range(60):
             s = slope_at(t)
-            if abs(s) <= 0.01 * abs(slope):
+            if abs(s) <= _FLAT * abs(slope):
                 return t
             if s < 0:
                 low, at_low = t, s
