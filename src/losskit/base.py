@@ -16,8 +16,9 @@ from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain, Intervals
 from losskit.errors import CapabilityError, ParameterError, ShapeError
-from losskit.evaluate import Reduction, evaluate
+from losskit.evaluate import EMPTY, REDUCTIONS, Reduction, evaluate, evaluate_small
 from losskit.exports import Exports
+from losskit.kernels.source import BLOCK
 from losskit.links import IDENTITY, Link
 from losskit.parameters import checked, parameter_domains
 from losskit.partial import Partial
@@ -431,7 +432,10 @@ class Pointwise(Evaluated):
         empty: str, curvature: str | None = None,
     ) -> Any:
         one = len(self.outputs) == len(self.targets) == 1
-        if sample_weight is None and one and are_plain(y, f) and y.shape == f.shape:  # most calls: the shortest way
+        if sample_weight is None and one and are_plain(y, f) and y.shape == f.shape:
+            usual = out is None and curvature is None and reduction in REDUCTIONS and empty in EMPTY
+            if usual and 0 < y.size <= BLOCK and y.flags.carray and f.flags.carray:
+                return evaluate_small(self, y, f, reduction, want)
             return evaluate(self, y, f, None, reduction, want, out, empty, curvature)
         if not is_plain(f) and (host := host_of(y, f, sample_weight)):
             return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)

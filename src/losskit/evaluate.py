@@ -11,6 +11,7 @@ import numpy as np
 from losskit.border import rows_of
 from losskit.domains import Domain, Intervals
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
+from losskit.kernels.source import Shape
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise
@@ -67,6 +68,38 @@ def evaluate(
     if not summed:
         return (*results.values(),)
     return (total / divisor if divisor else 0.0 if empty == "zero" else math.nan, *results.values())
+
+
+def evaluate_small(loss: Pointwise, y: Array, f: Array, reduction: str, want: tuple[str, ...]) -> tuple[Any, ...]:
+    """`evaluate` of one block of plain rows: the same numbers, in half the time that a small call else takes."""
+    plans = loss.__dict__.get("_plans")
+    if plans is None:
+        plans = {}
+        object.__setattr__(loss, "_plans", plans)
+    plan = plans.get((reduction, want))
+    if plan is None:
+        plan = plans[reduction, want] = _plan(loss, reduction, want)
+    function, numbers, summed, averaged, valued, graded, curved = plan
+    rows, shape, empty = y.size, y.shape, np.empty
+    v = empty(shape) if valued else None
+    g = empty(shape) if graded else None
+    h = empty(shape) if curved else None
+    state = empty(2)
+    function(y, f, None, state, v, g, h, 1.0 / rows if averaged else 1.0, rows, 0, 1, *numbers)
+    total, outside = state.tolist()
+    if outside:
+        raise_outside(loss, y, f, None)
+    first = (total / rows if averaged else total,) if summed else () if v is None else (v,)
+    return (*first, *(() if g is None else (g,)), *(() if h is None else (h,)))
+
+
+def _plan(loss: Pointwise, reduction: str, want: tuple[str, ...]) -> tuple[Any, ...]:
+    """The machine code, its numbers, and what the call wants: the sum, an average, and rows of each output."""
+    kernel, numbers = loss._kernel()
+    summed = reduction != "none" and want[0] == "value"
+    valued, graded, curved = want[0] == "value" and not summed, "gradient" in want, "hessian" in want
+    function = kernel.function(Shape(False, False, summed, valued, graded, curved))
+    return function, numbers, summed, reduction.startswith("mean"), valued, graded, curved
 
 
 @cache

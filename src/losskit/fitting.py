@@ -8,7 +8,7 @@ from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
 from losskit.labelling import Labelling, shares_of
-from losskit.model import LinearModel
+from losskit.model import TableModel
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
@@ -30,7 +30,7 @@ def parse_penalty(text: str | None) -> float:
     return alpha
 
 
-def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> tuple[LinearModel, Solution]:
+def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> tuple[TableModel, Solution]:
     """Fit a table: features are standardised, so alpha/2 ||coef||^2 counts coefficients a standard deviation.
 
     Raises
@@ -47,7 +47,7 @@ def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> 
         raise DataError(f"{table.source}: no feature varies; nothing to learn from")
     coded = 2 * target.y - 1 if loss.domain is SIGNS else target.y
     solution = minimise(loss, L2(alpha), preprocessor.transform(table), coded)
-    model = LinearModel(
+    model = TableModel(
         preprocessor,
         solution.loss,
         solution.coef,

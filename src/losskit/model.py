@@ -34,7 +34,7 @@ _TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
 
 
 @dataclass(frozen=True, eq=False)
-class LinearModel:
+class TableModel:
     """A linear model of one column, or boosted trees in place of the coefficients.
 
     Attributes
@@ -206,8 +206,8 @@ class LinearModel:
         return [(self.preprocessor.feature_names[i], float(weights[i])) for i in order]
 
 
-def load_model(path: str | os.PathLike[str]) -> LinearModel:
-    """Read a model that `LinearModel.save` wrote.
+def load_model(path: str | os.PathLike[str]) -> TableModel:
+    """Read a model that `TableModel.save` wrote.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def load_model(path: str | os.PathLike[str]) -> LinearModel:
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))
     if not good or not labels or not fits:
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
-    return LinearModel(
+    return TableModel(
         preprocessor, loss, arrays["coef"], arrays["intercept"] if several or trees else float(arrays["intercept"][0]),
         payload["alpha"], shift if len(shift) > 1 else float(shift[0]), classes, payload["target"],
         payload["question"], arrays.get("costs"), levels, turn, labelling, trees,

@@ -15,7 +15,7 @@ import numpy as np
 from losskit.modelfile import atomic_file
 
 if TYPE_CHECKING:
-    from losskit.model import LinearModel
+    from losskit.model import TableModel
 
 Columns = dict[str, np.ndarray]
 Write = Callable[[Columns], object]
@@ -23,7 +23,7 @@ Progress = Callable[[int, float], object]
 
 
 def predict_file(
-    model: LinearModel,
+    model: TableModel,
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -37,7 +37,7 @@ def predict_file(
 
     Parameters
     ----------
-    model : LinearModel
+    model : TableModel
     data : path of a table with the columns of the fit; others are not looked at
     out : path
         Parquet if it ends in .parquet or .pq, else CSV.
@@ -68,7 +68,7 @@ def predict_file(
 
 
 def predict_batches(
-    model: LinearModel, data: str | os.PathLike[str], write: Write, prior: dict[str, float] | None = None,
+    model: TableModel, data: str | os.PathLike[str], write: Write, prior: dict[str, float] | None = None,
     progress: Progress | None = None,
 ) -> int:  # fmt: skip
     """Hand the columns of each batch to `write`; the number of rows."""
@@ -109,7 +109,7 @@ def json_writer(file: IO[str]) -> Write:
 
 
 def _to_parquet(
-    model: LinearModel, data: str | os.PathLike[str], file: IO[bytes], prior: dict[str, float] | None,
+    model: TableModel, data: str | os.PathLike[str], file: IO[bytes], prior: dict[str, float] | None,
     progress: Progress | None,
 ) -> int:  # fmt: skip
     import pyarrow as pa

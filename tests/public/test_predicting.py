@@ -14,7 +14,7 @@ from losskit import batches, predicting
 from losskit.cli import main
 from losskit.errors import DataError
 from losskit.fitting import fit_table
-from losskit.model import LinearModel, load_model
+from losskit.model import TableModel, load_model
 from losskit.tables import as_table, read_table
 
 
@@ -146,7 +146,7 @@ def test_a_fault_in_a_late_row_leaves_nothing(folder, tmp_path, monkeypatch, cap
 def test_control_c_leaves_nothing(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "_BLOCK", 500)
     monkeypatch.chdir(tmp_path)
-    calls, table = [], LinearModel.table
+    calls, table = [], TableModel.table
 
     def stop(self, *arguments):
         calls.append(list(tmp_path.iterdir()))
@@ -154,7 +154,7 @@ def test_control_c_leaves_nothing(folder, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return table(self, *arguments)
 
-    monkeypatch.setattr(LinearModel, "table", stop)
+    monkeypatch.setattr(TableModel, "table", stop)
     for name in ("p.csv", "p.parquet"):
         calls.clear()
         assert main(["predict", str(folder / "m"), str(folder / "t.csv"), "--out", name]) == 130

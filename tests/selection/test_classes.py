@@ -115,7 +115,7 @@ def test_costs_are_read_and_checked():
     with pytest.raises(ParameterError, match="a row for each actual"):
         parse_costs("fp=1,fn=5", ("a", "b", "c"))
     with pytest.raises(ParameterError, match="costs are of labels"):
-        select({"x": [1.0, 2]}, ["a", "b"], "probability", costs="fp=1,fn=2")
+        select({"x": [1.0, 2]}, [1.5, 2.5], "mean", costs="fp=1,fn=2")
 
 
 def test_whole_numbers_are_classes_where_probabilities_are_asked():

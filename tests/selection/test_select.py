@@ -205,7 +205,7 @@ def test_too_few_rows_are_refused():
 
 
 KEYS = ["schema", "question", "metric", "rows", "problem", "findings", "candidates", "verdict"]
-KEYS += ["seed", "versions", "seconds", "evaluation", "changes", "final_test"]
+KEYS += ["seed", "versions", "seconds", "scrutiny", "decision", "evaluation", "changes", "final_test"]
 EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "reasons"]
 
 

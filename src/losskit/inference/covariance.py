@@ -146,7 +146,7 @@ def spread(fit: Fit, kind: str, groups: Array | None, dispersion: float | str | 
     inverse = _inverse(bread, fit, free, names)
     freedom = float(np.sum(inverse * fit.bread_of_loss))
     left = fit.n - freedom
-    if not left > 0:
+    if not left > 1e-9 * fit.n:  # rounding leaves a little
         raise DataError(
             f"{fit.n:g} rows leave nothing to judge {freedom:g} coefficients by; use more rows, fewer columns, or a "
             "penalty such as L2"

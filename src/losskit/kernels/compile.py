@@ -35,10 +35,11 @@ class Kernel:
         Arrays are flat and contiguous; w, v, g, h may be None.
         """
         shape = (y.itemsize == 4, w is not None, total, v is not None, g is not None, h is not None)
-        function = self._functions.get(shape) or self._made(Shape(*shape))
+        function = self._functions.get(shape) or self.function(Shape(*shape))
         function(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
 
-    def _made(self, shape: Shape) -> Function:
+    def function(self, shape: Shape) -> Function:
+        """The machine code for one shape of call; it takes the arguments of a call, the parameters one by one."""
         with lock:
             if shape not in self._functions:
                 source, used = kernel_source(self.program, shape)

@@ -86,7 +86,8 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     w = select(low, a * (mu - y) / (1.0 + odds), mul_exp(1.0 / inverse, -1.0, f) - share)
     beyond = select(low, f + log(a) - log1p(odds), -f - log(inverse))
     grown = select(w > 1e300, beyond, log1p(w))
-    value = select(near, close, total * grown - part * e)
+    slight = low & (abs(w) < 1e-17)  # a subnormal w has no digits; total times it is mu - y
+    value = select(near, close, select(slight, mu - y, total * grown) - part * e)
     zero = select(a * mu < 1e-17, mu, select(f > 700.0, f + log(a), log1p(a * mu)) / a)
     value = select(y == 0.0, zero, value)
     return select(abs(f) < INF, value, select(f == f, select((f < 0.0) & (y == 0.0), 0.0, INF), f))

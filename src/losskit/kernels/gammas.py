@@ -125,9 +125,10 @@ def shape_bend(a: float) -> float:
     half = 0.5 * w * w
     half_tail = fma(0.5 * w, w, -half) + w * w_tail
     b, b_tail = log1p_parts(x)
-    rise, rise_tail = two_sum(b, -select(small, a, 0.0))
+    held = clamp(a, -1400.0, 0.0)
+    rise, rise_tail = two_sum(b, -held)
     near, near_tail = two_sum(rise, -w)
     rest = (rise_tail + b_tail) + near_tail - w_tail - half_tail + w * w * (x * w * h - g)
-    n, p, p_tail = exp_parts(clamp(a, -746.0, 0.0))
+    n, p, p_tail = exp_parts(held)
     below = (near - half) + rest
     return select(small, scale(fma(below, p_tail, below * p), n), w * (h - g))

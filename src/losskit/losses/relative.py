@@ -49,7 +49,8 @@ class SymmetricMAPE(Pointwise):
 
     def derivative(self, y: Any, f: Any) -> Any:
         same = ((y > 0) & (f > 0)) | ((y < 0) & (f < 0))
-        return where(same & (f != y), where(f > y, 4, -4) * div_square(abs(y), f + y), 0)
+        slope = where(_vast(y, f), div_square(abs(y) / 16, f / 4 + y / 4), div_square(abs(y), f + y))
+        return where(same & (f != y), where(f > y, 4, -4) * slope, 0)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=False, bounded=True,

@@ -114,8 +114,9 @@ class GemanMcClure(Residual):
         return damped(1, r, self.c) * inverse_square(1, r, self.c)
 
     def second_derivative(self, r: Any) -> Any:
+        # (1 - 4 s/(1 + s)) w^2 with s = (r/c)^2 and w = 1/(1 + s)
         w = inverse_square(1, r, self.c)
-        return (4 * w - 3) * w**2
+        return where(w > 0.5, 1 - 4 * (pseudo_huber_slope(r, self.c) / self.c) ** 2, 4 * w - 3) * w**2
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,

@@ -13,7 +13,7 @@ from losskit.base import Pointwise
 from losskit.errors import DataError
 from losskit.labelling import log_loss, worth
 from losskit.links import LOG
-from losskit.model import LinearModel, cheapest
+from losskit.model import TableModel, cheapest
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
@@ -72,13 +72,13 @@ def plain_value(value: Any) -> Any:
 
 
 def evaluate(
-    model: LinearModel, X: Any, by: str | None = None, prior: dict[str, float] | None = None
+    model: TableModel, X: Any, by: str | None = None, prior: dict[str, float] | None = None
 ) -> Evaluation:
     """Compare the predictions for a table with its column of the target.
 
     Parameters
     ----------
-    model : LinearModel
+    model : TableModel
     X : Table, dataframe or dict of columns, the target among them
     by : name of a column, optional
         The metric is also given for each of its values, or fifths of its range; by default fifths of the prediction.
@@ -139,7 +139,7 @@ def _by_class(y: Array, chosen: Array, costs: Array, classes: tuple[str, ...]) -
     ]  # fmt: skip
 
 
-def metric_of(model: LinearModel) -> Metric:
+def metric_of(model: TableModel) -> Metric:
     """What a model is judged by: the metric of its question, or its own loss where it answers none of ours."""
     if model.classes and model.costs is not None:
         return mean_cost(tuple(map(tuple, model.costs.tolist())))
@@ -158,7 +158,7 @@ def metric_of(model: LinearModel) -> Metric:
     return Metric(f"{model.loss!r}", "the loss the model was trained by", model.loss.link, model.loss)
 
 
-def _coded(column: Column, model: LinearModel) -> Array:
+def _coded(column: Column, model: TableModel) -> Array:
     """The target as the model's codes."""
     if not model.classes:
         if column.kind == "text":
@@ -177,7 +177,7 @@ def _coded(column: Column, model: LinearModel) -> Array:
     return np.array(found, dtype=np.float64)
 
 
-def _metric_scores(model: LinearModel, metric: Metric, table: Table, f: Array, prior: Array | None) -> Array:
+def _metric_scores(model: TableModel, metric: Metric, table: Table, f: Array, prior: Array | None) -> Array:
     if model.levels:
         return model.quantiles(table)
     if not model.has_probabilities:
@@ -185,7 +185,7 @@ def _metric_scores(model: LinearModel, metric: Metric, table: Table, f: Array, p
     return cheapest(model.probabilities(f, prior), np.array(metric.costs)) if metric.costs else model.log_odds(f, prior)
 
 
-def _central(model: LinearModel, table: Table, f: Array, prior: Array | None) -> Array:
+def _central(model: TableModel, table: Table, f: Array, prior: Array | None) -> Array:
     """One number a row: the prediction, of two classes the probability of the second, of more the label's code."""
     if not model.classes:
         return np.asarray(model.predict(table), dtype=np.float64)
@@ -205,7 +205,7 @@ def _of_numbers(y: Array, p: Array) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _of_classes(y: Array, model: LinearModel, f: Array, prior: Array | None) -> dict[str, float]:
+def _of_classes(y: Array, model: TableModel, f: Array, prior: Array | None) -> dict[str, float]:
     chosen = model.codes(f, prior)
     figures = {"error rate": float((chosen != y).mean())}
     if model.labelling.metric:

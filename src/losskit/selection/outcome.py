@@ -11,7 +11,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.expressions import is_known
-from losskit.model import LinearModel
+from losskit.model import TableModel
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import of_selection
 from losskit.selection.findings import Findings
@@ -134,7 +134,7 @@ class Selection:
     findings : Findings
     candidates : list of Candidate, best first, those that cannot be ranked last
     verdict : Verdict
-    model : LinearModel, the winner fitted to all rows
+    model : TableModel, the winner fitted to all rows
     also : Selection or None
         The same with the median asked, where outliers were found and no question was given.
     seed, rounds, rounds_asked, folds, seconds : how it was run
@@ -152,7 +152,7 @@ class Selection:
     findings: Findings
     candidates: list[Candidate]
     verdict: Verdict
-    model: LinearModel
+    model: TableModel
     seed: int
     folds: int
     rounds: int

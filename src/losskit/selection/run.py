@@ -14,7 +14,7 @@ import numpy as np
 from losskit._version import __version__
 from losskit.base import Evaluated
 from losskit.errors import ConvergenceWarning, DataError, ParameterError, ShapeError
-from losskit.model import LinearModel
+from losskit.model import TableModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
 from losskit.selection.aims import Aim, of_target, parse_aim
@@ -260,7 +260,7 @@ class _Run:
         costs = question.costs or aim.costs
         trees = chosen.body if isinstance(chosen.body, Trees) else None
         coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
-        made = LinearModel(
+        made = TableModel(
             fitted[0], chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
             target.name, str(question), None if costs is None else np.array(costs), question.levels,
             chosen.contender.turn, labels, trees,
