@@ -33,7 +33,7 @@ def site(tmp_path_factory):
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "docs", "site"],
         cwd=home, capture_output=True, text=True, check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr  # any warning is one; libraries may still log a line
     return home / "site"
 
 
