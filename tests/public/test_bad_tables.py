@@ -14,18 +14,10 @@ from losskit.cli import main
 from losskit.fitting import fit_table
 from losskit.selection.run import select
 from losskit.tables import read_table
+from tests.public.test_select_commands import refused
 
 EVIL = "<img src=x onerror=alert(1)>"
 FORMULA = '=HYPERLINK("http://x",1)'
-
-
-def refused(capsys, *arguments):
-    assert main(list(arguments)) == 2
-    err = capsys.readouterr().err
-    assert "Traceback" not in err
-    assert err.startswith("losskit: error: ")
-    assert err.count("\n") == 1
-    return err
 
 
 def write(path, columns):

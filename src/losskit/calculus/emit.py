@@ -65,8 +65,10 @@ def array_function(name: str, arguments: Sequence[str], outputs: Sequence[Node])
 
 def _body(node: Node, dialect: Dialect) -> str:
     """The function to call: the primitive's own, or that of its case."""
-    case = TABLE[node.op].case if dialect == "scalar" else None
-    return case.body if case and is_constant(node.args[case.argument], case.value) else node.op
+    case = TABLE[node.op].case
+    if case is None or not is_constant(node.args[case.argument], case.value):
+        return node.op
+    return case.body if dialect == "scalar" or hasattr(arrays, case.body) else node.op
 
 
 def _operation(node: Node, args: list[str], dialect: Dialect, labels: Mapping[Node, str]) -> str:

@@ -6,8 +6,8 @@ names a function of `losskit.kernels.primitives`, one without `array` a function
 stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
 
 The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is
-worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, which
-is called where the argument is a constant of the case's value (`Loss.special` makes it one).
+worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, and may
+have such an array body: called where the argument is a constant of the case's value (`Loss.special` makes it one).
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ sigmoid_slope = _row("sigmoid_slope", r"\sigma'\left({0:-1}\right)",
                      partials=(lambda x: -tanh(x / 2.0) * sigmoid_slope(x),),
                      face=lambda x: 1.0 / ((1.0 + exp(-x)) * (1.0 + exp(x))))
 sigmoid_power = _row("sigmoid_power", r"\sigma\left({0:-1}\right)^{{{1:-1}}}", binds=3,
+                     case=Case(1, 2.0, "sigmoid_square"),
                      partials=(lambda x, a: a * sigmoid_power(x, a) * sigmoid(-x),
                                lambda x, a: -softplus(-x) * sigmoid_power(x, a)),
                      face=lambda x, a: (1.0 + exp(-x)) ** (-a))

@@ -256,6 +256,7 @@ __all__ = [
     "sigmoid_power",
     "sigmoid_scaled",
     "sigmoid_slope",
+    "sigmoid_square",
     "sigmoid_times",
     "sign_power",
     "smoothed_pinball",
@@ -387,6 +388,18 @@ def sigmoid_minus(z: float, y: float) -> float:
     q, t = lower_sigmoid(exp(-abs(z)))
     q += t
     return select(z > 0.0, (1.0 - y) - q, q - y)
+
+
+@scalar
+def sigmoid_square(x: float) -> float:
+    """sigmoid(x)**2, from e^-|x| and the quotient in two parts (1 ulp)."""
+    n, p, p_tail = exp_parts(clamp(-abs(x), -746.0, 0.0))
+    e = scale_exp(p, n)
+    q, t = lower_sigmoid(e)
+    t += scale_exp(p_tail, n) / ((1.0 + e) * (1.0 + e))
+    above, above_tail = fast_two_sum(1.0, -q)
+    head, tail = select(x < 0.0, q, above), select(x < 0.0, t, above_tail - t)
+    return fma(head, head, 2.0 * head * tail)
 
 
 @scalar

@@ -46,22 +46,17 @@ def times_slope(c: Any, f: Any) -> Any:
     return mul_exp(c * sigmoid(abs(f)) ** 2, -1, abs(f))
 
 
-def focal_power(x: Any, gamma: Any) -> Any:
-    """sigmoid(x)^gamma; where the formula has a 2 for gamma, as nearly all users have, no power is taken."""
-    return sigmoid(x) ** 2 if isinstance(gamma, float) and gamma == 2 else sigmoid_power(x, gamma)
-
-
 def focal_slope(z: Any, gamma: Any) -> Any:
     """-1 times the derivative of sigmoid(-z)^gamma softplus(-z)."""
     s = minimum(softplus(-z), 1e9)  # beyond, sigmoid(z) is 0
-    return focal_power(-z, gamma) * (gamma * (sigmoid(z) * s) + sigmoid(-z))
+    return sigmoid_power(-z, gamma) * (gamma * (sigmoid(z) * s) + sigmoid(-z))
 
 
 def focal_bend(z: Any, gamma: Any) -> Any:
     """The second derivative of sigmoid(-z)^gamma softplus(-z)."""
     # Q p (q (1 + 2g - g s) + g^2 p s); e^z of p goes last, so that nothing underflows before its time
     g, p, q, s = gamma, sigmoid(z), sigmoid(-z), minimum(softplus(-z), 1e9)
-    rest = focal_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
+    rest = sigmoid_power(-z, g) * (q * (1 + g * (2 - s)) + g**2 * (p * s))
     return where(z < 0, mul_exp(rest * q, 1, z), rest * p)
 
 
@@ -116,7 +111,7 @@ class BinaryFocal(Pointwise):
 
     def formula(self, y: Any, f: Any) -> Any:
         g = self.gamma
-        return self._mixed(y, focal_power(-f, g) * softplus(-f), focal_power(f, g) * softplus(f))
+        return self._mixed(y, sigmoid_power(-f, g) * softplus(-f), sigmoid_power(f, g) * softplus(f))
 
     def derivative(self, y: Any, f: Any) -> Any:
         return self._mixed(y, -focal_slope(f, self.gamma), focal_slope(-f, self.gamma))

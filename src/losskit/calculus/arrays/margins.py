@@ -9,6 +9,10 @@ from losskit.calculus.arrays.core import expm1mx, log1pmx, minimum, mul_exp, neg
 Array = Any
 
 
+def sigmoid_square(xp: Any, x: Array) -> Array:
+    return sigmoid(xp, x) ** 2
+
+
 def tangent_gap(xp: Any, m: Array) -> Array:
     half = 0.5463024898437905  # tan(1/2)
     above = m > 0
