@@ -16,9 +16,8 @@ from losskit.calculus.graph import Node, as_node, symbol
 from losskit.calculus.tex import latex, matrix
 from losskit.domains import REAL, SIGNS, Domain, Intervals
 from losskit.errors import CapabilityError, ParameterError, ShapeError
-from losskit.evaluate import EMPTY, REDUCTIONS, Reduction, evaluate, evaluate_small
+from losskit.evaluate import EMPTY, REDUCTIONS, Reduction, evaluate, evaluate_plain
 from losskit.exports import Exports
-from losskit.kernels.source import BLOCK
 from losskit.links import IDENTITY, Link
 from losskit.parameters import checked, parameter_domains
 from losskit.partial import Partial
@@ -192,7 +191,8 @@ class Pointwise(Evaluated):
     Subclasses write `formula(self, y, f)`, or `formula(self, y, mean, log_variance)` for several outputs; then they may
     name `prediction_domains` and `links` by output. A subclass may state `derivative(self, y, f)` and
     `second_derivative(self, y, f)` where a spelling is better conditioned than the derived one, for several outputs
-    the tuples of the gradient and of the Hessian's upper triangle, row by row; the tests prove them equal.
+    the tuples of the gradient and of the Hessian's upper triangle, row by row; and `spelling(self, y, f)`, the formula
+    in fewer operations. The tests prove them equal.
     A row may have several targets too: then `targets` names them, y is (..., t), `domain` is one of such rows, and the
     formula takes them in y's place, as `formula(self, lower, upper, f)`.
     """
@@ -433,9 +433,11 @@ class Pointwise(Evaluated):
     ) -> Any:
         one = len(self.outputs) == len(self.targets) == 1
         if sample_weight is None and one and are_plain(y, f) and y.shape == f.shape:
-            usual = out is None and curvature is None and reduction in REDUCTIONS and empty in EMPTY
-            if usual and 0 < y.size <= BLOCK and y.flags.carray and f.flags.carray:
-                return evaluate_small(self, y, f, reduction, want)
+            usual = curvature is None and reduction in REDUCTIONS and empty in EMPTY
+            if usual and y.size and y.flags.carray and f.flags.carray:
+                done = evaluate_plain(self, y, f, reduction, want, out)
+                if done is not None:
+                    return done
             return evaluate(self, y, f, None, reduction, want, out, empty, curvature)
         if not is_plain(f) and (host := host_of(y, f, sample_weight)):
             return self._elsewhere(host, y, f, sample_weight, reduction, want, out, empty, curvature)

@@ -26,7 +26,7 @@ class Trace:
 
 def graphs_of(loss: Any, variables: tuple[Node, ...], predictions: tuple[Node, ...]) -> Trace:
     """Value, gradient and Hessian of `loss.formula(*variables)` by `predictions`; stated ones as stated."""
-    value = as_node(loss.formula(*variables))
+    value = as_node((getattr(loss, "spelling", None) or loss.formula)(*variables))
     stated, second = getattr(loss, "derivative", None), getattr(loss, "second_derivative", None)
     gradient = _nodes(stated(*variables)) if stated else tuple(derivative(value, f) for f in predictions)
     if second:

@@ -88,7 +88,7 @@ def examples(loss: Pointwise) -> tuple[np.ndarray, np.ndarray]:
         return np.repeat([0.0, 0.3, 1.0], f.size), np.tile(f, 3)
     y = np.array([0.4, 1.0, 3.5, 0.0, *([-1.5] if loss.domain.contains(-1.5) else [])])
     y = y[loss.domain.contains(y)]
-    f = np.array([-800.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7])
+    f = np.array([-800.0, -2.5, -0.7, -0.1, 0.2, 0.8, 1.7, 305.0])
     f = f[loss.prediction_domain.contains(f)]
     return np.repeat(y, f.size), np.tile(f, y.size)
 

@@ -56,7 +56,7 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
     """Twins of `cls` whose formula, or stated derivative, has one thing flipped."""
     absent = cls()._structure().absent
     twin = twin_of(Structure(cls, absent))
-    for method in ("formula", "derivative", "second_derivative"):
+    for method in ("formula", "spelling", "derivative", "second_derivative"):
         if not hasattr(twin, method):
             continue
         written = getattr(twin, method)(*map(symbol, cls.variables or (*cls.targets, *twin.outputs)))
@@ -64,7 +64,9 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
         for i, node in enumerate(nodes):
             for name, flip in flipped(node):
                 mutant = (*nodes[:i], flip, *nodes[i + 1 :]) if isinstance(written, tuple) else flip
-                body = type(f"Mutant{cls.__name__}", (cls,), {method: lambda self, *a, mutant=mutant: mutant})
+                members = {"spelling": None} if method == "formula" else {}  # the formula itself, not what stands for it
+                members |= {method: lambda self, *a, mutant=mutant: mutant}
+                body = type(f"Mutant{cls.__name__}", (cls,), members)
                 yield f"{method}: {name}", twin_of(Structure(body, absent))
 
 

@@ -105,9 +105,11 @@ def _kernel_rows(case: Case, rows: int, repeats: int) -> Iterator[Row]:
         times = alternate({**mine, **theirs}, repeats)
         for (what, name), error in errors.items():
             yield _row(loss, what, name, rows, times[what], times[name], case.target, error)
-        if act == ACTS[0] and case.name in ("SquaredError", "Huber"):  # the two alone, with one set of arrays
-            ends = alternate({"ours": ours["value+gradient, mean"], "floor": _triad(y, f, g)}, repeats)
-            yield _floor_row(loss, rows, ends["ours"], ends["floor"])
+        if case.name in ("SquaredError", "Huber"):  # the two alone, with one set of arrays
+            what = f"{act}, {'mean' if act == ACTS[0] else 'rows'}"
+            floor = _triad(y, f, g) if act == ACTS[0] else _two_stores(y, f, g, h)
+            ends = alternate({"ours": ours[what], "floor": floor}, repeats)
+            yield _floor_row(loss, what, rows, ends["ours"], ends["floor"])
 
 
 def _difference(case: Case, what: str, peer: str, ours: Any, theirs: Any, rows: int) -> float:
@@ -140,6 +142,19 @@ def _triad(y: Array, f: Array, out: Array) -> Callable[[], Any]:
     return lambda: triad(y, f, 0.5, out)
 
 
+def _two_stores(y: Array, f: Array, g: Array, h: Array) -> Callable[[], Any]:
+    """g = f - y and h = 1 in such a loop: what a gradient and a Hessian cost at the least."""
+    from numba import njit
+
+    @njit
+    def stores(y: Any, f: Any, g: Any, h: Any) -> None:
+        for i in range(y.size):
+            g[i] = f[i] - y[i]
+            h[i] = 1.0
+
+    return lambda: stores(y, f, g, h)
+
+
 def _row(loss: Any, what: str, peer: str, n: int, ours: Timing, theirs: Timing, target: float, error: float) -> Row:
     ratio = paired_ratio(theirs, ours)
     return {
@@ -149,8 +164,8 @@ def _row(loss: Any, what: str, peer: str, n: int, ours: Timing, theirs: Timing, 
     }
 
 
-def _floor_row(loss: Any, n: int, ours: Timing, floor: Timing) -> Row:
-    row = _row(loss, "value+gradient, mean", "memory floor", n, ours, floor, 0.0, math.nan)
+def _floor_row(loss: Any, what: str, n: int, ours: Timing, floor: Timing) -> Row:
+    row = _row(loss, what, "memory floor", n, ours, floor, 0.0, math.nan)
     return {**row, "target": f">= 1/{FLOOR:g} x", "met": row["ratio"] >= 1 / FLOOR, "error": None}
 
 

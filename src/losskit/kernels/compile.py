@@ -34,9 +34,12 @@ class Kernel:
 
         Arrays are flat and contiguous; w, v, g, h may be None.
         """
+        self.of_call(y, w, total, v, g, h)(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
+
+    def of_call(self, y: Any, w: Any, total: bool, v: Any, g: Any, h: Any) -> Function:
+        """The machine code for a call with these arrays."""
         shape = (y.itemsize == 4, w is not None, total, v is not None, g is not None, h is not None)
-        function = self._functions.get(shape) or self.function(Shape(*shape))
-        function(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
+        return self._functions.get(shape) or self.function(Shape(*shape))
 
     def function(self, shape: Shape) -> Function:
         """The machine code for one shape of call; it takes the arguments of a call, the parameters one by one."""

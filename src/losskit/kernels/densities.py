@@ -10,6 +10,7 @@ from losskit.kernels.durations import ratio_power, weibull_deviance
 from losskit.kernels.elementary import (
     INF,
     finite_tail,
+    fma,
     log,
     log1p,
     log_parts,
@@ -81,11 +82,18 @@ def student_share(r: float, s: float, df: float) -> float:
 
 
 @scalar
+def over_square(a: float, q: float) -> float:
+    """a/(1 + q)^2 for 0 <= q <= 1 (1.5 ulp)."""
+    t = 1.0 + q
+    return a / fma(2.0 * t, q - (t - 1.0), t * t)
+
+
+@scalar
 def student_spread(r: float, s: float, df: float) -> float:
     """df times the share times what it lacks to 1 (6 ulp)."""
     m, q, near = student_ratio(r, s, df)
     root = select(near, m, df / m)
-    return root * root / (1.0 + q) / (1.0 + q)
+    return over_square(root * root, q)
 
 
 @scalar
@@ -97,10 +105,10 @@ def student_pull(r: float, s: float, df: float) -> float:
 
 @scalar
 def student_cross(r: float, s: float, df: float) -> float:
-    """The pull times what the share lacks to 1 (7 ulp)."""
+    """The pull times what the share lacks to 1 (6 ulp)."""
     m, q, near = student_ratio(r, s, df)
     far = (df / r / m) * (df / m)  # df/m^2 alone may underflow
-    return select(near, mul_exp(r, -2.0, s), far) / (1.0 + q) / (1.0 + q)
+    return over_square(select(near, mul_exp(r, -2.0, s), far), q)
 
 
 @scalar
@@ -108,7 +116,7 @@ def student_bend(r: float, s: float, df: float) -> float:
     """(e^(2 s) - r^2/df)/(e^(2 s) + r^2/df)^2, in ulp of the larger part (7 ulp)."""
     _, q, near = student_ratio(r, s, df)
     sharp = select(near, mul_exp(1.0, -2.0, s), -(df / r) / r)
-    return sharp * (1.0 - q) / (1.0 + q) / (1.0 + q)
+    return over_square(sharp * (1.0 - q), q)
 
 
 @scalar

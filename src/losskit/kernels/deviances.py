@@ -18,12 +18,12 @@ from losskit.kernels.elementary import (
     exp_parts,
     exp_rest,
     fma,
-    log,
     log_parts_inside,
     polynomial,
     power_of_two,
     scalar,
     scale,
+    smallest,
     two_sum,
 )
 from losskit.kernels.pieces import exp_product, held_tail, scaled_once, scaled_product, trunc
@@ -54,11 +54,10 @@ def poisson_deviance(y: float, f: float, log_y: float) -> float:
     The one exponential is the gradient's own e^f, so that both together cost little more than one.
     """
     e = exp(f)
-    d = f - log_y
+    d = smallest(f, 710.0) - log_y  # where e^f is infinite, so is the value: y d must be finite there
     near = (y * d) * d * polynomial(d, EXPM1MX_RATIO)
     value = select(abs(d) < 0.75, near, (e - y) - y * d)
-    # where e^f is infinite, so is the value; where y is 0, e^f is all of it
-    return select((e == INF) | (y == 0.0), e + 0.0 * y, value)
+    return select(y == 0.0, e, value)
 
 
 @scalar
@@ -71,7 +70,7 @@ def mean_ratio(y: float, f: float) -> float:
 @scalar
 def gamma_deviance(y: float, f: float) -> float:
     """f - log y + y e^-f - 1 for y > 0: near d = f - log y = 0 by a series, else by its terms (2 ulp, and d's own)."""
-    d = f - log(y)
+    d = f - log_parts_inside(y)[0]
     near = d * d * polynomial(-d, EXPM1MX_RATIO)
     return select(abs(d) < 0.75, near, (d - 1.0) + mean_ratio(y, f))
 

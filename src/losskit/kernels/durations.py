@@ -80,7 +80,10 @@ def negative_binomial_deviance(y: float, f: float, a: float) -> float:
     near = abs(e) < 1.0
     inner = select(near, e, 0.5)
     total, part = y + 1.0 / a, select(low, y, 1.0 / a)  # part is total times share
-    close = total * log1pmx(share * expm1(inner)) + part * expm1mx(inner)
+    rise = expm1(inner)
+    x = share * rise
+    flat = abs(x) < 1e-9  # whose square may be subnormal where total is large
+    close = select(flat, part * (rise * (x * (x / 3.0 - 0.5))), total * log1pmx(x)) + part * expm1mx(inner)
     # far out share (e^e - 1) in terms of mu and y, which neither d's rounding nor a subnormal share spoils
     inverse = a + 1.0 / select(low, 1.0, y)
     w = select(low, a * (mu - y) / (1.0 + odds), mul_exp(1.0 / inverse, -1.0, f) - share)

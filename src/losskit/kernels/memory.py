@@ -38,6 +38,22 @@ def singles_at(typingctx: Any, address: Any) -> Any:
 
 
 @intrinsic
+def fetch(typingctx: Any, data: Any, i: Any) -> Any:
+    """Ask for the cache line of element `i` before it is needed; harmless beyond the end."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        prefetch = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, word, word, word]), "llvm.prefetch.p0"
+        )
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+        builder.call(prefetch, [place, word(0), word(3), word(1)])  # to be read, into every cache, as data
+        return context.get_dummy_value()
+
+    return types.none(data, i), codegen
+
+
+@intrinsic
 def space(typingctx: Any, size: Any) -> Any:
     """Room for `size` doubles (a literal) on the kernel's stack."""
     if not isinstance(size, types.IntegerLiteral):

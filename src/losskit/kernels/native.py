@@ -51,8 +51,8 @@ def target() -> Any:
         llvm.add_symbol(name, ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value)
     llvm.add_symbol("_Py_NoneStruct", id(None))
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault",
-        jit=True,
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, reloc="pic",
+        codemodel="small", jit=True,  # constants beside the code: a far one takes an instruction more at each use
     )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def optimised(path: Path, parameters: int) -> str:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     signature = (types.intp,) * _OBJECTS + (types.float64,) + (types.intp,) * _COUNTS + (types.float64,) * parameters
-    # two vectors of rows side by side: a row is one long chain of operations, which mostly waits for itself
-    llvm.set_option("", "-force-vector-interleave=2")
+    # several vectors of rows side by side: a row is one long chain of operations, which mostly waits for itself
+    llvm.set_option("", f"-force-vector-interleave={getattr(module, 'SIDE_BY_SIDE', 2)}")
     try:
         module.kernel.compile(signature)
     finally:
@@ -122,7 +122,7 @@ def loaded(kept: bytes) -> Function | None:
     content = kept[_DIGEST:]
     if hashlib.sha256(content).digest() != kept[:_DIGEST]:
         return None
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target())
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target(), use_lmm=True)  # all of it in one place
     engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
     definition = _Definition(b"kernel", engine.get_function_address("entry"), _METH_FASTCALL, None)

@@ -21,13 +21,14 @@ Array = np.ndarray
 FEW = 16  # classes up to which rows stand side by side
 SIDE = 32  # how many do in losskit.kernels.softmax
 VECTOR = 8  # of more classes, so many are done at a time
-_TABLE = 7  # numbers a class in a kernel's table, four of them the setting's
+_TABLE = 7  # numbers a class in a kernel's table, four of them the setting's; more where rows are done together
+_TOGETHER = 1 << 10  # scores of such rows: beyond, what a row has once does not count
 _BLOCK = 4096  # scores whose rows' sum is one number
-_CHUNK = 1 << 16  # scores of a task
-_LABELS = 1 << 13  # and its rows at most: their labels, converted, find room in memory that is at hand
+_CHUNK = 1 << 18  # scores of a task
+_LABELS = 1 << 16  # and its rows at most: their labels, converted, find room in memory that is at hand
 _THREADED = 30_000
 _NOTHING = np.empty(1)
-_NUMBERS = ("block", "classes", "weighted", "valued", "graded", "rate", "zeta", "kept", "plain")
+_NUMBERS = ("block", "classes", "weighted", "valued", "graded", "rate", "zeta", "kept", "plain", "side")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class CostProgram:
             "from losskit.kernels.memory import doubles_at, singles_at, space",
             "from losskit.kernels.select import select",
             "from losskit.kernels.softmax import (",
-            "    add_pair, by_label, deeper, few_by_share, higher, is_label, lower, many_by_label, many_by_share, top,",
+            "    add_pair, by_label, deeper, few_by_share, higher, is_label, log_of_others, lower, many_by_label,",
+            "    many_by_share, others_of, top,",
             ")",
             "from losskit.kernels.exponentials import (",
             f"    base_of, far_exp, gap, near_{'single' if narrow else 'exp'} as near_,",
@@ -83,14 +85,14 @@ class CostProgram:
 def _calls(few: bool, labelled: bool, shared: bool, held: str) -> list[str]:
     """The lines that do all blocks by a function of `losskit.kernels.softmax`."""
     name = f"{'few' if few else 'many'}_by_{'share' if shared else 'label'}"
-    kept = f"kept_, {labelled}, " if shared else ""
+    more = f"kept_, {labelled}, " if shared else "int(side_), "
     return [
         "    for block in range(first_, last_):",
         "        start_ = block * int(block_)",
         f"        sums_[2 * block], sums_[2 * block + 1] = {name}(",
         "            y_, f_, w_, v_, g_, table_, start_, min(start_ + int(block_), rows_), int(classes_),",
         "            weighted_ > 0, valued_ > 0, graded_ > 0, plain_ > 0, scale_, rate_, zeta_,",
-        f"            {kept}near_, near_peak_, {held})",
+        f"            {more}near_, near_peak_, {held})",
     ]
 
 
@@ -134,12 +136,14 @@ def run_rows(
     few = 0 if k > FEW else FEW if shared else k
     function = _made(program, narrow, labelled, shared, few)
     block = max(1, _BLOCK // k) if k > FEW else max(STRIP, _BLOCK // k // STRIP * STRIP)
-    chunk = block * max(1, min(_CHUNK // k, _LABELS) // block)
+    threads = thread_count() if rows * k >= _THREADED else 1
+    chunk = block * max(1, min(_CHUNK // k, _LABELS, -(-rows // (4 * threads)) if threads > 1 else rows) // block)
     wide = k if k <= FEW else -(-k // VECTOR) * VECTOR
+    side = max(1, min(SIDE, _TOGETHER // wide // VECTOR * VECTOR))
     state = np.zeros(2 * -(-rows // block))
 
     def task(first: int, last: int) -> None:
-        table = np.empty((_TABLE, wide))
+        table = np.empty((max(_TABLE, 5 + side), wide))
         table[:4, :k] = setting.table
         ya = np.ascontiguousarray(y[first:last], dtype=np.float64 if labelled else dtype)
         fa = np.ascontiguousarray(f[first:last], dtype=dtype)
@@ -151,7 +155,7 @@ def run_rows(
         function(
             ya, fa, wa, part, va, ga, table, scale * setting.rate, last - first, 0, len(part) // 2, block, k,
             w is not None, v is not None, g is not None, setting.rate, setting.zeta, setting.kept, setting.plain,
-            *parameters,
+            side, *parameters,
         )  # fmt: skip
         for target, buffer in zip(targets, buffers, strict=True):
             if target is not None and target is not buffer:
@@ -159,5 +163,5 @@ def run_rows(
                     target[...] = buffer
 
     bounds = [(i, min(i + chunk, rows)) for i in range(0, rows, chunk)]
-    map_tasks(task, bounds, thread_count() if rows * k >= _THREADED else 1)
+    map_tasks(task, bounds, threads)
     return bool(state[1::2].any()), float(np.add.reduce(state[::2])) if total else 0.0

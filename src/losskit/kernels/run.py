@@ -107,30 +107,51 @@ def run(
     """
     if rows == 0:
         return False, 0.0
-    blocks = -(-rows // BLOCK)
-    state = np.empty(2 * blocks)  # of each block its sum, and 1.0 if a row lies outside the domain
-    if not (is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype))):
-        _run_chunks(kernel, rows, (y, f, w), scale, (v, g, h), parameters, state, total)
-    else:
+    if is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype)):
         if y.ndim != 1 or f.ndim != 1 or (h is not None and h.ndim != 1):
             y, f, w, v, g, h = (None if x is None else x.reshape(-1) for x in (y, f, w, v, g, h))  # type: ignore[assignment]
-        if rows < _THREADED or (threads := thread_count()) == 1:
-            kernel(y, f, w, state, v, g, h, scale, rows, 0, blocks, total, parameters)
-        else:
-            _run_threaded(kernel, (y, f, w, state, v, g, h, scale, rows), blocks, total, parameters, threads)
-    if blocks == 1:
-        total_of_block, outside = state.tolist()
-        return outside != 0.0, total_of_block
-    return bool(state[1::2].any()), float(np.add.reduce(state[::2]))
+        return run_plain(kernel.of_call(y, w, total, v, g, h), rows, y, f, w, scale, v, g, h, parameters)
+    state = _state(rows)
+    _run_chunks(kernel, rows, (y, f, w), scale, (v, g, h), parameters, state, total)
+    return _sums(state)
 
 
-def _run_threaded(
-    kernel: Any, arguments: tuple[Any, ...], blocks: int, total: bool, parameters: tuple[float, ...], threads: int
-) -> None:
-    """The kernel on ranges of blocks; apart from `run`, where a closure would slow each small call."""
-    map_tasks(
-        lambda first, last: kernel(*arguments, first, last, total, parameters), _split(blocks, 4 * threads), threads
-    )
+def run_plain(
+    function: Any,
+    rows: int,
+    y: Array,
+    f: Array,
+    w: Array | None,
+    scale: float,
+    v: Array | None,
+    g: Array | None,
+    h: Array | None,
+    parameters: tuple[float, ...],
+) -> tuple[bool, float]:
+    """As `run`, of flat arrays that a kernel can read as they lie, by the machine code for this shape of call."""
+    state = _state(rows)
+    blocks = state.size // 2
+    if rows < _THREADED or (threads := thread_count()) == 1:
+        function(y, f, w, state, v, g, h, scale, rows, 0, blocks, *parameters)
+    else:
+        arguments = (y, f, w, state, v, g, h, scale, rows)
+        map_tasks(
+            lambda first, last: function(*arguments, first, last, *parameters), _split(blocks, 4 * threads), threads
+        )
+    return _sums(state)
+
+
+def _state(rows: int) -> Array:
+    """Room for two numbers a block: its sum, and 1.0 if a row lies outside the domain."""
+    return np.empty(2 * -(-rows // BLOCK))
+
+
+def _sums(state: Array) -> tuple[bool, float]:
+    """Whether any block has a row outside the domain, and the sum over blocks."""
+    if state.size == 2:
+        total, outside = state.tolist()
+        return outside != 0.0, total
+    return bool(np.maximum.reduce(state[1::2])), float(np.add.reduce(state[::2]))
 
 
 def _split(blocks: int, parts: int) -> list[tuple[int, int]]:

@@ -1,8 +1,9 @@
 """The text of a softmax's kernel for a few classes and a label a row: many rows a vector, class by class written out.
 
-The strips' loops are apart, each small enough for the registers: scores, exponentials, rows, gradients. Between them
-stand arrays with one class after the other, so vectors are loaded as they were stored, and nothing is gathered by
-label: a vector made of scalars just stored would wait for the memory at each turn.
+The strips' loops are apart, each small enough for the registers, its chain of operations short: scores, exponentials,
+rows in three steps, gradients. Between them stand arrays with one class after the other, so vectors are loaded as they
+were stored, and nothing is gathered by label: a vector made of scalars just stored would wait for the memory at each
+turn.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Callable
 NEAR = -707.0  # where no score of a row lies further below the highest, all exponentials are normal numbers
 STRIP = 64  # rows
 _SPACES = (
-    "at_", "outer_", "own_", "weight_", "m_", "gap_", "base_", "peak_", "lack_", "rest_", "x_", "factor_", "pull_",
-    "slope_",
+    "at_", "outer_", "own_", "weight_", "m_", "gap_", "base_", "peak_", "lack_", "rest_", "x_", "log_sum_",
+    "factor_", "pull_", "slope_",
 )  # fmt: skip
 _LOOP = "for r_ in range(n_):"
 
@@ -44,13 +45,13 @@ def _strip(k: int, phi: str) -> list[str]:
     ]
     row = [
         "m_[r_], factor_[r_], pull_[r_], slope_[r_] = by_label(",
-        "    m_[r_], peak_[r_], lack_[r_], rest_[r_], own_[r_], x_[r_], weight_[r_], outer_[r_], scale_, zeta_,",
-        f"    {phi})",
+        "    m_[r_], log_sum_[r_], peak_[r_], lack_[r_], rest_[r_], own_[r_], x_[r_], weight_[r_], outer_[r_], scale_,",
+        f"    zeta_, {phi})",
     ]
     slopes = ["y_i, o_i, factor_i, pull_i, slope_i = at_[r_], outer_[r_], factor_[r_], pull_[r_], slope_[r_]"]
     for j in each:
         slope = f"select(y_i == {j}, slope_i, factor_i * (pull_i * e_[{j * STRIP} + r_]))"
-        slopes.append(f"e_[{j * STRIP} + r_] = select(o_i == 0.0, 0.0, {slope})")
+        slopes.append(f"g_[(start_ + r_) * {k} + {j}] = select(o_i == 0.0, 0.0, {slope})")
     return [
         *_looped("at_[r_] = float64(y_[start_ + r_])", "outer_[r_] = w_[start_ + r_] if weighted_ > 0 else 1.0"),
         "if plain_ > 0:",
@@ -66,13 +67,11 @@ def _strip(k: int, phi: str) -> list[str]:
         *_of_each_class("far_exp", "m_"),
         *(f"    {line}" for line in _looped("peak_[r_], lack_[r_] = 1.0, 0.0")),
         *_looped(*sums),
+        *_looped("log_sum_[r_] = others_of(peak_[r_], lack_[r_], rest_[r_])"),
+        *_looped("log_sum_[r_] = log_of_others(m_[r_], log_sum_[r_])"),
         *_looped(*row),
         "if graded_ > 0:",
         *(f"    {line}" for line in _looped(*slopes)),
-        *(
-            f"    {line}"
-            for line in _looped(*(f"g_[(start_ + r_) * {k} + {j}] = e_[{j * STRIP} + r_]" for j in each))
-        ),
         *_looped(f"outside_ |= select(is_label(at_[r_], {k}) | (outer_[r_] == 0.0), 0, 1)"),
         "part_ = 0.0",
         *_looped("part_ = add_fast(part_, m_[r_])"),

@@ -57,11 +57,23 @@ def gap_below(z: float, m: float) -> float:
 
 
 @scalar
-def log_of_sum(m: float, peak: float, lack: float, rest: float) -> float:
-    """The log of the sum of exponentials less m, which is that of the peak and what it lacks; nan where m is -inf."""
+def others_of(peak: float, lack: float, rest: float) -> float:
+    """The rest over the peak and what it lacks."""
     inverse = 1.0 / peak
     others = rest * inverse
-    return select(m > -INF, log1p(fma(fma(-others, peak, rest) - others * lack, inverse, others)), NAN)
+    return fma(fma(-others, peak, rest) - others * lack, inverse, others)
+
+
+@scalar
+def log_of_others(m: float, others: float) -> float:
+    """The log of the sum of exponentials less m, which is that of the peak and what it lacks; nan where m is -inf."""
+    return select(m > -INF, log1p(others), NAN)
+
+
+@scalar
+def log_of_sum(m: float, peak: float, lack: float, rest: float) -> float:
+    """Both in one."""
+    return log_of_others(m, others_of(peak, lack, rest))
 
 
 @scalar
@@ -86,14 +98,13 @@ def add_pair(sums: Any, x: float) -> None:
 
 @scalar
 def by_label(
-    m: float, peak: float, lack: float, rest: float, own: float, x: float, weight: float, outer: float, scale: float,
-    zeta: float, phi: Any, parameters: Any,
+    m: float, log_sum: float, peak: float, lack: float, rest: float, own: float, x: float, weight: float, outer: float,
+    scale: float, zeta: float, phi: Any, parameters: Any,
 ) -> tuple[float, float, float, float]:
     """Of a row whose own class has score `own` and exponential `x` (value, factor, pull, slope).
 
     Class j has the gradient factor (pull e_j), but `slope` if it is the row's own.
     """
-    log_sum = log_of_sum(m, peak, lack, rest)
     cost, slope = phi(gap_below(own, m) + log_sum, parameters)
     lse = m + log_sum
     extra = select(zeta == 0.0, 0.0, zeta * lse)
@@ -252,32 +263,51 @@ def _by_share(
 @loop
 def many_by_label(
     y: Any, f: Any, w: Any, v: Any, g: Any, table: Any, first: int, end: int, k: int, weighted: bool, valued: bool,
-    graded: bool, plain: bool, scale: float, rate: float, zeta: float, near: Any, near_top: Any, phi: Any,
+    graded: bool, plain: bool, scale: float, rate: float, zeta: float, side: int, near: Any, near_top: Any, phi: Any,
     parameters: Any,
 ) -> tuple[float, float]:
-    """Rows `first` to `end` with a label each, a row at a time; see `few_by_share`."""
-    sums = space(2)
-    wide = (k + VECTOR - 1) // VECTOR * VECTOR
+    """Rows `first` to `end` with a label each, see `few_by_share`: a row at a time but for what a row has once.
+
+    That is done for `side` rows together, whose exponentials the table holds.
+    """
+    sums, wide = space(2), (k + VECTOR - 1) // VECTOR * VECTOR
+    m, peak, lack, rest, own, x = space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    log_sum, weight, outer, at = space(SIDE), space(SIDE), space(SIDE), space(SIDE)
+    value, factor, pull, slope = space(SIDE), space(SIDE), space(SIDE), space(SIDE)
     sums[0] = sums[1] = 0.0
     outside = 0.0
-    for row in range(first, end):
-        outer = float64(w[row]) if weighted else 1.0
-        yi = float64(y[row])
-        good = is_label(yi, k)
-        outside = select(good | (outer == 0.0), outside, 1.0)
-        label = int(select(good, yi, 0.0))
-        m, peak, lack, rest = _centred(f, row, table, k, wide, plain, rate, label, near, near_top)
-        value, factor, pull, slope = by_label(
-            m, peak, lack, rest, table[4 * wide + label], table[5 * wide + label], table[wide + label], outer, scale,
-            zeta, phi, parameters,
-        )
-        add_pair(sums, value)
-        if valued:
-            v[row] = value
-        if graded:
+    for base in range(first, end, side):
+        n = min(side, end - base)
+        for r in range(n):
+            row, powers = base + r, (5 + r) * wide
+            outer[r] = float64(w[row]) if weighted else 1.0
+            yi = float64(y[row])
+            good = is_label(yi, k)
+            outside = select(good | (outer[r] == 0.0), outside, 1.0)
+            at[r] = select(good, yi, 0.0)
+            label = int(at[r])
+            m[r], peak[r], lack[r], rest[r] = _centred(
+                f, row, table, k, wide, powers, plain, rate, label, near, near_top
+            )
+            own[r], x[r], weight[r] = table[4 * wide + label], table[powers + label], table[wide + label]
+        for r in range(n):
+            log_sum[r] = others_of(peak[r], lack[r], rest[r])
+        for r in range(n):
+            log_sum[r] = log_of_others(m[r], log_sum[r])
+        for r in range(n):
+            value[r], factor[r], pull[r], slope[r] = by_label(
+                m[r], log_sum[r], peak[r], lack[r], rest[r], own[r], x[r], weight[r], outer[r], scale, zeta, phi,
+                parameters,
+            )
+        for r in range(n):
+            add_pair(sums, value[r])
+            if valued:
+                v[base + r] = value[r]
+        for r in range(n if graded else 0):
+            row, powers, factor_i, pull_i, none = base + r, (5 + r) * wide, factor[r], pull[r], outer[r] == 0.0
             for j in range(k):
-                g[row * k + j] = select(outer == 0.0, 0.0, factor * (pull * table[5 * wide + j]))
-            g[row * k + label] = slope
+                g[row * k + j] = select(none, 0.0, factor_i * (pull_i * table[powers + j]))
+            g[row * k + int(at[r])] = slope[r]
     return sums[0] + sums[1], outside
 
 
@@ -295,7 +325,7 @@ def many_by_share(
     for row in range(first, end):
         outer = float64(w[row]) if weighted else 1.0
         yi = float64(y[row]) if labelled else -1.0
-        m, peak, lack, rest = _centred(f, row, table, k, wide, plain, rate, 0, near, near_top)
+        m, peak, lack, rest = _centred(f, row, table, k, wide, 5 * wide, plain, rate, 0, near, near_top)
         log_sum = log_of_sum(m, peak, lack, rest)
         value, shares, least, total = 0.0, 0.0, 0.0, 0.0
         for j in range(k):
@@ -326,10 +356,14 @@ def many_by_share(
 
 @scalar
 def _centred(
-    f: Any, row: int, table: Any, k: int, wide: int, plain: bool, rate: float, label: int, near: Any, near_top: Any
+    f: Any, row: int, table: Any, k: int, wide: int, powers: int, plain: bool, rate: float, label: int, near: Any,
+    near_top: Any,
 ) -> tuple[float, float, float, float]:
-    """A row's scores, less the margin of the class `label`, and their exponentials: (m, peak, lack, rest)."""
-    scores, powers = 4 * wide, 5 * wide
+    """A row's scores, less the margin of the class `label`, and from `powers` their exponentials.
+
+    Returns (m, peak, lack, rest).
+    """
+    scores = 4 * wide
     m, lowest, total = -INF, INF, 0.0
     for j in range(k):
         table[scores + j] = float64(f[row * k + j])

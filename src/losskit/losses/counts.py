@@ -84,7 +84,9 @@ class NegativeBinomial(Pointwise):
     def second_derivative(self, y: Any, f: Any) -> Any:
         a = self.alpha
         left, right = 1 + a * exp(f), exp(-f) + a
-        return where(f < 0, mul_exp(1 + a * y, 1, f) / left / left, mul_exp(1 + a * y, -1, f) / right / right)
+        root = mul_exp(1, -0.5, f) / right  # far out e^-f is too small for its digits
+        above = where(f < 300, mul_exp(1 + a * y, -1, f) / right / right, (1 + a * y) * root * root)
+        return where(f < 0, mul_exp(1 + a * y, 1, f) / left / left, above)
 
     def traits(self) -> Traits:
         return Traits(convex=True, strictly_convex=True, curvature=inf, strong=0.0, **_UNBOUNDED)

@@ -67,6 +67,10 @@ class Huber(Residual):
     def formula(self, r: Any) -> Any:
         return where(abs(r) <= self.delta, r**2 / 2, self.delta * (abs(r) - self.delta / 2))
 
+    def spelling(self, r: Any) -> Any:
+        clipped = self.derivative(r)
+        return clipped * (r - clipped / 2)
+
     def derivative(self, r: Any) -> Any:
         return maximum(minimum(r, self.delta), -self.delta)
 

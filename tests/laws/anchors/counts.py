@@ -144,4 +144,7 @@ TELLING = {
     "Tweedie": [{"power": p} for p in (0.0, 1.0, 1.0 + 1e-9, 1.1, 1.9, 2.0, 2.0 + 1e-9, 2.5, 3.0, 4.5)],
 }
 
-INSTANCES = {"Tweedie": [{"power": 1.6}, {"power": 3.0}]}  # one on either side of 2
+INSTANCES = {
+    "Tweedie": [{"power": 1.6}, {"power": 3.0}],  # one on either side of 2
+    "NegativeBinomial": [{}, {"alpha": 1e-6}, {"alpha": 1e-66}],  # the last is curved still where e^-f is tiny
+}
