@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from docstrings import api_entry, plain
 
@@ -153,7 +154,12 @@ def _lower(text: str) -> str:
 
 
 def _with_links(source: str) -> str:
-    return re.sub(r"doi:(10\.[^\s;,]+)", r"[doi:\1](https://doi.org/\1)", source)
+    """`source`, its DOIs as links: old journals' hold parentheses, <, > and a semicolon, so only a space ends one."""
+    return re.sub(r"doi:(10\.\S+?)(?=[;,]?(?:\s|$))", _linked, source)
+
+
+def _linked(found: re.Match[str]) -> str:
+    return f"[{found[0]}](https://doi.org/{quote(found[1], safe='/():;')})"
 
 
 def _facts(loss: Any) -> str:

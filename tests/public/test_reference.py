@@ -66,6 +66,8 @@ def test_every_loss_has_a_page_with_all_of_it(site):
     huber = (site / "losses" / "Huber.html").read_text()
     assert "torch.nn.SmoothL1Loss(beta=1.0)(f, y)" in huber.replace("<span class=\"pre\">", "").replace("</span>", "")
     assert 'href="https://doi.org/10.1214/aoms/1177703732"' in huber
+    brier = (site / "losses" / "Brier.html").read_text()
+    assert 'href="https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2"' in brier
 
 
 @pytest.mark.slow  # Sphinx takes a minute

@@ -60,7 +60,7 @@ class SymmetricMAPE(Pointwise):
 class MSLE(Pointwise):
     """The square of log(1 + f) - log(1 + y), for y and f above -1; 0 is an ordinary value."""
 
-    source = "Root mean squared logarithmic error of forecasting contests; scikit-learn, mean_squared_log_error (2011)"
+    source = "The RMSLE of forecasting contests; scikit-learn 0.19 (2017), mean_squared_log_error"
     use = "Amounts from 0 over many magnitudes are judged by their ratio; rows below 1 count about as they are."
     avoid = "Training: predictions must stay above -1. Fit SquaredError to log(1 + y) instead, it is the same."
     domain, prediction_domain = ABOVE_MINUS_ONE, ABOVE_MINUS_ONE

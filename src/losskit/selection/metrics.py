@@ -130,7 +130,7 @@ def pinball(level: float) -> Metric:
 
 
 def interval_score(level: float) -> Metric:
-    """Judges intervals: Winkler's score, doi:10.1198/016214506000001437."""
+    """Judges intervals: Winkler's score (1972), doi:10.2307/2284720."""
     words = f"the mean width, and for a row outside {2 / (1 - level):.3g} times its distance on top"
     ends = (0.5 - level / 2, 0.5 + level / 2)
     return Metric(f"interval score at {level:g}", words, IDENTITY, None, 1, None, ends, 2 / (1 - level))
