@@ -64,7 +64,7 @@ def _mutants(cls: type[Pointwise]) -> Iterator[tuple[str, Pointwise]]:
         for i, node in enumerate(nodes):
             for name, flip in flipped(node):
                 mutant = (*nodes[:i], flip, *nodes[i + 1 :]) if isinstance(written, tuple) else flip
-                members = {"spelling": None} if method == "formula" else {}  # the formula itself, not what stands for it
+                members = {"spelling": None} if method == "formula" else {}  # the formula itself
                 members |= {method: lambda self, *a, mutant=mutant: mutant}
                 body = type(f"Mutant{cls.__name__}", (cls,), members)
                 yield f"{method}: {name}", twin_of(Structure(body, absent))
