@@ -30,7 +30,7 @@ class WorkingGram:
         self.columns = np.append(self.columns, new)
         design = self.smooth.design
         if design.sparse:
-            return self.smooth.part(self.columns).hessian_alone()
+            return self.smooth.hessian_alone(self.columns)
         if new.size:
             self._extend(new)
         return np.roll(self._gram, -1, axis=(0, 1)) if design.intercept else self._gram[1:, 1:].copy()
