@@ -27,11 +27,12 @@ _PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _ENTRIES = 1 << 18  # stored in a block of sparse rows, at least
-_SAMPLE = 1 << 13  # rows that tell location and spread of a column well enough
+_SAMPLE = 1 << 11  # rows that tell location and spread of a column well enough
 _PIECE = 1 << 16  # numbers squared at a time
 _COPIED = 1 << 22  # numbers of few columns copied at a time, about
-_GROUP = 64  # neighbours among them
+_GROUP = 16  # neighbours among them
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
+_CANCELS = 1e-4  # of a mean's square: a spread's square below is not taken as a difference of squares
 _ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
 
@@ -80,7 +81,7 @@ class Design:
     def part(self, columns: Array) -> Design:
         """The same of these columns of a dense X alone."""
         part = self._named(columns)
-        part.X = self.X[:, columns]  # in the order that X has
+        part.X = self.columns_of(columns)
         part._divide()
         return part
 
@@ -149,11 +150,19 @@ class Design:
 
         return of._standard_gram(sum(self._each_chunk(task)))
 
+    def columns_of(self, columns: Array) -> Array:
+        """A copy of these columns of a dense X, in the order that X has."""
+        few = self.X.T[columns].T if self.X.flags.f_contiguous else self.X[:, columns]
+        return few.astype(np.float64, copy=False)
+
     def take(self, rows: Array) -> Array:
         """A few rows in standard units, with the intercept's column of ones."""
         out = np.ones((len(rows), self.size))
-        few = self.X[rows].toarray() if self.sparse else self.X[rows]
-        out[:, : self.columns] = (few - self.center) / self.scale
+        few = out[:, : self.columns]
+        few[...] = self.X[rows].toarray() if self.sparse else self.X[rows]
+        if self.center.any():
+            few -= self.center
+        few /= self.scale
         return out
 
     def every(self, stride: int) -> Any:
@@ -303,7 +312,7 @@ def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tu
     """Mean (0 without an intercept) and root mean square about it, by column; from a sample of many rows."""
     if is_sparse(X):
         return _of_sparse(X, weights, intercept)
-    if len(X) < 2 * _SAMPLE:
+    if len(X) < 4 * _SAMPLE:
         mean, about, scale = _of_rows(X, weights, intercept)
     else:
         starts = np.linspace(0, len(X) - _GROUP, _SAMPLE // _GROUP).astype(np.intp)
@@ -339,19 +348,21 @@ def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:
 
 
 def _of_rows(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array]:
-    """Mean, what spread is about, and spread, by column."""
+    """Mean, what spread is about, and spread, by column; about 0 without an intercept."""
     share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = share @ X.astype(np.float64, copy=False)
-        about = mean.copy() if intercept else np.zeros_like(mean)
-        square = np.empty_like(mean)
-        by_column, at_once = X.flags.f_contiguous, max(1, _PIECE // max(1, len(X)))
-        for first in range(0, X.shape[1], at_once if by_column else max(1, X.shape[1])):
-            columns = slice(first, first + at_once if by_column else None)
-            off, square[columns] = _moments(X[:, columns], about[columns], share)
+        mean = share @ X.astype(np.float64, copy=False) if intercept else np.zeros(X.shape[1])
+        about, square, left = mean.copy(), np.empty_like(mean), np.arange(X.shape[1])
+        if weights is None and X.dtype == np.float64:
+            square = np.einsum("ij,ij->j", X, X) / len(X) - about**2
+            left = np.flatnonzero(~(square > _CANCELS * about**2)) if intercept else left[:0]
+        at_once = max(1, _PIECE // max(1, len(X))) if X.flags.f_contiguous else max(1, left.size)
+        for few in (left[first : first + at_once] for first in range(0, left.size, at_once)):
+            part = X[:, few[0] : few[-1] + 1] if left.size == X.shape[1] else X[:, few]
+            off, square[few] = _moments(part, about[few], share)
             if intercept:  # what rounding took from the mean of columns far from 0
-                mean[columns] += off
-    return mean, mean.copy() if intercept else about, np.sqrt(square)
+                mean[few] += off
+    return mean, mean.copy(), np.sqrt(square)
 
 
 def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
