@@ -138,7 +138,7 @@ class _State:
 
 
 def _start(objective: Objective, start: Array | None) -> _State:
-    """The fit of fewer rows if there are many, or least squares, or `start`; with the scale best for its typical residual."""
+    """The fit of fewer rows if there are many, else least squares, or `start`; a scale near that of its residuals."""
     design, weights = objective.design, objective.weights
     theta, s = objective.null if start is None else start, 0.0
     if start is None and is_many(objective):

@@ -20,7 +20,7 @@ from losskit.solvers.quadratic import solve_quadratic
 from losskit.solvers.working import WorkingGram
 
 WHOLE = 30  # columns up to which all are worked on
-_FIRST = 8.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix is cheap beside a pass,
+_FIRST = 8.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix is cheap to make,
 _FIRST_OF_MANY = 4.0  # or of so many where it is made again and again, or X is sparse
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays

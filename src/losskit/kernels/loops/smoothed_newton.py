@@ -1,7 +1,7 @@
 """Newton's method for sum o_i M_i(x_i't - y_i) + ridge' t^2 / 2, M_i the smoothed pieces of `solvers/smoothing`.
 
-M_i' = d_i = clip(c_i + r_i / mu, low_i, high_i). A step's Hessian is of the rows whose d_i lies inside; its length is where
-the slope along it comes near 0, by the secant rule inside a bracket.
+M_i' = d_i = clip(c_i + r_i / mu, low_i, high_i). A step's Hessian is of the rows whose d_i lies inside; its length is
+where the slope along it comes near 0, by the secant rule inside a bracket.
 """
 
 # mypy: disable-error-code="call-arg,call-overload,var-annotated"

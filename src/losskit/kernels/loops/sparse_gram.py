@@ -1,4 +1,4 @@
-"""The sum of d_i x_i x_i' over the rows of a sparse X by rows and some of its columns, with a column of ones as the last.
+"""The sum of d_i x_i x_i' over rows of a sparse X by rows, of some of its columns, with a column of ones as the last.
 
 Each pair of a row's entries is added once, below the diagonal; the caller adds the transpose.
 """
