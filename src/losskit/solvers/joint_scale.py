@@ -144,7 +144,7 @@ def _start(objective: Objective, start: Array | None) -> _State:
     if start is None and is_many(objective):
         fewer = objective.thinned(STRIDE)
         found, s = solve(fewer, None, Control(tol=1e-3, max_iter=30))
-        theta = objective.adopt(fewer, found.theta)
+        theta, s = objective.adopt(fewer, found.theta), 0.0 if found.note else s
     elif start is None:
         share = np.full(design.rows, 1 / objective.total) if weights is None else weights / objective.total
         r = design.scores(theta) - objective.y
