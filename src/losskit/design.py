@@ -27,14 +27,14 @@ _PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _ENTRIES = 1 << 18  # stored in a block of sparse rows, at least
-_SAMPLE = 1 << 13  # rows that tell location and spread of a column well enough
+_SAMPLE = 1 << 11  # rows that tell location and spread of a column well enough
 _PIECE = 1 << 16  # numbers squared at a time
 _COPIED = 1 << 22  # numbers of few columns copied at a time, about
-_GROUP = 64  # neighbours among them
+_GROUP = 16  # neighbours among them
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
+_CANCELS = 1e-4  # of a mean's square: a spread's square below is not taken as a difference of squares
 _ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
-_DENSE = 0.2  # share of nonzero entries from which a few sparse columns are better held dense
 
 
 def is_sparse(X: Any) -> bool:
@@ -75,22 +75,13 @@ class Design:
         self._idle = _constant_columns(X, mean) if fit_intercept and not self.sparse else np.zeros(0, np.intp)
         self.shift = mean  # between the user's columns and ours
         self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
+        self._places = np.arange(self.columns, dtype=np.int32)  # of X's columns in a Gram matrix of a sparse one
         self._divide()
 
     def part(self, columns: Array) -> Design:
-        """The same of these columns alone."""
-        part = copy.copy(self)
-        part.__dict__.pop("_by_column", None)
-        part.columns, part.size = len(columns), len(columns) + self.intercept
-        part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
-        part._idle = np.flatnonzero(np.isin(columns, self._idle))
-        if self.sparse:
-            held = self.__dict__.get("_by_column")
-            few = (self.X if held is None else held)[:, columns]
-            part.sparse = few.nnz < _DENSE * self.rows * max(len(columns), 1)
-            part.X = few.tocsr() if part.sparse else few.toarray(order="F")
-        else:
-            part.X = self.X[:, columns]  # in the order that X has
+        """The same of these columns of a dense X alone."""
+        part = self._named(columns)
+        part.X = self.columns_of(columns)
         part._divide()
         return part
 
@@ -110,7 +101,6 @@ class Design:
     def rows_of(self, rows: Array) -> Design:
         """The same of these rows alone, in the same units."""
         part = copy.copy(self)
-        part.__dict__.pop("_by_column", None)
         part.X, part.rows = self.X[rows], len(rows)
         part._divide()
         return part
@@ -148,22 +138,31 @@ class Design:
 
         return self._standard(sum(self._each_chunk(task)))
 
-    def gram(self, d: Array) -> Array:
-        """X' diag(d) X with the intercept's row and column; `d` may be negative."""
+    def gram(self, d: Array, columns: Array | None = None) -> Array:
+        """X' diag(d) X with the intercept's row and column; `d` may be negative. Of a sparse X, of some columns too."""
+        of = self if columns is None else self._named(columns)
 
         def task(first: int, last: int) -> Array:
-            total = Gram(self)
+            total = Gram(of)
             for rows, block in self._blocks(first, last):
                 total.add(block, d[rows])
             return total.sum
 
-        return self._standard_gram(sum(self._each_chunk(task)))
+        return of._standard_gram(sum(self._each_chunk(task)))
+
+    def columns_of(self, columns: Array) -> Array:
+        """A copy of these columns of a dense X, in the order that X has."""
+        few = self.X.T[columns].T if self.X.flags.f_contiguous else self.X[:, columns]
+        return few.astype(np.float64, copy=False)
 
     def take(self, rows: Array) -> Array:
         """A few rows in standard units, with the intercept's column of ones."""
         out = np.ones((len(rows), self.size))
-        few = self.X[rows].toarray() if self.sparse else self.X[rows]
-        out[:, : self.columns] = (few - self.center) / self.scale
+        few = out[:, : self.columns]
+        few[...] = self.X[rows].toarray() if self.sparse else self.X[rows]
+        if self.center.any():
+            few -= self.center
+        few /= self.scale
         return out
 
     def every(self, stride: int) -> Any:
@@ -183,10 +182,15 @@ class Design:
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
         self._slices = {a: _rows_between(self.X, a, b) for a, b in self._chunks} if self.sparse else {}
 
-    def expect_parts(self) -> None:
-        """Make ready for many calls of `part`: of a sparse X, have its columns at hand."""
-        if self.sparse:
-            self._by_column = self.X.tocsc()
+    def _named(self, columns: Array) -> Design:
+        """What is known of these columns, but for X, which is still whole."""
+        part = copy.copy(self)
+        part.columns, part.size = len(columns), len(columns) + self.intercept
+        part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
+        part._idle = np.flatnonzero(np.isin(columns, self._idle))
+        part._places = np.full(self.columns, -1, dtype=np.int32)
+        part._places[columns] = np.arange(len(columns))
+        return part
 
     def _from(self, coef: Array, intercept: float, location: Array) -> Array:
         theta = np.empty(self.size)
@@ -249,7 +253,11 @@ class Gram:
         if q > _LARGE:
             _refuse_beyond_memory(q, len(design._chunks))
         self._sum, self._half = np.zeros((q, q)), False
-        self._buffer = np.empty((0 if design.sparse else min(design._step, design.rows), q))
+        if design.sparse:
+            longest = int(np.diff(design.X.indptr).max(initial=0))
+            self._places, self._kept = np.append(design._places, np.zeros(longest, np.int32)), np.empty(longest)
+        else:
+            self._buffer = np.empty((min(design._step, design.rows), q))
 
     @property
     def sum(self) -> Array:
@@ -264,8 +272,8 @@ class Gram:
     def add(self, block: Any, d: Array) -> None:
         if is_sparse(block):
             d = np.ascontiguousarray(d, dtype=np.float64)
-            entries = block.data, block.indices, block.indptr
-            loop("sparse_gram")(*entries, d, self._sum, None, None, 0.0, len(d), len(self._sum), 0)
+            entries, places = (block.data, block.indices, block.indptr), (self._places, self._kept)
+            loop("sparse_gram")(*entries, d, self._sum, *places, 0.0, len(d), len(self._sum), block.shape[1])
             self._half = True
             return
         part = self._buffer[: len(d)]
@@ -304,7 +312,7 @@ def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tu
     """Mean (0 without an intercept) and root mean square about it, by column; from a sample of many rows."""
     if is_sparse(X):
         return _of_sparse(X, weights, intercept)
-    if len(X) < 2 * _SAMPLE:
+    if len(X) < 4 * _SAMPLE:
         mean, about, scale = _of_rows(X, weights, intercept)
     else:
         starts = np.linspace(0, len(X) - _GROUP, _SAMPLE // _GROUP).astype(np.intp)
@@ -340,19 +348,21 @@ def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:
 
 
 def _of_rows(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array]:
-    """Mean, what spread is about, and spread, by column."""
+    """Mean, what spread is about, and spread, by column; about 0 without an intercept."""
     share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = share @ X.astype(np.float64, copy=False)
-        about = mean.copy() if intercept else np.zeros_like(mean)
-        square = np.empty_like(mean)
-        by_column, at_once = X.flags.f_contiguous, max(1, _PIECE // max(1, len(X)))
-        for first in range(0, X.shape[1], at_once if by_column else max(1, X.shape[1])):
-            columns = slice(first, first + at_once if by_column else None)
-            off, square[columns] = _moments(X[:, columns], about[columns], share)
+        mean = share @ X.astype(np.float64, copy=False) if intercept else np.zeros(X.shape[1])
+        about, square, left = mean.copy(), np.empty_like(mean), np.arange(X.shape[1])
+        if weights is None and X.dtype == np.float64:
+            square = np.einsum("ij,ij->j", X, X) / len(X) - about**2
+            left = np.flatnonzero(~(square > _CANCELS * about**2)) if intercept else left[:0]
+        at_once = max(1, _PIECE // max(1, len(X))) if X.flags.f_contiguous else max(1, left.size)
+        for few in (left[first : first + at_once] for first in range(0, left.size, at_once)):
+            part = X[:, few[0] : few[-1] + 1] if left.size == X.shape[1] else X[:, few]
+            off, square[few] = _moments(part, about[few], share)
             if intercept:  # what rounding took from the mean of columns far from 0
-                mean[columns] += off
-    return mean, mean.copy() if intercept else about, np.sqrt(square)
+                mean[few] += off
+    return mean, mean.copy(), np.sqrt(square)
 
 
 def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
@@ -360,7 +370,7 @@ def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, A
     share = np.full(X.shape[0], 1 / X.shape[0]) if weights is None else weights / weights.sum()
     mean = X.T @ share if intercept else np.zeros(X.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
-        square = type(X)((X.data**2, X.indices, X.indptr), X.shape).T @ share
+        square = X.power(2).T @ share
     if not np.isfinite(square).all():
         refuse_unfinite(X)
     scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))

@@ -110,7 +110,10 @@ class Objective:
             value, sums, gram = 0.0, np.zeros(design.columns + 1), Gram(design) if order > 1 else None
             for rows, block in design._blocks(first, last, few and gram is None):
                 f = scores[rows]
-                np.add(block[:, used] @ coef[used] if few else block @ coef, constant, out=f)
+                if used.size:
+                    np.add(block[:, used] @ coef[used] if few else block @ coef, constant, out=f)
+                else:
+                    f[...] = constant
                 if self.offset is not None:
                     f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
@@ -140,11 +143,16 @@ class Objective:
             refuse_unfinite(self.design.X)
         return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian, sums.scores)
 
-    def hessian_alone(self) -> Array:
+    def hessian_alone(self, columns: Array | None = None) -> Array:
         """The mean loss's Hessian at the loss's curvature: a quadratic loss's anywhere, a bound of another's."""
         curvature = float(self.loss.traits().curvature)
         weights = np.ones(self.design.rows) if self.weights is None else self.weights
-        return self.design.gram(weights) * (curvature / self.total)
+        return self.design.gram(weights, columns) * (curvature / self.total)
+
+    def hessian_at(self, point: Point, columns: Array) -> Array:
+        """The mean loss's Hessian over these columns of a sparse X and the intercept, where it was evaluated."""
+        bend = self.loss.gradient_and_hessian(self.y, point.scores, self.weights, "sum")[1]
+        return self.design.gram(bend, columns) / self.total
 
     def along(
         self, theta: Array, direction: Array, scores: Array | None = None
@@ -257,7 +265,7 @@ class Objective:
         return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)
 
     def part(self, columns: Array) -> Objective:
-        """The same objective over these columns alone, in the same units."""
+        """The same objective over these columns of a dense X alone, in the same units."""
         part = copy.copy(self)
         part.__dict__.pop("null", None)
         part._gram = None

@@ -110,3 +110,16 @@ def test_a_loss_of_two_straight_pieces_is_known_by_trying():
         assert slopes_of(Objective(loss, NoPenalty(), X, y, None, True)) is None
     slopes = slopes_of(Objective(lk.Quantile(0.9), NoPenalty(), X, y, None, True))
     np.testing.assert_allclose([slopes.low[0], slopes.high[0]], [-0.9, 0.1])
+
+
+@pytest.mark.parametrize(("loss", "penalty"), [(lk.Quantile(0.3), NoPenalty()), (lk.Hinge(), L2(0.01))], ids=repr)
+def test_the_loop_for_few_rows_goes_the_way_that_many_rows_go(loss, penalty, monkeypatch):
+    X, y = problem(loss, 400, 7)
+    w = np.random.default_rng(1).uniform(0.5, 2, 400)
+    for columns in (X, np.column_stack([X, X[:, 0]])):  # collinear: every Hessian is singular
+        looped = minimise(loss, penalty, columns, y, w, tol=1e-10)
+        with monkeypatch.context() as patch:
+            patch.setattr("losskit.solvers.smoothing._SMALL", 0)
+            plain = minimise(loss, penalty, columns, y, w, tol=1e-10)
+        assert looped.certificate <= 1e-10
+        assert looped.value == pytest.approx(plain.value, rel=2e-10)

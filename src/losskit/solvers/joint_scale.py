@@ -22,7 +22,7 @@ from losskit.errors import CapabilityError, ParameterError
 from losskit.losses.regression import Huber
 from losskit.objective import Array, Objective
 from losskit.solvers.control import Control, Outcome, falls_enough
-from losskit.solvers.newton import direction
+from losskit.solvers.newton import STRIDE, direction, is_many
 
 WHY = "the scale is fitted jointly with the coefficients: one convex problem, solved by Newton"
 _VANISHED = 1e-12  # a scale this small against that of y is 0
@@ -138,15 +138,19 @@ class _State:
 
 
 def _start(objective: Objective, start: Array | None) -> _State:
-    """Least squares, or `start`, with the scale best for its typical residual."""
+    """The fit of fewer rows if there are many, else least squares, or `start`; a scale near that of its residuals."""
     design, weights = objective.design, objective.weights
-    theta = objective.null if start is None else start
-    if start is None:
+    theta, s = objective.null if start is None else start, 0.0
+    if start is None and is_many(objective):
+        fewer = objective.thinned(STRIDE)
+        found, s = solve(fewer, None, Control(tol=1e-3, max_iter=30))
+        theta, s = objective.adopt(fewer, found.theta), 0.0 if found.note else s
+    elif start is None:
         share = np.full(design.rows, 1 / objective.total) if weights is None else weights / objective.total
         r = design.scores(theta) - objective.y
         theta = theta + direction(design.gram(share) + np.diag(objective.ridge()), design.adjoint(share * r))[0]
     r = design.scores(theta) - objective.y
-    s = float(np.sqrt(np.average(r**2, weights=weights)))
+    s = s or float(np.sqrt(np.average(r**2, weights=weights)))
     return _State(objective, theta, s or 1e-300, r)
 
 

@@ -109,7 +109,6 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
     if "alpha" not in penalty.parameters:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
     solver, _ = choose(_posed_at(problem, penalty, solver), solver)
-    problem.design.expect_parts()
     found, left, iterations = [], [], 0
     for alpha in alphas:
         now = _posed_at(problem, penalty.with_alpha(float(alpha)), solver)

@@ -8,6 +8,7 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from losskit.solvers.quadratic import solve_quadratic
 from losskit.solvers.working import WorkingGram
 
 WHOLE = 30  # columns up to which all are worked on
-_FIRST = 20.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix costs a pass,
+_FIRST = 8.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix is cheap to make,
 _FIRST_OF_MANY = 4.0  # or of so many where it is made again and again, or X is sparse
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
@@ -46,12 +47,13 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
             reason = "no progress"
         ahead = None
         if reason is None:
-            if whole:
-                ahead = _newton_step(objective, point)
+            columns = None if whole else _working(objective, point, violations)
+            if columns is None or (gram is None and objective.design.sparse):
+                ahead = _newton_step(objective, point, columns)
             elif gram is not None:
-                ahead = _solved_exactly(objective, point, _working(objective, point, violations), gram)
+                ahead = _solved_exactly(objective, point, columns, gram)
             else:
-                part = _Part.of(objective, _working(objective, point, violations), part)
+                part = _Part.of(objective, columns, part)
                 ahead = _solved_on(objective, point, part, kkt)
             reason = "no progress" if ahead is None else None
         if reason is not None or ahead is None:
@@ -109,8 +111,7 @@ class _Part:
 def _solved_on(objective: Composite, point: Point, held: _Part, kkt: float) -> Point | None:
     """The objective minimised over some columns and the intercept, until little of what was violated is left."""
     theta, part = point.theta, held.problem
-    entries = np.append(held.columns, objective.size - 1) if objective.design.intercept else held.columns
-    out = theta.copy()
+    entries, out = _entries(objective, held.columns), theta.copy()
     inner, moved = part.smooth.evaluate(theta[entries], order=2), False
     for _ in range(_INNER):
         ahead = _newton_step(part, inner)
@@ -126,11 +127,16 @@ def _solved_on(objective: Composite, point: Point, held: _Part, kkt: float) -> P
 def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: WorkingGram) -> Point | None:
     """A quadratic loss minimised over these columns, those before them and the intercept."""
     theta, H = point.theta, gram.grow(columns)
-    entries = np.append(gram.columns, objective.size - 1) if objective.design.intercept else gram.columns
+    entries = _entries(objective, gram.columns)
     pieces, tol = Pieces(*(part[entries] for part in objective.pieces(theta))), 1e-16 * objective.smooth._reference
     out = theta.copy()
     out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
     return None if np.array_equal(out, theta) else objective.smooth.evaluate(out)
+
+
+def _entries(objective: Composite, columns: Array) -> Array:
+    """Where `theta` has these columns and the intercept."""
+    return np.append(columns, objective.size - 1) if objective.design.intercept else columns
 
 
 def _is_quadratic(objective: Composite) -> bool:
@@ -138,17 +144,25 @@ def _is_quadratic(objective: Composite) -> bool:
     return traits.strong is not None and traits.strong == traits.curvature and objective.penalty.convex
 
 
-def _newton_step(objective: Composite, point: Point) -> Point | None:
-    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
+def _newton_step(objective: Composite, point: Point, columns: Array | None = None) -> Point | None:
+    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere.
+
+    Over all columns, or over these of a sparse X.
+    """
     theta, smooth = point.theta, objective.smooth
-    H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
+    entries: Any = slice(None)
+    if columns is not None:
+        H, entries = smooth.hessian_at(point, columns), _entries(objective, columns)
+    else:
+        H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
     if not objective.loss.traits().convex:
         H = convex(H)
     quadratic = _is_quadratic(objective)
     if not quadratic:
         H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
-    pieces = objective.pieces(theta)
-    new, _, _ = solve_quadratic(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)
+    pieces, new = objective.pieces(theta), theta.copy()
+    few = Pieces(*(part[entries] for part in pieces))
+    new[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], few, 1e-16 * smooth._reference)[0]
     step = new - theta
     if not step.any():
         return None

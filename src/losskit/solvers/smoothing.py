@@ -16,7 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.constants import weighted_quantile
+from losskit.kernels.loops import loop
 from losskit.objective import Array, Objective
+from losskit.penalties import L2, NoPenalty
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import Slopes, relative_gap, row_shares, slopes_of
 from losskit.solvers.newton import direction
@@ -24,6 +26,7 @@ from losskit.solvers.newton import direction
 _ROUND = 40  # Newton steps a smoothed problem may take
 _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
+_FEW, _SMALL = 64, 1 << 20  # columns and numbers up to which a plain loop is faster than calls of NumPy, one by one
 _FLAT = 0.1  # of the first slope along a step is near enough to 0
 
 
@@ -61,6 +64,13 @@ class _Smoothed:
         self.mu = max(weighted_quantile(np.abs(self.r), 0.5, objective.weights), 1e-12 * self._reach()) / self.steep
         self.d = self._slope(self.r)
         self.near = _NEAR
+        self.small = self._small()
+
+    def _small(self) -> Array | None:
+        """All rows in standard units, if they are so few that steps are better made by one loop."""
+        rows, q = self.design.rows, self.design.size
+        plain = not self.design.sparse and type(self.objective.penalty) in (NoPenalty, L2)
+        return self.design.take(np.arange(rows)) if plain and q <= _FEW and rows * q <= _SMALL else None
 
     def _first(self) -> Array:
         """Least squares, penalised alike."""
@@ -82,6 +92,8 @@ class _Smoothed:
 
     def minimise(self) -> None:
         """Newton's method on the smoothed problem."""
+        if self.small is not None and self._minimise_small():
+            return
         for _ in range(_ROUND):
             gradient = self._gradient()
             if np.abs(gradient).max() <= self.near * self.steep:
@@ -95,6 +107,16 @@ class _Smoothed:
             self.theta = self.theta + t * step
             self.r = self.r + t * df
             self.d = self._slope(self.r)
+
+    def _minimise_small(self) -> bool:
+        """The same by a loop; False if it met a Hessian of zeros, of which `direction` makes more."""
+        assert self.small is not None
+        parts = self.r, self.d, self.c, self.share, self.slopes.low, self.slopes.high, self.r
+        rows, theta, state, q = np.array(parts), self.theta.copy(), np.array([self.mu, 0.0]), self.design.size
+        room = rows, theta, self.ridge.diagonal().copy(), np.empty(q * (q + 3)), state, None
+        loop("smoothed_newton")(self.small, *room, self.near * self.steep, len(self.r), q, _ROUND)
+        self.theta, self.r, self.d = theta, rows[0], rows[1]
+        return not state[1]
 
     def recentre(self) -> None:
         """Take the slopes reached as the new centre, and narrow the band."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.objective import Array, Objective
-from losskit.solvers.duality import row_shares
 
 
 class WorkingGram:
@@ -19,10 +18,11 @@ class WorkingGram:
     def __init__(self, smooth: Objective) -> None:
         self.smooth = smooth
         self.columns = np.empty(0, dtype=np.intp)
-        share = row_shares(smooth) * float(smooth.loss.traits().curvature)
-        self._root = np.sqrt(share)
-        self._pieces: list[Array] = []  # their values in standard units, each row times the root of its share
-        self._gram = np.full((1, 1), share.sum())  # of the ones and what follows
+        self._bend = float(smooth.loss.traits().curvature) / smooth.total
+        self._root = None if smooth.weights is None else np.sqrt(smooth.weights)
+        ones = np.ones(smooth.design.rows) if self._root is None else self._root
+        self._pieces = [ones[:, None]] if smooth.design.intercept else []  # in standard units, by the roots of weights
+        self._gram = np.full((len(self._pieces),) * 2, smooth.total * self._bend)  # of the ones and what follows
 
     def grow(self, columns: Array) -> Array:
         """The Hessian over the columns so far and these."""
@@ -30,24 +30,32 @@ class WorkingGram:
         self.columns = np.append(self.columns, new)
         design = self.smooth.design
         if design.sparse:
-            return self.smooth.part(self.columns).hessian_alone()
+            return self.smooth.hessian_alone(self.columns)
         if new.size:
             self._extend(new)
-        return np.roll(self._gram, -1, axis=(0, 1)) if design.intercept else self._gram[1:, 1:].copy()
+        return np.roll(self._gram, -1, axis=(0, 1)) if design.intercept else self._gram
 
     def _extend(self, new: Array) -> None:
         design, root, old = self.smooth.design, self._root, len(self._gram)
-        idle = np.isin(new, design._idle)
-        piece = np.array(design.X[:, new], dtype=np.float64, order="F")
+        piece, center = design.columns_of(new), design.center[new]
+        if center.any():
+            piece -= center
+        piece *= 1 / design.scale[new]
+        if root is not None:
+            piece *= root[:, None]
+        piece[:, np.isin(new, design._idle)] = 0.0
 
         def task(first: int, last: int) -> Array:
-            part, weight = piece[first:last], root[first:last]
-            part -= design.center[new]
-            part *= weight[:, None] / design.scale[new]
-            part[:, idle] = 0.0
-            return np.vstack([weight @ part, *(held[first:last].T @ part for held in self._pieces), part.T @ part])
+            part, between, at = piece[first:last], np.empty((old + len(new), len(new))), 0
+            for held in (*self._pieces, piece):
+                np.matmul(held[first:last].T, part, out=between[at : at + held.shape[1]])
+                at += held.shape[1]
+            return between
 
-        between = sum(design._each_chunk(task))
+        first, *others = design._each_chunk(task)
+        between = first * self._bend
+        for each in others:
+            between += each * self._bend
         gram = np.empty((old + len(new),) * 2)
         gram[:old, :old] = self._gram
         gram[:, old:] = between

@@ -1,6 +1,6 @@
-"""The sum of d_i x_i x_i' over the rows of a sparse X by rows, with a column of ones as the last.
+"""The sum of d_i x_i x_i' over rows of a sparse X by rows, of some of its columns, with a column of ones as the last.
 
-Each pair of a row's entries is added once, at the place of the one that comes later; the caller adds the transpose.
+Each pair of a row's entries is added once, below the diagonal; the caller adds the transpose.
 """
 
 # mypy: disable-error-code="call-arg,call-overload,var-annotated"
@@ -21,21 +21,35 @@ def counts_at(typingctx: Any, address: Any) -> Any:
 
 @njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def kernel(
-    valuesa: Any, columnsa: Any, startsa: Any, da: Any, suma: Any, unuseda: Any, sparea: Any, unused: float, rows: int,
-    size: int, spare: int,
+    valuesa: Any, columnsa: Any, startsa: Any, da: Any, suma: Any, placesa: Any, keepa: Any, unused: float, rows: int,
+    size: int, columns: int,
 ) -> None:  # fmt: skip
-    """Add to `sum`, size by size; values and columns are those of all rows, starts has where each begins and ends."""
-    values, columns, starts = doubles_at(valuesa), counts_at(columnsa), counts_at(startsa)
-    d, total = doubles_at(da), doubles_at(suma)
+    """Add to `sum`, size by size; values and columns are those of all rows, starts has where each begins and ends.
+
+    `places` has where in `sum` each of X's columns goes, -1 for nowhere. It has room behind them, and `keep` has as
+    much, for the entries of a row that go somewhere.
+    """
+    values, column, starts = doubles_at(valuesa), counts_at(columnsa), counts_at(startsa)
+    d, total, place, kept = doubles_at(da), doubles_at(suma), counts_at(placesa), doubles_at(keepa)
     edge = (size - 1) * size
     for i in range(rows):
-        first, last, weight = starts[i], starts[i + 1], d[i]
-        for a in range(first, last):
-            j = columns[a]
-            pull = weight * values[a]
-            row = j * size
-            for b in range(first, a + 1):
-                twice = b != a and columns[b] == j  # an entry stored in two parts
-                total[row + columns[b]] += 2.0 * pull * values[b] if twice else pull * values[b]
+        weight, count = d[i], 0
+        for a in range(starts[i], starts[i + 1]):
+            j = place[column[a]]
+            place[columns + count] = j  # to be written over if it goes nowhere: a branch would be guessed wrong
+            kept[count] = values[a]
+            count += j >= 0
+        for a in range(count):
+            j = place[columns + a]
+            pull = weight * kept[a]
+            for b in range(a):
+                k = place[columns + b]
+                if k < j:
+                    total[j * size + k] += pull * kept[b]
+                elif k > j:
+                    total[k * size + j] += pull * kept[b]
+                else:  # an entry stored in two parts
+                    total[j * size + j] += 2.0 * pull * kept[b]
+            total[j * size + j] += pull * kept[a]
             total[edge + j] += pull
         total[edge + size - 1] += weight
