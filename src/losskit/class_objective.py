@@ -80,7 +80,8 @@ class ClassObjective:
             return value, sums, 0.0 if grams is None else grams
 
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        return self._point(theta, float(values), sums, grams if order > 1 else None)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            return self._point(theta, float(values), sums, grams if order > 1 else None)
 
     def _point(self, theta: Array, value: float, sums: Array, grams: Array | None) -> Point:
         design, k, q, p = self.design, self.classes, self.design.size, self.design.columns

@@ -45,6 +45,7 @@ LAYERS = [
     ("design",),
     ("objective",),
     ("class_objective", "streamed"),
+    ("ordered_objective",),
     ("solvers",),
     ("trees",),
     ("inference",),

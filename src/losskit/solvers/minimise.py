@@ -16,6 +16,7 @@ from losskit.design import is_sparse
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.objective import Array, Objective, one_thread_each
+from losskit.ordered_objective import OrderedObjective
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale, lbfgs, newton, streamed_newton
@@ -171,7 +172,14 @@ def posed_as(
         if classes * len(y) > _MOST:
             raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
         if proximal:
+            if loss.beyond:
+                raise CapabilityError(
+                    f"ordered classes share one score: {loss!r} is fitted by newton or lbfgs, without a penalty or with "
+                    f"L2; got {penalty!r}"
+                )
             return Composite(loss, penalty, X, y, w, fit_intercept, classes)
+        if loss.beyond:
+            return OrderedObjective(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
     if isinstance(loss, Pointwise) and len(loss.outputs) > 1:
         if proximal:

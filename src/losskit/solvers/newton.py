@@ -132,7 +132,7 @@ def _at_infinity(objective: Objective, state: _State) -> str:
         return ""
     if objective.reach(step) < 0.1:
         return ""
-    if objective.loss.link.name in ("logit", "softmax"):
+    if objective.loss.link.name in ("logit", "softmax", "cumulative"):
         return (
             "the classes are separated by a combination of columns (complete or quasi-complete separation), so the "
             "coefficients grow without bound; add a penalty such as L2(1e-3), or drop the column that gives labels away"
