@@ -105,14 +105,34 @@ def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, pla
     return f"{place.source}: column {name!r} is {kind} but for {listed}{more}; {cure}"
 
 
+def _to_arrow(values: Any) -> Any:
+    import pyarrow as pa
+
+    if hasattr(values, "to_arrow"):
+        return values.to_arrow()
+    return values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, from_pandas=True)
+
+
+def order_of(values: Any) -> tuple[Any, ...]:
+    """The categories of an ordered categorical (pandas, polars' Enum, Arrow), lowest first; nothing of others."""
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray | list | tuple):
+        return ()
+    try:
+        cells = _to_arrow(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return ()
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.unify_dictionaries().chunk(0) if cells.num_chunks else pa.array([])
+    return tuple(cells.dictionary.to_pylist()) if getattr(cells.type, "ordered", False) else ()
+
+
 def from_values(name: str, values: Any, place: Place) -> Column:
     import pyarrow as pa
 
     try:
-        if hasattr(values, "to_arrow"):
-            values = values.to_arrow()
-        elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
-            values = pa.array(values, from_pandas=True)
+        values = _to_arrow(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return _from_objects(name, list(values), place)
     return _from_arrow(name, values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), place)

@@ -14,13 +14,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from losskit import registry
 from losskit.base import Pointwise
+from losskit.columns import order_of
 from losskit.design import refuse_unfinite
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, DomainError, ShapeError
+from losskit.errors import CapabilityError, ShapeError
 from losskit.inference import Inference, Question, infer
+from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
-from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import SquaredError
+from losskit.ordered_objective import log_probabilities
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
@@ -184,6 +186,8 @@ class _Linear(BaseEstimator):
             raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
         if isinstance(self.solution_, tuple):
             raise CapabilityError("inference is about one target; fit a model to each")
+        if is_ordered(self.loss_):
+            raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
         dtypes = [np.float64, np.float32]
         X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
@@ -277,60 +281,29 @@ class LinearRegressor(RegressorMixin, _Linear):
         return np.asarray(self.loss_.predict(score))
 
 
-def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
-    """The loss to fit a classifier with, if it is one of as many classes as it has; by default a cross-entropy."""
-    name, count = type(model).__name__, len(model.classes_)
-    if count < 2:
-        raise DomainError(f"{name} needs two classes; y holds only one class, {model.classes_[0]!r}")
-    loss = asked or (SoftmaxCrossEntropy() if count > 2 else Logistic())
-    if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
-        other = name.replace("Classifier", "Regressor")
-        raise CapabilityError(f"{loss!r} is a loss of numbers; use {other}, or Logistic or Hinge here")
-    if count > 2 and isinstance(loss, Pointwise):
-        # scikit-learn's checks look for this very sentence
-        raise DomainError(
-            f"Only binary classification is supported. The type of the target is multiclass: y holds {count} "
-            f"classes, and {type(loss).__name__} is a loss of two. Use SoftmaxCrossEntropy, or wrap the model in "
-            "sklearn.multiclass.OneVsRestClassifier"
-        )
-    return loss
-
-
-def coded(y: Array, classes: Array, loss: Any) -> Array:
-    """The numbers of labels: -1 and +1 for losses of the margin, else 0, 1 ..."""
-    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if (strange := classes[codes] != y).any():
-        at = int(np.argmax(strange))
-        raise DomainError(f"y[{at}] = {y[at]!r} is none of the classes fitted, {classes.tolist()}")
-    signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
-    return 2.0 * codes - 1.0 if signs else codes.astype(np.float64)
-
-
-def has_probabilities(model: Any) -> bool:
-    loss = getattr(model, "loss_", None) or model._loss()
-    if isinstance(loss, (Pointwise, Rowwise)) and loss.link.gives == "probability":
-        return True
-    raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
-
-
 class LinearClassifier(ClassifierMixin, _Linear):
     """A linear model of two classes or more, with labels of any kind.
 
     Minimises sum(w L(y, X coef + b)) / sum(w) + penalty(coef), the labels coded as the loss wants them: -1 and +1 for
     losses of the margin, 0 and 1 for others of two classes, 0 ... k - 1 for row-wise losses of k classes.
 
+    With Ordinal() or Coral() the classes are ordered: numbers by value, ordered categoricals (pandas, a polars Enum) by
+    their categories. All share one score, cut by k - 1 thresholds; Ordinal() is the proportional odds model.
+
     Parameters
     ----------
     loss : Pointwise, Rowwise or str, optional
-        By default Logistic() for two classes, SoftmaxCrossEntropy() for more.
+        By default Logistic() for two classes, SoftmaxCrossEntropy() for more. Ordinal() for ordered classes.
     penalty, fit_intercept, solver, tol, max_iter
         As for LinearRegressor.
 
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-    coef_ : ndarray of shape (1, n_features_in_), or (k, n_features_in_) for a row-wise loss, the classes' sum 0
-    intercept_ : ndarray of shape (1,) or (k,)
+    coef_ : ndarray of shape (1, n_features_in_), or (k, n_features_in_) for a row-wise loss, the classes' sum 0; of
+        ordered classes (1, n_features_in_)
+    intercept_ : ndarray of shape (1,) or (k,); of ordered classes (k - 1,)
+    thresholds_ : ndarray of shape (k - 1,), minus the intercepts, rising; of ordered classes
     loss_, solution_, n_iter_, n_features_in_, feature_names_in_ : as for LinearRegressor
     """
 
@@ -344,7 +317,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
         Raises
         ------
         DomainError
-            If there is one class, or more classes than the loss has.
+            If there is one class, or more classes than the loss has, or text whose order an ordered loss cannot know.
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
@@ -355,9 +328,13 @@ class LinearClassifier(ClassifierMixin, _Linear):
             loss = loss_of_classes(self, asked)
             self._minimise(loss, stream.coded(partial(coded, classes=self.classes_, loss=loss)), None, None, None)
         else:
+            order = order_of(y) if is_ordered(asked) else ()
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
             check_classification_targets(y)
-            self.classes_ = np.unique(y)
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+                y = counted(y, sample_weight)
+            self.classes_ = classes_of(y, asked, order)
             loss = loss_of_classes(self, asked)
             self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
         if isinstance(loss, Pointwise):
@@ -367,14 +344,26 @@ class LinearClassifier(ClassifierMixin, _Linear):
     def _coded(self, y: Array) -> Array:
         return coded(y, self.classes_, self.loss_)
 
+    @property
+    def thresholds_(self) -> Array:
+        """Of ordered classes, the score X coef' at which the odds of lying above each but the last are even."""
+        if not is_ordered(self._loss()):
+            raise AttributeError(f"thresholds_ are of ordered classes; {self._loss()!r} has none, use Ordinal()")
+        return -np.asarray(self.intercept_)
+
     def decision_function(self, X: Any) -> Array:
-        """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""
+        """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class.
+
+        Of more than two ordered classes, whose scores lie between them, their log-probabilities.
+        """
         scores = self._scores(X)
+        if is_ordered(self.loss_):
+            return log_probabilities(scores)
         return scores[:, 1] - scores[:, 0] if scores.ndim == 2 and len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
-        """The label of each row."""
-        scores = self._scores(X)
+        """The label of each row: the likeliest, where the loss tells probabilities."""
+        scores = self.decision_function(X)
         return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)])
 
     @available_if(has_probabilities)
@@ -389,4 +378,5 @@ class LinearClassifier(ClassifierMixin, _Linear):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = self.loss is None or isinstance(self._loss(), Rowwise)
+        tags.classifier_tags.poor_score = is_ordered(self._loss())  # of classes without an order
         return tags

@@ -33,7 +33,7 @@ LAYERS = [
     ("losses", "penalties", "combine", "corp"),
     ("registry",),
     ("own", "likelihood"),
-    ("expressions",),
+    ("expressions", "labels"),
     ("crosswalk",),
     ("textfiles",),
     ("columns",),

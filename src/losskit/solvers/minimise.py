@@ -172,11 +172,6 @@ def posed_as(
         if classes * len(y) > _MOST:
             raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
         if proximal:
-            if loss.beyond:
-                raise CapabilityError(
-                    f"ordered classes share one score: {loss!r} is fitted by newton or lbfgs, without a penalty or with "
-                    f"L2; got {penalty!r}"
-                )
             return Composite(loss, penalty, X, y, w, fit_intercept, classes)
         if loss.beyond:
             return OrderedObjective(loss, penalty, X, y, w, fit_intercept, classes)

@@ -124,13 +124,19 @@ def _first(objective: Objective) -> Point:
 
 def _at_infinity(objective: Objective, state: _State) -> str:
     """What to say if the objective falls along a ray for ever: the gradient is small, yet the next step is long."""
-    unbounded = objective.penalty.strong == 0 and objective.loss.link.name != "identity"
-    if not unbounded or state.certificate > 1e-3 or state.certificate == 0:
+    if not 0 < state.certificate <= 1e-3 or not _is_unbounded(objective):
         return ""
     step, damping = direction(state.hessian, state.point.gradient)
-    if damping:
-        return ""
-    if objective.reach(step) < 0.1:
+    return "" if damping else long_step(objective, step)
+
+
+def _is_unbounded(objective: Objective) -> bool:
+    return objective.penalty.strong == 0 and objective.loss.link.name != "identity"
+
+
+def long_step(objective: Objective, step: Array) -> str:
+    """What to say if a step near the end of a fit still moves scores: the minimum lies at infinity."""
+    if not _is_unbounded(objective) or objective.reach(step) < 0.1:
         return ""
     if objective.loss.link.name in ("logit", "softmax", "cumulative"):
         return (
