@@ -31,12 +31,16 @@ _WANTED = "a table holds numbers, text, booleans, dates and times"
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One named column: `values` is read-only; `integers` says that the source held whole numbers only."""
+    """One named column: `values` is read-only; `integers` says that the source held whole numbers only.
+
+    `order` holds the categories of an ordered categorical, lowest first.
+    """
 
     name: str
     kind: Kind
     values: np.ndarray
     integers: bool = False
+    order: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
@@ -142,7 +146,9 @@ def _from_arrow(name: str, cells: pa.ChunkedArray, place: Place) -> Column:
     import pyarrow as pa
 
     if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)
+        order = order_of(cells)
+        made = _from_arrow(name, cells.cast(cells.type.value_type), place)
+        return replace(made, order=order)
     kind, is_ = cells.type, pa.types
     if cells.null_count == len(cells):
         return Column(name, "numeric", np.full(len(cells), np.nan))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Number
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from losskit.rowwise import Rowwise
 Array = np.ndarray
 
 
-def is_ordered(loss: Any) -> bool:
+def is_ordered(loss: Any) -> TypeGuard[Rowwise]:
     """Whether a loss is one of ordered classes, with scores between them."""
     return isinstance(loss, Rowwise) and loss.beyond > 0
 

@@ -1,8 +1,9 @@
 """The objective of a linear model of ordered classes: one score a row and k thresholds, for `Ordinal` and `Coral`.
 
-`theta` holds the coefficients in standard units (see `losskit.design`), then k intercepts, minus the thresholds: f_j = x
-coef + b_j falls along j. Thresholds out of order cost `Ordinal` infinity, and a line search takes such a step back. The
-loss is convex in coefficients and thresholds together, and the Hessian takes one Gram matrix, however many classes.
+`theta` holds the coefficients in standard units (see `losskit.design`), then k intercepts, minus the thresholds: of a
+row x the scores x coef + b_j fall along j. Thresholds out of order cost `Ordinal` infinity; a line search takes such
+a step back. The loss is convex in coefficients and thresholds together, and the Hessian takes one Gram matrix, however
+many classes there are.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class OrderedObjective(ClassObjective):
         counts = np.bincount(y.astype(np.intp), weights, classes)
         if classes < 3 or not counts.all():
             raise DomainError(
-                f"{loss!r} needs rows of three classes or more, coded 0 ... k; these have the weights {counts.tolist()}. "
-                "Leave out a class without rows, and use Logistic for two"
+                f"{loss!r} needs rows of each of three classes or more, coded 0, 1, 2 ...; they have the weights "
+                f"{counts.tolist()[:12]}. Leave out or merge a class without rows, and use Logistic for two"
             )
         self.total = float(counts.sum())
         self.design = Design(X, True, weights, 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1])))
