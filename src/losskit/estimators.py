@@ -18,16 +18,18 @@ from losskit.columns import order_of
 from losskit.design import refuse_unfinite
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, ShapeError
+from losskit.forecast import Forecast
 from losskit.inference import Inference, Question, infer
 from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
+from losskit.losses.scores import MultiQuantile
 from losskit.ordered_objective import log_probabilities
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
-from losskit.solvers.several import minimise_each
+from losskit.solvers.several import minimise_each, minimise_levels
 from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
@@ -74,7 +76,8 @@ class _Linear(BaseEstimator):
         if np.ndim(y) == 2:
             self._minimise_each(loss, X, y, sample_weight, offset)
             return
-        solution = minimise(
+        solve: Any = minimise_levels if isinstance(loss, MultiQuantile) else minimise
+        solution = solve(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
             max_iter=self.max_iter, offset=offset,
         )  # fmt: skip
@@ -186,6 +189,8 @@ class _Linear(BaseEstimator):
             raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
         if isinstance(self.solution_, tuple):
             raise CapabilityError("inference is about one target; fit a model to each")
+        if isinstance(self.loss_, MultiQuantile):
+            raise CapabilityError("inference is about one quantile; fit LinearRegressor(Quantile(level)) for each")
         if is_ordered(self.loss_):
             raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
         dtypes = [np.float64, np.float32]
@@ -206,9 +211,9 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Parameters
     ----------
-    loss : Pointwise, JointScale or str, optional
+    loss : Pointwise, MultiQuantile, JointScale or str, optional
         SquaredError() by default; a name such as "huber" means its default parameters. A parameter "auto" is set from
-        the residuals of a median fit.
+        the residuals of a median fit. Of k outputs (GaussianNLL) or levels (MultiQuantile) each has its coefficients.
     penalty : Penalty, optional
         None by default; L2(alpha=...), L1(alpha=...), ElasticNet, GroupLasso and others.
     fit_intercept : bool
@@ -222,7 +227,8 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Attributes
     ----------
-    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets (t, n_features_in_) and (t,)
+    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets, outputs or levels (t, n_features_in_)
+        and (t,)
     loss_ : Pointwise
         The loss minimised, no parameter open; for JointScale, its loss at the scale found.
     solution_ : Solution
@@ -252,7 +258,10 @@ class LinearRegressor(RegressorMixin, _Linear):
             If the loss is one of classes, or the solver does not fit the loss.
         """
         loss = self._loss()
-        if isinstance(loss, Rowwise) or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
+        if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
+            raise CapabilityError(f"{loss!r} judges forecasts; a linear model is fitted by MultiQuantile or GaussianNLL")
+        of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
+        if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
             raise CapabilityError(
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
@@ -273,7 +282,7 @@ class LinearRegressor(RegressorMixin, _Linear):
         return tags
 
     def predict(self, X: Any, offset: Any = None) -> Array:
-        """What the loss elicits, on the scale of y: exp of the score for losses of log means.
+        """What the loss elicits, on the scale of y: exp of the score for losses of log means; a column a quantile.
 
         Without an `offset` it is 0: of a model of counts by exposure, the rate.
         """

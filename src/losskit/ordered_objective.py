@@ -8,7 +8,6 @@ many classes there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ class OrderedObjective(ClassObjective):
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
         design, p = self.design, self.design.columns
-        coef, k = theta[:p] / design.scale, self.size - p
+        coef, k = self._coefficients(theta), self.size - p
         edges = theta[p:] - design.center @ coef
 
         def task(first: int, last: int) -> tuple[float, Array, Array, Any, Any, Any]:
@@ -96,7 +95,7 @@ class OrderedObjective(ClassObjective):
 
     def _assembled(self, theta: Array, value: float, along: Array, slopes: Array, second: Any) -> Point:
         design, p = self.design, self.design.columns
-        coef = theta[:p] / design.scale
+        coef = self._coefficients(theta)
         inner = design._standard(along)[:p] / self.total + self.penalty.gradient(coef) / design.scale
         gradient = np.append(inner, slopes / self.total)
         if not np.isfinite(gradient).all():
@@ -112,22 +111,8 @@ class OrderedObjective(ClassObjective):
             hessian[np.arange(p), np.arange(p)] += self.penalty.hessian_diagonal(coef) / design.scale**2
         return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian)
 
-    def along(
-        self, theta: Array, direction: Array, scores: Array | None = None
-    ) -> Callable[[float], tuple[float, float]]:
-        """t -> value and slope at theta + t direction, from stored scores."""
-        f, df = self.scores(theta), self.scores(direction)
-        p, scale = self.design.columns, self.design.scale
-        coef, move = theta[:p] / scale, direction[:p] / scale
-
-        def at(t: float) -> tuple[float, float]:
-            with np.errstate(over="ignore", invalid="ignore"):
-                value, g = self.loss.value_and_gradient(self.y, f + t * df, self.weights, "sum")
-                now = coef + t * move
-                slope = float(np.vdot(g, df)) / self.total + float(self.penalty.gradient(now) @ move)
-            return value / self.total + self.penalty.value(now), slope
-
-        return at
+    def _coefficients(self, theta: Array) -> Array:
+        return theta[: self.design.columns] / self.design.scale
 
     def scores(self, theta: Array) -> Array:
         """The scores of all rows, (rows, classes - 1)."""
@@ -146,7 +131,7 @@ class OrderedObjective(ClassObjective):
 
     def to_user(self, theta: Array) -> tuple[Array, Array]:
         """Coefficients (1, columns) and intercepts (classes - 1,) in the user's units: X coef' + b are the scores."""
-        coef = theta[: self.design.columns] / self.design.scale
+        coef = self._coefficients(theta)
         return coef[None, :], theta[self.design.columns :] - self.design.shift @ coef
 
     def from_user(self, coef: Array, intercept: Array) -> Array:

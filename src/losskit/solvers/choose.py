@@ -8,6 +8,7 @@ from typing import Any
 
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
+from losskit.forecast import Forecast
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
@@ -183,6 +184,8 @@ def is_proximal(penalty: Penalty, solver: str) -> bool:
 def refuse_unfit(loss: Pointwise | Rowwise) -> None:
     """Raise CapabilityError for a loss that no linear model can be fitted with."""
     name = type(loss).__name__
+    if isinstance(loss, Forecast):
+        raise CapabilityError(f"{loss!r} judges several predictions of a row; LinearRegressor(MultiQuantile()) fits them")
     if isinstance(loss, Rowwise):
         traits = loss.traits()
         if not (traits.convex and traits.differentiable) or loss.axis != -1:

@@ -17,6 +17,7 @@ from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
 
 STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
+_IDLE = 10  # steps that lower neither value nor gradient: rounding
 _SINGULAR = 1e-12  # a pivot this small against its diagonal entry is rounding
 
 
@@ -24,8 +25,14 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
     """Minimise a smooth objective from `start` (in standard units)."""
     point = _first(objective) if start is None else objective.evaluate(start, order=2)
     state = _State(point, _hessian_of(point), objective.kkt(point.gradient))
+    best, idle = state, 0
     while True:
         reason = control.stop(state.point.value, state.certificate)
+        lower = state.point.value < best.point.value - 1e-14 * abs(best.point.value)
+        if lower or state.certificate < best.certificate / 2:
+            best, idle = state, 0
+        elif (idle := idle + 1) > _IDLE:
+            reason = reason or "no progress"
         if reason is None:
             ahead = _step(objective, state, control.tol)
             if ahead is not None:
