@@ -259,7 +259,7 @@ class LinearRegressor(RegressorMixin, _Linear):
         """
         loss = self._loss()
         if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
-            raise CapabilityError(f"{loss!r} judges forecasts; a linear model is fitted by MultiQuantile or GaussianNLL")
+            raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
         of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
         if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
             raise CapabilityError(

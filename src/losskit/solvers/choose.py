@@ -185,7 +185,7 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
     """Raise CapabilityError for a loss that no linear model can be fitted with."""
     name = type(loss).__name__
     if isinstance(loss, Forecast):
-        raise CapabilityError(f"{loss!r} judges several predictions of a row; LinearRegressor(MultiQuantile()) fits them")
+        raise CapabilityError(f"{loss!r} judges forecasts; LinearRegressor(MultiQuantile()) makes some")
     if isinstance(loss, Rowwise):
         traits = loss.traits()
         if not (traits.convex and traits.differentiable) or loss.axis != -1:

@@ -1,4 +1,4 @@
-"""Several fits over one X: of a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each."""
+"""Several fits over one X: a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def minimise_levels(
     """
     if loss.non_crossing:
         raise CapabilityError(
-            f"{loss!r} is not convex, and gaps between quantiles are no linear model's; use it without non_crossing, and "
+            f"{loss!r} is not convex, and gaps between quantiles are no linear model's; use it without that, and "
             "np.sort the predictions of a row"
         )
     k = len(loss.levels)
