@@ -80,7 +80,8 @@ class ClassObjective:
             return value, sums, 0.0 if grams is None else grams
 
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        return self._point(theta, float(values), sums, grams if order > 1 else None)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            return self._point(theta, float(values), sums, grams if order > 1 else None)
 
     def _point(self, theta: Array, value: float, sums: Array, grams: Array | None) -> Point:
         design, k, q, p = self.design, self.classes, self.design.size, self.design.columns
@@ -106,10 +107,7 @@ class ClassObjective:
         """t -> value and slope at theta + t direction, from stored scores."""
         f = self.scores(theta) if scores is None else scores
         df = self.scores(direction)
-        shape = self.classes, self.design.size
-        coef, move = (
-            (x.reshape(shape)[:, : self.design.columns] / self.design.scale).ravel() for x in (theta, direction)
-        )
+        coef, move = self._coefficients(theta), self._coefficients(direction)
 
         def at(t: float) -> tuple[float, float]:
             value, g = self.loss.value_and_gradient(self.y, f + t * df, self.weights, "sum")
@@ -118,6 +116,10 @@ class ClassObjective:
             return value / self.total + self.penalty.value(now), slope
 
         return at
+
+    def _coefficients(self, theta: Array) -> Array:
+        """All coefficients in the user's units, as the penalty takes them."""
+        return (theta.reshape(self.classes, -1)[:, : self.design.columns] / self.design.scale).ravel()
 
     def scores(self, theta: Array) -> Array:
         """The scores of all rows, (rows, classes)."""

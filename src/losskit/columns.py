@@ -31,12 +31,16 @@ _WANTED = "a table holds numbers, text, booleans, dates and times"
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One named column: `values` is read-only; `integers` says that the source held whole numbers only."""
+    """One named column: `values` is read-only; `integers` says that the source held whole numbers only.
+
+    `order` holds the categories of an ordered categorical, lowest first.
+    """
 
     name: str
     kind: Kind
     values: np.ndarray
     integers: bool = False
+    order: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
@@ -105,14 +109,34 @@ def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, pla
     return f"{place.source}: column {name!r} is {kind} but for {listed}{more}; {cure}"
 
 
+def _to_arrow(values: Any) -> Any:
+    import pyarrow as pa
+
+    if hasattr(values, "to_arrow"):
+        return values.to_arrow()
+    return values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, from_pandas=True)
+
+
+def order_of(values: Any) -> tuple[Any, ...]:
+    """The categories of an ordered categorical (pandas, polars' Enum, Arrow), lowest first; nothing of others."""
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray | list | tuple):
+        return ()
+    try:
+        cells = _to_arrow(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return ()
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.unify_dictionaries().chunk(0) if cells.num_chunks else pa.array([])
+    return tuple(cells.dictionary.to_pylist()) if getattr(cells.type, "ordered", False) else ()
+
+
 def from_values(name: str, values: Any, place: Place) -> Column:
     import pyarrow as pa
 
     try:
-        if hasattr(values, "to_arrow"):
-            values = values.to_arrow()
-        elif not isinstance(values, (pa.Array, pa.ChunkedArray)):
-            values = pa.array(values, from_pandas=True)
+        values = _to_arrow(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return _from_objects(name, list(values), place)
     return _from_arrow(name, values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values]), place)
@@ -122,7 +146,9 @@ def _from_arrow(name: str, cells: pa.ChunkedArray, place: Place) -> Column:
     import pyarrow as pa
 
     if pa.types.is_dictionary(cells.type):
-        cells = cells.cast(cells.type.value_type)
+        order = order_of(cells)
+        made = _from_arrow(name, cells.cast(cells.type.value_type), place)
+        return replace(made, order=order)
     kind, is_ = cells.type, pa.types
     if cells.null_count == len(cells):
         return Column(name, "numeric", np.full(len(cells), np.nan))

@@ -32,6 +32,7 @@ def select(
     out: str,
     question: str | None = None,
     problem: str | None = None,
+    order: str | None = None,
     model: str | None = None,
     metric: str | None = None,
     costs: str | None = None,
@@ -57,9 +58,10 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, report.md, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, interval:LEVEL, distribution, probability or label; by default mean, or
-        probability for classes
+    question : mean, median, quantile:LEVEL, interval:LEVEL, distribution, probability, label or ordinal; by default
+        mean, or probability for classes, or ordinal for classes whose order is told
     problem : real, count, amount, binary or multiclass; found from the target by default
+    order : low,mid,high: labels that are text from the lowest to the highest
     model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
     metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
         fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
@@ -95,9 +97,9 @@ def select(
     table = read_table(data)
     with _progress(quiet or json) as progress:
         found = choose(
-            table, target, asked, problem, model=model, metric=metric, costs=given, recalibrate=recalibrate,
-            include=added, exclude=exclude or (), groups=groups, time=time, holdout=holdout, seed=seed,
-            time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
+            table, target, asked, problem, order=order, model=model, metric=metric, costs=given,
+            recalibrate=recalibrate, include=added, exclude=exclude or (), groups=groups, time=time, holdout=holdout,
+            seed=seed, time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
     logged = [each(found) for each in sinks]
@@ -143,6 +145,7 @@ def fit(
     loss: str,
     out: str,
     penalty: str | None = None,
+    order: str | None = None,
     json: Flag = False,
     force: Flag = False,
 ) -> None:
@@ -155,6 +158,7 @@ def fit(
     loss : a name with its parameters: huber, huber:delta=1.35, tweedie:power=1.2
     out : the model file to write
     penalty : l2=ALPHA, on the coefficients of standardised features; none by default
+    order : low,mid,high: labels that are text from the lowest to the highest, for ordinal and coral
     json : print what was done as JSON
     force : replace an existing file
     """
@@ -168,7 +172,7 @@ def fit(
         raise DataError(f"{out} exists; choose another name, or replace it with --force")
     table = read_table(data)
     with _warnings_said():
-        model, solution = fit_table(table, target, chosen, alpha)
+        model, solution = fit_table(table, target, chosen, alpha, order)
     model.save(out, force=force)
     if json:
         _print_json({

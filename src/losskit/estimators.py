@@ -14,18 +14,22 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 
 from losskit import registry
 from losskit.base import Pointwise
+from losskit.columns import order_of
 from losskit.design import refuse_unfinite
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, DomainError, ShapeError
+from losskit.errors import CapabilityError, ShapeError
+from losskit.forecast import Forecast
 from losskit.inference import Inference, Question, infer
+from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
-from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.regression import SquaredError
+from losskit.losses.scores import MultiQuantile
+from losskit.ordered_objective import log_probabilities
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
-from losskit.solvers.several import minimise_each
+from losskit.solvers.several import minimise_each, minimise_levels
 from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
@@ -72,7 +76,8 @@ class _Linear(BaseEstimator):
         if np.ndim(y) == 2:
             self._minimise_each(loss, X, y, sample_weight, offset)
             return
-        solution = minimise(
+        solve: Any = minimise_levels if isinstance(loss, MultiQuantile) else minimise
+        solution = solve(
             loss, self.penalty, X, y, sample_weight, fit_intercept=self.fit_intercept, solver=self.solver, tol=self.tol,
             max_iter=self.max_iter, offset=offset,
         )  # fmt: skip
@@ -184,6 +189,10 @@ class _Linear(BaseEstimator):
             raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
         if isinstance(self.solution_, tuple):
             raise CapabilityError("inference is about one target; fit a model to each")
+        if isinstance(self.loss_, MultiQuantile):
+            raise CapabilityError("inference is about one quantile; fit LinearRegressor(Quantile(level)) for each")
+        if is_ordered(self.loss_):
+            raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
         dtypes = [np.float64, np.float32]
         X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
@@ -202,9 +211,9 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Parameters
     ----------
-    loss : Pointwise, JointScale or str, optional
+    loss : Pointwise, MultiQuantile, JointScale or str, optional
         SquaredError() by default; a name such as "huber" means its default parameters. A parameter "auto" is set from
-        the residuals of a median fit.
+        the residuals of a median fit. Of k outputs (GaussianNLL) or levels (MultiQuantile) each has its coefficients.
     penalty : Penalty, optional
         None by default; L2(alpha=...), L1(alpha=...), ElasticNet, GroupLasso and others.
     fit_intercept : bool
@@ -218,7 +227,8 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     Attributes
     ----------
-    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets (t, n_features_in_) and (t,)
+    coef_, intercept_ : ndarray of shape (n_features_in_,), float; of t targets, outputs or levels (t, n_features_in_)
+        and (t,)
     loss_ : Pointwise
         The loss minimised, no parameter open; for JointScale, its loss at the scale found.
     solution_ : Solution
@@ -248,7 +258,10 @@ class LinearRegressor(RegressorMixin, _Linear):
             If the loss is one of classes, or the solver does not fit the loss.
         """
         loss = self._loss()
-        if isinstance(loss, Rowwise) or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
+        if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
+            raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
+        of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
+        if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
             raise CapabilityError(
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
@@ -269,48 +282,12 @@ class LinearRegressor(RegressorMixin, _Linear):
         return tags
 
     def predict(self, X: Any, offset: Any = None) -> Array:
-        """What the loss elicits, on the scale of y: exp of the score for losses of log means.
+        """What the loss elicits, on the scale of y: exp of the score for losses of log means; a column a quantile.
 
         Without an `offset` it is 0: of a model of counts by exposure, the rate.
         """
         score = self._scores(X, offset)
         return np.asarray(self.loss_.predict(score))
-
-
-def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
-    """The loss to fit a classifier with, if it is one of as many classes as it has; by default a cross-entropy."""
-    name, count = type(model).__name__, len(model.classes_)
-    if count < 2:
-        raise DomainError(f"{name} needs two classes; y holds only one class, {model.classes_[0]!r}")
-    loss = asked or (SoftmaxCrossEntropy() if count > 2 else Logistic())
-    if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
-        other = name.replace("Classifier", "Regressor")
-        raise CapabilityError(f"{loss!r} is a loss of numbers; use {other}, or Logistic or Hinge here")
-    if count > 2 and isinstance(loss, Pointwise):
-        # scikit-learn's checks look for this very sentence
-        raise DomainError(
-            f"Only binary classification is supported. The type of the target is multiclass: y holds {count} "
-            f"classes, and {type(loss).__name__} is a loss of two. Use SoftmaxCrossEntropy, or wrap the model in "
-            "sklearn.multiclass.OneVsRestClassifier"
-        )
-    return loss
-
-
-def coded(y: Array, classes: Array, loss: Any) -> Array:
-    """The numbers of labels: -1 and +1 for losses of the margin, else 0, 1 ..."""
-    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    if (strange := classes[codes] != y).any():
-        at = int(np.argmax(strange))
-        raise DomainError(f"y[{at}] = {y[at]!r} is none of the classes fitted, {classes.tolist()}")
-    signs = isinstance(loss, Pointwise) and loss.domain is SIGNS
-    return 2.0 * codes - 1.0 if signs else codes.astype(np.float64)
-
-
-def has_probabilities(model: Any) -> bool:
-    loss = getattr(model, "loss_", None) or model._loss()
-    if isinstance(loss, (Pointwise, Rowwise)) and loss.link.gives == "probability":
-        return True
-    raise AttributeError(f"{type(loss).__name__} gives scores, not probabilities; use Logistic for predict_proba")
 
 
 class LinearClassifier(ClassifierMixin, _Linear):
@@ -319,18 +296,23 @@ class LinearClassifier(ClassifierMixin, _Linear):
     Minimises sum(w L(y, X coef + b)) / sum(w) + penalty(coef), the labels coded as the loss wants them: -1 and +1 for
     losses of the margin, 0 and 1 for others of two classes, 0 ... k - 1 for row-wise losses of k classes.
 
+    With Ordinal() or Coral() the classes are ordered: numbers by value, ordered categoricals (pandas, a polars Enum) by
+    their categories. All share one score, cut by k - 1 thresholds; Ordinal() is the proportional odds model.
+
     Parameters
     ----------
     loss : Pointwise, Rowwise or str, optional
-        By default Logistic() for two classes, SoftmaxCrossEntropy() for more.
+        By default Logistic() for two classes, SoftmaxCrossEntropy() for more. Ordinal() for ordered classes.
     penalty, fit_intercept, solver, tol, max_iter
         As for LinearRegressor.
 
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-    coef_ : ndarray of shape (1, n_features_in_), or (k, n_features_in_) for a row-wise loss, the classes' sum 0
-    intercept_ : ndarray of shape (1,) or (k,)
+    coef_ : ndarray of shape (1, n_features_in_), or (k, n_features_in_) for a row-wise loss, the classes' sum 0; of
+        ordered classes (1, n_features_in_)
+    intercept_ : ndarray of shape (1,) or (k,); of ordered classes (k - 1,)
+    thresholds_ : ndarray of shape (k - 1,), minus the intercepts, rising; of ordered classes
     loss_, solution_, n_iter_, n_features_in_, feature_names_in_ : as for LinearRegressor
     """
 
@@ -344,7 +326,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
         Raises
         ------
         DomainError
-            If there is one class, or more classes than the loss has.
+            If there is one class, or more classes than the loss has, or text whose order an ordered loss cannot know.
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
         """
@@ -355,9 +337,13 @@ class LinearClassifier(ClassifierMixin, _Linear):
             loss = loss_of_classes(self, asked)
             self._minimise(loss, stream.coded(partial(coded, classes=self.classes_, loss=loss)), None, None, None)
         else:
+            order = order_of(y) if is_ordered(asked) else ()
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
             check_classification_targets(y)
-            self.classes_ = np.unique(y)
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+                y = counted(y, sample_weight)
+            self.classes_ = classes_of(y, asked, order)
             loss = loss_of_classes(self, asked)
             self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
         if isinstance(loss, Pointwise):
@@ -367,14 +353,26 @@ class LinearClassifier(ClassifierMixin, _Linear):
     def _coded(self, y: Array) -> Array:
         return coded(y, self.classes_, self.loss_)
 
+    @property
+    def thresholds_(self) -> Array:
+        """Of ordered classes, the score X coef' at which the odds of lying above each but the last are even."""
+        if not is_ordered(self._loss()):
+            raise AttributeError(f"thresholds_ are of ordered classes; {self._loss()!r} has none, use Ordinal()")
+        return -np.asarray(self.intercept_)
+
     def decision_function(self, X: Any) -> Array:
-        """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class."""
+        """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class.
+
+        Of more than two ordered classes, whose scores lie between them, their log-probabilities.
+        """
         scores = self._scores(X)
+        if is_ordered(self.loss_):
+            return log_probabilities(scores)
         return scores[:, 1] - scores[:, 0] if scores.ndim == 2 and len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
-        """The label of each row."""
-        scores = self._scores(X)
+        """The label of each row: the likeliest, where the loss tells probabilities."""
+        scores = self.decision_function(X)
         return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)])
 
     @available_if(has_probabilities)
@@ -389,4 +387,5 @@ class LinearClassifier(ClassifierMixin, _Linear):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = self.loss is None or isinstance(self._loss(), Rowwise)
+        tags.classifier_tags.poor_score = is_ordered(self._loss())  # of classes without an order
         return tags

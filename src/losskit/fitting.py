@@ -8,11 +8,12 @@ from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
 from losskit.labelling import Labelling, shares_of
+from losskit.labels import is_ordered
 from losskit.model import TableModel
 from losskit.penalties import L2
 from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
-from losskit.selection.target import read_target, split_target
+from losskit.selection.target import order_of_labels, read_target, split_target
 from losskit.solvers.minimise import Solution, minimise
 
 
@@ -30,8 +31,12 @@ def parse_penalty(text: str | None) -> float:
     return alpha
 
 
-def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> tuple[TableModel, Solution]:
+def fit_table(
+    X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0, order: Any = None
+) -> tuple[TableModel, Solution]:
     """Fit a table: features are standardised, so alpha/2 ||coef||^2 counts coefficients a standard deviation.
+
+    `order` holds labels that are text from the lowest to the highest, as "low,mid,high" or a list.
 
     Raises
     ------
@@ -41,7 +46,9 @@ def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> 
     table, column = split_target(X, y)
     classes = loss.link.gives != "number"
     several = isinstance(loss, Rowwise)
-    target = read_target(column, "multiclass" if several else "binary" if classes else "real")
+    ordered = is_ordered(loss)
+    labels = order_of_labels(column, order, ordered)
+    target = read_target(column, "multiclass" if several else "binary" if classes else "real", labels)
     preprocessor = Preprocessor().fit(table)
     if not preprocessor.feature_names:
         raise DataError(f"{table.source}: no feature varies; nothing to learn from")
@@ -56,7 +63,11 @@ def fit_table(X: Any, y: Any, loss: Pointwise | Rowwise, alpha: float = 0.0) -> 
         0.0,
         target.classes,
         target.name,
-        "label" if loss.link.gives == "label" else solution.loss.traits().elicits or "prediction",
+        "ordinal" if ordered else _question(solution.loss),
         labelling=Labelling(shares_of(target.y, len(target.classes))),
     )
     return model, solution
+
+
+def _question(loss: Pointwise | Rowwise) -> str:
+    return "label" if loss.link.gives == "label" else loss.traits().elicits or "prediction"

@@ -16,7 +16,9 @@ from losskit.batches import read_batches
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
 from losskit.labelling import Labelling, read_prior
+from losskit.labels import is_ordered
 from losskit.links import LOGIT
+from losskit.ordered_objective import log_probabilities
 from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
@@ -42,10 +44,10 @@ class TableModel:
     preprocessor : Preprocessor, fitted
     loss : Pointwise or Rowwise, no parameter open
     coef, intercept : the model, in units of the preprocessed features; of a row-wise loss (classes, features) and
-        (classes,)
+        (classes,), of one of ordered classes (1, features) and (classes - 1,)
     alpha : the L2 penalty it was fitted with
     shift : added to the raw score, for a quantile made from a mean
-    classes : the labels, or nothing for numbers
+    classes : the labels, ordered ones in their order, or nothing for numbers
     target, question : the column predicted, and what of it
     costs : (classes, classes), optional
         What each label (column) costs for rows of each class (row): labels are those of least expected cost.
@@ -110,7 +112,7 @@ class TableModel:
         cut = 0.0
         if self.has_probabilities and self.costs is not None:
             f = cheapest(self.probabilities(f, prior), self.costs)
-        elif self.has_probabilities and (self.labelling.adjusts or prior is not None):
+        elif self.has_probabilities and (self.labelling.adjusts or prior is not None or is_ordered(self.loss)):
             f, cut = self.log_odds(f, prior), self.labelling.cut(prior)
         return np.asarray(f.argmax(axis=1) if f.ndim > 1 else f >= cut, dtype=np.intp)
 
@@ -236,6 +238,8 @@ def load_model(path: str | os.PathLike[str]) -> TableModel:
     shift = arrays.get("shift", np.zeros(0))
     trees = read_trees(arrays, len(preprocessor.feature_names), where)
     wanted_arrays = {"coef": (*several, len(preprocessor.feature_names)), "intercept": several or (1,)}
+    if is_ordered(loss):
+        wanted_arrays = {"coef": (1, len(preprocessor.feature_names)), "intercept": (len(classes) - 1,)}
     if trees is not None:
         wanted_arrays = {"coef": (0,), "intercept": (0,)}
     wanted_arrays["shift"] = shift.shape if shift.shape in ((1,), (len(levels),)) else ()
@@ -248,9 +252,9 @@ def load_model(path: str | os.PathLike[str]) -> TableModel:
     good = good and all(values.dtype == np.float64 and np.isfinite(values).all() for values in arrays.values())
     good = good and all(math.isfinite(payload[n]) for n in _NUMBERS) and (not levels or turn in _OF_LEVELS)
     good = good and (turn == "density") == (not isinstance(loss, Rowwise) and len(loss.outputs) > 1)
-    good = good and (trees is None or trees.outputs == (*several, 1)[0])
+    good = good and (trees is None or (trees.outputs == (*several, 1)[0] and not is_ordered(loss)))
     labels = all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
-    counts = (2,) if isinstance(loss, Pointwise) else range(2, len(classes) + 1)
+    counts = (2,) if isinstance(loss, Pointwise) else range(2 + is_ordered(loss), len(classes) + 1)
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))
     if not good or not labels or not fits:
         raise ModelFileError(f"{where}: coefficients, classes and loss contradict each other; the model is damaged")
@@ -332,6 +336,8 @@ def log_odds(loss: Pointwise | Rowwise, f: Array) -> Array:
     """The log-odds of the second of two classes, or log-probabilities of more, for which a raw score stands."""
     if isinstance(loss, Softmax):
         return posterior(loss, f)
+    if is_ordered(loss):
+        return log_probabilities(f)
     if f.ndim > 1:
         with np.errstate(divide="ignore"):
             return np.log(np.asarray(loss.predict(f)))

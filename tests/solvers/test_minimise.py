@@ -287,3 +287,16 @@ def test_bad_input_is_refused_by_name(change, error, says):
     arguments = {"loss": lk.SquaredError(), "penalty": None, "X": X, "y": y} | change
     with pytest.raises(error, match=says):
         minimise(**arguments)
+
+
+def test_a_scale_far_below_the_residuals_is_fitted_from_the_median():
+    X, y = problem(lk.Huber())
+    for loss in (lk.Huber(1.0), lk.PseudoHuber(1.0), lk.LogCosh(1.0)):
+        found = lk.minimise(loss, None, X, 1e6 * y)
+        assert (found.reason, found.solver) == ("tol", "newton")
+        median = lk.minimise(lk.AbsoluteError(), None, X, 1e6 * y)
+        assert found.value == pytest.approx(median.value, rel=1e-5)
+    with pytest.warns(ConvergenceWarning, match=r"no progress.*rounding"):  # the ulp of y is 1e-4 of delta
+        found = lk.minimise(lk.Huber(1.0), None, X, 1e12 * y)
+    assert found.iterations < 40
+    np.testing.assert_allclose(found.coef, 1e6 * median.coef, atol=1e-9 * np.abs(found.coef).max())

@@ -16,7 +16,7 @@ from losskit.boosted import files
 from losskit.boosted.base import Boosted
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError
-from losskit.estimators import has_probabilities, loss_of_classes
+from losskit.labels import has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
 from losskit.rowwise import Rowwise
@@ -134,6 +134,11 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         loss = loss_of_classes(self, None if self.loss is None else self._loss())
+        if is_ordered(loss):
+            raise CapabilityError(
+                f"{loss!r} has scores between classes, and trees here have one a class; use SoftmaxCrossEntropy, or "
+                "LinearClassifier for ordered classes"
+            )
         if w is not None and len(np.unique(y[w > 0])) < len(self.classes_):
             raise DomainError("a class has only rows of weight 0; leave it out, or give it weight")
         matrix, y, w, held = self._split(matrix, y, w, eval_set)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from losskit.labels import is_ordered
 from losskit.rowwise import Rowwise
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Axis:
 def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
     """The charts of a selection, each with a title and a caption."""
     charts = [losses(found), histogram(found)]
-    kinds = {"probability": calibration, "label": None, "interval": coverage, "distribution": coverage}
+    kinds = {
+        "probability": calibration, "ordinal": calibration, "label": None, "interval": coverage,
+        "distribution": coverage,
+    }  # fmt: skip
     last = kinds.get(found.question.kind, agreement)
     return [*charts, last(found)] if last else charts
 
@@ -223,6 +227,8 @@ def _view(found: Selection) -> tuple[Array, str, float | None]:
     """The grid of predictions, what it is, and the target it is drawn for; none where only the residual counts."""
     if found.target.classes:
         others = ", those of the others being 0" if len(found.target.classes) > 2 else ""
+        if found.question.kind == "ordinal":
+            others = " (of ordered classes the score less thresholds 2 apart; else those of the others being 0)"
         return np.linspace(-4, 4, 161), f"of class {found.target.classes[1]}, by its raw score{others}", 1.0
     scores = found.default.scores
     assert scores is not None
@@ -244,6 +250,8 @@ def _cost(candidate: Candidate, grid: Array, target: float | None, classes: int)
     if isinstance(loss, Rowwise):
         scores = np.zeros((len(grid), classes))
         scores[:, 1] = grid
+        if is_ordered(loss):  # around the second class
+            scores = grid[:, None] - (2.0 * np.arange(classes - 1) - 1.0)
         return np.asarray(loss(y, scores, reduction="none"))
     score = loss.link.to_score(grid) if loss.link.name == "log" else grid
     return np.asarray(loss(y, np.asarray(score), reduction="none"))

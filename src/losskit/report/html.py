@@ -71,7 +71,7 @@ def how(candidate: Candidate) -> str:
 
 def _importance(found: Selection) -> list[dict[str, Any]]:
     listed = found.model.importance()[:10]
-    several = found.model.coef.ndim > 1 or found.model.kind == "boosted"
+    several = found.model.kind == "boosted" or found.model.coef.ndim > 1 < len(found.model.coef)
     largest = max((abs(value) for _, value in listed), default=0.0) or 1.0
     return [
         {

@@ -30,9 +30,11 @@ _SCORES: dict[str, tuple[str, Callable[[float], Metric] | None]] = {  # the ques
     "interval_score": ("interval", interval_score),
     "quantile_score": ("distribution", None),
     "log_loss": ("probability", None),
+    "ranked_probability_score": ("ordinal", None),
     "error_rate": ("label", lambda level: error_rate()),
 }
-_SAME = {"mse": "squared_error", "mae": "absolute_error", "accuracy": "error_rate", "crps": "quantile_score"}
+_SAME = {"mse": "squared_error", "mae": "absolute_error", "accuracy": "error_rate", "crps": "quantile_score",
+         "rps": "ranked_probability_score"}  # fmt: skip
 _REFUSED = {
     "rmse": "it puts models in the order of squared_error; ask for that",
     "r2": "it puts models in the order of squared_error; ask for that",

@@ -25,6 +25,7 @@ from losskit.selection.metrics import (
     pinball,
     poisson_deviance,
     quantile_score,
+    ranked_probability_score,
     squared_error,
 )
 from losskit.selection.questions import parse_question
@@ -143,6 +144,8 @@ def metric_of(model: TableModel) -> Metric:
     """What a model is judged by: the metric of its question, or its own loss where it answers none of ours."""
     if model.classes and model.costs is not None:
         return mean_cost(tuple(map(tuple, model.costs.tolist())))
+    if model.question == "ordinal":
+        return ranked_probability_score()
     if model.classes:
         return metric_of_probabilities(len(model.classes)) if model.has_probabilities else error_rate()
     kind, _, level = model.question.partition(":")
@@ -208,6 +211,8 @@ def _of_numbers(y: Array, p: Array) -> dict[str, float]:
 def _of_classes(y: Array, model: TableModel, f: Array, prior: Array | None) -> dict[str, float]:
     chosen = model.codes(f, prior)
     figures = {"error rate": float((chosen != y).mean())}
+    if model.question == "ordinal":
+        figures["mean distance in classes"] = float(np.abs(chosen - y).mean())
     if model.labelling.metric:
         hits, alarms = float(chosen[y == 1].mean()), float(chosen[y == 0].mean())
         figures[model.labelling.metric] = float(worth(model.labelling.metric, hits, alarms, float(y.mean())))

@@ -26,6 +26,8 @@ _MEANING = {
     "interval": "About {level:.0%} of rows like it lie between the ends, which were moved until {level:.0%} of rows "
     "not seen in training did.",
     "distribution": "A prediction is a row of quantiles: of all rows, a tenth should lie below the one called 0.1.",
+    "ordinal": "A prediction is a probability of each class, judged with regard to their order; the label is the "
+    "likeliest class.",
     "label": "A prediction is a label, the likeliest class; it says nothing of how sure it is.",
     "costs": "A prediction is the label of least expected cost, which need not be the likeliest class.",
 }
@@ -69,6 +71,13 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
                     "that score is the best one could do."
                 ),
             )
+    elif asked == "ordinal":
+        if candidate.link == "cumulative":
+            yield True, "One score and rising thresholds: a coefficient a feature, whatever the number of classes."
+            yield False, "It takes each feature to shift the odds of lying above any class alike (proportional odds)."
+        else:
+            yield True, "Each class has a score of its own: a feature may raise the middle classes, or the ends."
+            yield False, "It does not know that the classes have an order."
     elif asked == "label":
         if traits.calibrated:
             yield True, "With enough data it finds the likeliest class."
@@ -214,6 +223,8 @@ def asked_for(question: Question) -> str:
     """The question as the object of a sentence."""
     if question.kind == "interval":
         return f"the {question.level:.0%} interval"
+    if question.kind == "ordinal":
+        return "the probabilities of the ordered classes"
     return f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
 
 
@@ -245,7 +256,7 @@ def _why(
         else:
             yield f"{_none(len(challengers))} had a lower {metric.name} in cross-validation."
     elif winner is default:
-        yield "No challenger could be ranked."
+        yield "No other loss was compared, or none could be ranked."
     elif default.valid:
         yield (
             f"It lowers the {metric.name} by {percent(winner.gain(default))}, from {number(default.mean)} to "
@@ -283,10 +294,14 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         "distribution": "If one number a row is enough, ask for the mean or the median.",
         "quantile": "If one number a row is enough, ask for the median or the mean.",
         "probability": "If only labels count, ask for them (--question label); for totals, probabilities are right.",
+        "ordinal": "If the order does not matter, ask for the probability (--question probability); if only labels "
+        "count, for these (--question label).",
         "label": "If errors cost differently, say so (--costs); if probabilities are wanted, --question probability.",
         "costs": "Other costs move the threshold, and may change the loss.",
     }
     yield others["costs" if question.costs else question.kind]
+    if findings.problem == "multiclass" and question.kind != "ordinal":
+        yield "If the classes have an order, ask for it (--question ordinal): losses and metric then heed it."
     if findings.has("outliers"):
         yield "If the far-off target values are errors, mend or remove them and run again."
     if findings.has("leak"):

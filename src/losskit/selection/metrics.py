@@ -36,6 +36,7 @@ class Metric:
     loss : what a row costs; None where a label is judged
     costs : of each label (column) for rows of each class, in place of 0 and 1
     levels, factor : of the quantiles that are judged together, a score each, by so many times the sum of their losses
+    ranked : whether cumulated probabilities of ordered classes are judged, and `loss` tells the best constant alone
     power : the power of the target's unit it is in (2 for squared error), or None where it has none
     """
 
@@ -47,6 +48,7 @@ class Metric:
     costs: tuple[tuple[float, ...], ...] | None = None
     levels: tuple[float, ...] = ()
     factor: float = 1.0
+    ranked: bool = False
 
     def rows(self, y: Array, score: Array) -> Array:
         """What each row costs; inf where the prediction is outside the metric's domain or certain and wrong."""
@@ -57,6 +59,10 @@ class Metric:
             chosen, actual = labels(score), y.astype(np.intp)
             cost = (chosen != actual).astype(np.float64) if self.costs is None else np.array(self.costs)[actual, chosen]
             return np.where(np.isnan(score if score.ndim == 1 else score.sum(axis=1)), np.inf, cost)
+        if self.ranked:
+            below = np.cumsum(self.link.to_prediction(score), axis=1)[:, :-1]
+            cost = ((below - (y[:, None] <= np.arange(below.shape[1]))) ** 2).sum(axis=1)
+            return np.where(np.isnan(cost), np.inf, cost)
         known = ~np.isnan(score) if self.link is LOGIT else np.isfinite(score)
         if score.ndim > 1:
             known = known.all(axis=1)
@@ -158,6 +164,15 @@ def log_loss_of_classes() -> Metric:
     """Judges probabilities of more than two classes."""
     words = "minus the mean logarithm of the probability given to what happened, not clipped"
     return Metric("log loss", words, SOFTMAX, SoftmaxCrossEntropy())
+
+
+def ranked_probability_score() -> Metric:
+    """Judges probabilities of ordered classes: Epstein (1969), 10.1175/1520-0450(1969)008<0985:ASSFPP>2.0.CO;2."""
+    words = (
+        "for each cut between two neighbouring classes the squared error of the probability of lying below, summed: "
+        "probability far from the class that happened costs more than probability beside it"
+    )
+    return Metric("ranked probability score", words, SOFTMAX, SoftmaxCrossEntropy(), ranked=True)
 
 
 def metric_of_probabilities(classes: int) -> Metric:

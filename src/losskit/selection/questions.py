@@ -16,6 +16,7 @@ from losskit.losses.counts import Gamma, Poisson, Tweedie
 from losskit.losses.distributions import GaussianNLL, StudentTNLL
 from losskit.losses.margin import Hinge, SquaredHinge
 from losskit.losses.multiclass import LDAM, FocalSoftmax, SoftmaxCrossEntropy
+from losskit.losses.ordinal import Coral, Ordinal
 from losskit.losses.regression import (
     AbsoluteError,
     Huber,
@@ -38,6 +39,7 @@ from losskit.selection.metrics import (
     pinball,
     poisson_deviance,
     quantile_score,
+    ranked_probability_score,
     squared_error,
 )
 
@@ -57,7 +59,7 @@ CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
 @dataclass(frozen=True)
 class Question:
     """What is asked of a prediction: "mean", "median", "quantile" or "interval" at a level, "distribution",
-    "probability" or "label" under costs."""
+    "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
 
     kind: str
     level: float | None = None
@@ -164,11 +166,13 @@ CONTRACT = (
         (replace(_SOFT_FOCAL, turn="posterior"), _SMOOTHED)),
     Row("label", ("multiclass",), lambda q: error_rate(), lambda q: SoftmaxCrossEntropy(),
         (_SOFT_FOCAL, _SMOOTHED, Contender(LDAM(scale=1.0), counted=True))),
+    Row("ordinal", ("multiclass",), lambda q: ranked_probability_score(), lambda q: Ordinal(),
+        (Contender(Coral()), Contender(SoftmaxCrossEntropy()))),
 )  # fmt: skip
 
 _KNOWN = (
     "mean, median, quantile:LEVEL (such as quantile:0.9), interval:LEVEL (such as interval:0.9), distribution, "
-    "probability or label"
+    "probability, label, or ordinal (probabilities of ordered classes)"
 )
 
 
@@ -182,7 +186,7 @@ def parse_question(text: Any) -> Question:
     """
     if isinstance(text, Question):
         return text
-    if text in ("mean", "median", "probability", "label", "distribution"):
+    if text in ("mean", "median", "probability", "label", "distribution", "ordinal"):
         return Question(text)
     match = re.fullmatch(r"(quantile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
     try:
@@ -195,8 +199,10 @@ def parse_question(text: Any) -> Question:
     return Question(match[1], level)
 
 
-def infer_question(problem: Problem) -> Question:
-    """The question where none was asked: the mean of numbers, the probability of classes."""
+def infer_question(problem: Problem, ordered: bool = False) -> Question:
+    """The question where none was asked: the mean of numbers, the probability of classes, with regard to an order."""
+    if ordered and problem == "multiclass":
+        return Question("ordinal")
     return Question("probability" if problem in CLASSES else "mean")
 
 
@@ -212,7 +218,7 @@ def contract(question: Question, problem: Problem) -> Row:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
     numbers = "mean, median, quantile:LEVEL, interval:LEVEL or distribution"
-    wanted = "probability or label" if problem in CLASSES else numbers
+    wanted = {"binary": "probability or label", "multiclass": "probability, label or ordinal"}.get(problem, numbers)
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
@@ -252,7 +258,7 @@ def _added(row: Row, question: Question, given: Any) -> Contender:
     wanted = row.default(question.level or 0.5)
     tells = loss.link.gives
     fits = (tells == "number") == (wanted.link.gives == "number")
-    if question.kind == "probability":
+    if question.kind in ("probability", "ordinal"):
         fits = tells == "probability"
     same = isinstance(loss, Rowwise) == isinstance(wanted, Rowwise) and len(loss.outputs) == 1
     if not fits or not same or question.levels:

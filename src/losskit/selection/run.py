@@ -14,6 +14,7 @@ import numpy as np
 from losskit._version import __version__
 from losskit.base import Evaluated
 from losskit.errors import ConvergenceWarning, DataError, ParameterError, ShapeError
+from losskit.labels import is_ordered
 from losskit.model import TableModel
 from losskit.objective import one_thread_each
 from losskit.preprocess import _weights
@@ -37,7 +38,7 @@ from losskit.selection.questions import (
 )
 from losskit.selection.ranking import candidates_of, choose, of_kind
 from losskit.selection.scrutiny import look
-from losskit.selection.target import Target, read_target, split_target
+from losskit.selection.target import Target, order_of_labels, read_target, split_target
 from losskit.tables import Column, Table, as_table
 from losskit.trees import Trees
 
@@ -57,6 +58,7 @@ def select(
     problem: str | None = None,
     sample_weight: Any = None,
     *,
+    order: Any = None,
     model: str | None = None,
     metric: str | None = None,
     costs: Any = None,
@@ -79,20 +81,25 @@ def select(
     ----------
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
-    question : {"mean", "median", "quantile:LEVEL", "interval:LEVEL", "distribution", "probability", "label"}, optional
+    question : {"mean", "median", "quantile:LEVEL", "interval:LEVEL", "distribution", "probability", "label",
+        "ordinal"}, optional
         What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
+        "ordinal", the probabilities of ordered classes, where their order is known.
     problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         What y is; found if None.
     sample_weight : array_like, optional
         A row of weight 2 counts twice in training and in the metric; one of weight 0 is left out.
+    order : str or sequence of labels, optional
+        "low,mid,high": the classes from the lowest to the highest. Known by itself of numbers and ordered categoricals.
     model : {"linear", "boosted", "both"}, optional
         The models to train with each loss: linear ones, trees boosted by LightGBM, or both. By default both from 500
         rows on, and linear ones of fewer. The loss is chosen within each kind, then the kind.
     metric : str, optional
         What judges, where a question has several metrics or none is asked: "squared_error", "poisson_deviance",
-        "absolute_error", "pinball", "interval_score", "quantile_score", "log_loss", "error_rate". One that is lowest
-        for another prediction than the one asked is refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log
-        loss judges, and the threshold for labels is the best of rows that the models had not seen.
+        "absolute_error", "pinball", "interval_score", "quantile_score", "log_loss", "ranked_probability_score",
+        "error_rate". One that is lowest for another prediction than the one asked is refused. With "f1", "fbeta:2",
+        "balanced_accuracy" or "mcc" log loss judges, and the threshold for labels is the best of rows that the models
+        had not seen.
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
         for each actual and a column for each predicted class, sorted. They choose the loss and the threshold; with
@@ -144,7 +151,8 @@ def select(
     table, column = split_target(X, y)
     aim = parse_aim(question, metric, costs, recalibrate)
     problem = _of_classes(column, problem, aim.question)
-    target = read_target(column, problem)
+    labels = order_of_labels(column, order, aim.question == Question("ordinal"))
+    target = read_target(column, problem, labels)
     aim = of_target(aim, target, costs)
     asked = aim.question
     table, group_of = _taken(table, groups, "groups")
@@ -154,7 +162,7 @@ def select(
     if w is not None and not w.all():
         kept = w > 0
         table, plan, w = table.take(kept), plan.take(kept), w[kept]
-        target = read_target(type(column)(column.name, column.kind, column.values[kept], column.integers), problem)
+        target = read_target(replace(column, values=column.values[kept]), problem, labels)
     plan = replace(plan, classes=target.y if target.classes else None)
     tested: Part | None = None
     if holdout:
@@ -169,7 +177,7 @@ def select(
         plan = replace(plan, classes=None)
     deadline = None if time_limit is None else began + time_limit
     both = asked is None and findings.has("outliers")
-    chosen = asked or infer_question(target.problem)
+    chosen = asked or infer_question(target.problem, bool(labels))
     added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
     models = models_of(model, table.n_rows)
     rounds = rounds or (1 if table.n_rows > MANY and "boosted" in models else ROUNDS)
@@ -216,7 +224,8 @@ def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
 
 def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
     """The problem told; that of classes for a column of few whole numbers whose labels or probabilities are asked."""
-    if problem is not None or asked is None or asked.kind not in ("probability", "label") or column.kind != "numeric":
+    of_classes = asked is not None and asked.kind in ("probability", "label", "ordinal")
+    if problem is not None or not of_classes or column.kind != "numeric":
         return problem
     values = np.unique(column.values)
     return "multiclass" if len(values) <= _FEW_LABELS and (values == np.floor(values)).all() else None
@@ -308,7 +317,8 @@ def _task(
     positive = bool(target.y.min() > 0)
     challengers = [c for c in row.challengers if positive or not c.positive]
     listed = (Contender(row.default(level), row.turn), *challengers)
-    contenders = tuple(replace(each, model=kind) for kind in models for each in listed)
+    able = {"linear": listed, "boosted": [each for each in listed if not is_ordered(each.loss)]}
+    contenders = tuple(replace(each, model=kind) for kind in models for each in able[kind])
     return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders, plan)
 
 

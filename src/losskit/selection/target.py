@@ -23,7 +23,7 @@ class Target:
     ----------
     y : float64; for classes 0, 1 ...
     problem : "real", "count", "amount", "binary" or "multiclass"
-    classes : the labels as text, sorted; empty for numbers
+    classes : the labels as text, sorted or in the order told; empty for numbers
     inferred : whether the problem was found rather than told
     """
 
@@ -53,8 +53,35 @@ def split_target(X: Any, y: Any) -> tuple[Table, Column]:
     return table, column
 
 
-def read_target(column: Column, problem: str | None = None) -> Target:
-    """The target of a column, its problem found or as told.
+def order_of_labels(column: Column, told: Any, needed: bool = False) -> tuple[str, ...]:
+    """The labels in their order, lowest first: as told, or by the categories of the column; nothing if not known.
+
+    Parameters
+    ----------
+    column : the target
+    told : "low,mid,high", or a sequence of labels
+    needed : whether the question is one of ordered classes
+
+    Raises
+    ------
+    ParameterError
+        If labels are told twice, or are text whose order is needed and not known.
+    """
+    if told is not None:
+        labels = tuple(part.strip() for part in told.split(",")) if isinstance(told, str) else tuple(map(str, told))
+        if len(set(labels)) < max(len(labels), 2):
+            raise ParameterError(f"order={told!r} is none; name two labels or more, each once, such as 'low,mid,high'")
+        return labels
+    if needed and column.kind == "text" and not column.order:
+        raise ParameterError(
+            f"question='ordinal' needs the order of the labels of {column.name!r}, which are text; say "
+            "order='low,mid,high' (--order low,mid,high), or give an ordered categorical or numbers"
+        )
+    return tuple(label_of(column, value) for value in column.order)
+
+
+def read_target(column: Column, problem: str | None = None, order: tuple[str, ...] = ()) -> Target:
+    """The target of a column, its problem found or as told, its classes in an order if there is one.
 
     Raises
     ------
@@ -71,8 +98,9 @@ def read_target(column: Column, problem: str | None = None) -> Target:
         raise DataError(
             f"the target {column.name!r} has one value only, {label_of(column, distinct[0])!r}; nothing to predict"
         )
-    if problem in CLASSES or (problem is None and (column.kind == "text" or len(distinct) == 2)):
-        return _classes(column, distinct, problem)
+    few = column.kind == "text" or len(distinct) == 2 or order
+    if problem in CLASSES or (problem is None and few):
+        return _classes(column, distinct, problem, order)
     if column.kind == "text":
         some = ", ".join(repr(label_of(column, value)) for value in distinct[:3])
         raise DataError(f"the target {column.name!r} holds text ({some}); a problem of numbers needs numbers")
@@ -108,7 +136,7 @@ def label_of(column: Column, value: Any) -> str:
     return str(value) if column.kind == "text" else f"{float(value):.17g}" if value % 1 else f"{int(value)}"
 
 
-def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
+def _classes(column: Column, distinct: Array, problem: str | None, order: tuple[str, ...] = ()) -> Target:
     """The target as codes of its labels."""
     count, rows = len(distinct), len(column.values)
     if count > 2 and problem == "binary":
@@ -124,6 +152,14 @@ def _classes(column: Column, distinct: Array, problem: str | None) -> Target:
         )
     codes = np.searchsorted(distinct, column.values.astype(str) if column.kind == "text" else column.values)
     labels = tuple(label_of(column, value) for value in distinct)
+    if order:
+        if unknown := [label for label in labels if label not in order]:
+            raise DataError(
+                f"the target {column.name!r} holds {unknown[0]!r}, which the order ({', '.join(order)}) leaves out; "
+                "name every label in it"
+            )
+        places = np.argsort([order.index(label) for label in labels])
+        codes, labels = np.argsort(places)[codes], tuple(labels[i] for i in places)
     return Target(
         column.name, codes.astype(np.float64), "binary" if count == 2 else "multiclass", labels, problem is None
     )

@@ -19,9 +19,11 @@ from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.constants import robust_scale, weighted_quantile
 from losskit.domains import SIGNS
 from losskit.errors import ParameterError
+from losskit.labels import is_ordered
 from losskit.links import Link
-from losskit.model import decision, posterior, quantiles
+from losskit.model import decision, log_odds, posterior, quantiles
 from losskit.objective import Objective
+from losskit.ordered_objective import OrderedObjective
 from losskit.penalties import L2
 from losskit.rowwise import Rowwise
 from losskit.selection.metrics import Metric
@@ -136,6 +138,9 @@ def unit_of_penalty(loss: Loss, y: Array, w: Array | None, constant: Any) -> flo
     The least upper bound of L'' where it is finite; else the mean of L'' at the constant; for losses with kinks, which
     have no curvature, the steepest slope over the size of the residuals there.
     """
+    if is_ordered(loss):  # of the score that all thresholds share
+        at = np.broadcast_to(constant, (len(y), len(constant)))
+        return float(np.sum(loss.hessian(y, at, w)))
     bound = loss.traits().curvature
     if bound is not None and 0 < bound < math.inf:
         return float(bound)
@@ -159,6 +164,8 @@ def central(loss: Loss, y: Array, w: Array | None, classes: int) -> Any:
     """
     if isinstance(loss, Rowwise):
         shares = np.bincount(y.astype(np.intp), w, classes) + 0.5
+        if is_ordered(loss):
+            return loss.link.to_score(shares / shares.sum())
         return np.log(shares) - np.log(shares).mean()
     bound = loss.traits().curvature
     if loss.variables == ("r",) and bound is not None and 0 < bound < math.inf:
@@ -198,6 +205,8 @@ def fit_path(
 
 def _objective(loss: Loss, rows: Rows, alpha: float, constant: Any) -> Any:
     """The objective, from which solvers start at `constant`."""
+    if is_ordered(loss):
+        return OrderedObjective(loss, L2(alpha), rows.X, rows.y, rows.w, True, rows.classes)
     if isinstance(loss, Rowwise):
         return ClassObjective(loss, L2(alpha), rows.X, rows.y, rows.w, True, rows.classes)
     if len(loss.outputs) > 1:
@@ -220,6 +229,8 @@ def metric_score(contender: Contender, loss: Loss, metric: Metric, f: Array, shi
     """Raw scores on the metric's scale; nan or -inf where the prediction is outside its domain."""
     if metric.levels:
         return quantiles(contender.turn, loss, f, metric.levels, shift)
+    if is_ordered(loss) and metric.costs is None:
+        return log_odds(loss, f)
     if metric.loss is None:
         return f if metric.costs is None or contender.turn == "weighted" else decision(loss, f, np.array(metric.costs))
     if contender.turn == "posterior":

@@ -8,6 +8,7 @@ from typing import Any
 
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
+from losskit.forecast import Forecast
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
@@ -139,7 +140,7 @@ TABLE = (
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
          "the loss has kinks of a kind only subgradients handle; expect few digits"),
-    Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and o.penalty.strong > 0,
+    Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0,
          "the loss has a score for each class: one Gram matrix serves all classes, one for each pair costs too much"),
     Rule("lbfgs", lambda o: o.size > NEWTON_COLUMNS,
          f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much"),
@@ -183,6 +184,8 @@ def is_proximal(penalty: Penalty, solver: str) -> bool:
 def refuse_unfit(loss: Pointwise | Rowwise) -> None:
     """Raise CapabilityError for a loss that no linear model can be fitted with."""
     name = type(loss).__name__
+    if isinstance(loss, Forecast):
+        raise CapabilityError(f"{loss!r} judges forecasts; LinearRegressor(MultiQuantile()) makes some")
     if isinstance(loss, Rowwise):
         traits = loss.traits()
         if not (traits.convex and traits.differentiable) or loss.axis != -1:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from losskit.class_objective import ClassObjective
+from losskit.errors import CapabilityError
 from losskit.objective import Array, Objective, Point
 from losskit.penalties import NoPenalty, Penalty, Pieces
 from losskit.rowwise import Rowwise
@@ -40,6 +41,11 @@ class Composite:
         self, loss: Any, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
         classes: int = 1, offset: Array | None = None,
     ) -> None:  # fmt: skip
+        if isinstance(loss, Rowwise) and loss.beyond:
+            raise CapabilityError(
+                f"{loss!r}: the one score of ordered classes is fitted by newton or lbfgs with the penalty L2 or none; "
+                f"{penalty!r}, proximal solvers and paths are for losses of a score each (GridSearchCV finds an alpha)"
+            )
         penalty.check(X.shape[1], classes)
         uniform = not penalty.separable
         smooth: Any = (

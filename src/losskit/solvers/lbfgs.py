@@ -12,6 +12,7 @@ import numpy as np
 
 from losskit.objective import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
+from losskit.solvers.newton import long_step
 
 _MEMORY = 10
 
@@ -28,7 +29,8 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
         certificate = objective.kkt(point.gradient)
         reason = control.stop(point.value, certificate)
         if reason is not None:
-            return Outcome(point.theta, point.value, certificate, "kkt", reason)
+            note = long_step(objective, pairs[-1][0]) if reason == "tol" and pairs else ""
+            return Outcome(point.theta, point.value, certificate, "kkt", reason, note)
         ahead = _step(objective, point, quasi_newton(pairs, point.gradient, unit))
         if ahead is None and pairs:
             pairs.clear()

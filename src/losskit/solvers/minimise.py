@@ -15,7 +15,10 @@ from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.design import is_sparse
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
+from losskit.losses.binary import Logistic
+from losskit.losses.regression import AbsoluteError
 from losskit.objective import Array, Objective, one_thread_each
+from losskit.ordered_objective import OrderedObjective
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale, lbfgs, newton, streamed_newton
@@ -28,6 +31,7 @@ from losskit.streams import Stream, as_stream, is_streamed
 
 TOLERANCE = 1e-10
 _HEAVY = 1e100  # a weight
+_STRAIGHT, _VERTEX = 0.999, 1e-12  # a loss this near its steepest line, and a gap that leaves the exact median
 _MOST = 1 << 31  # scores of a model of many classes
 
 
@@ -172,6 +176,8 @@ def posed_as(
             raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
         if proximal:
             return Composite(loss, penalty, X, y, w, fit_intercept, classes)
+        if loss.beyond:
+            return OrderedObjective(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
     if isinstance(loss, Pointwise) and len(loss.outputs) > 1:
         if proximal:
@@ -252,6 +258,8 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
         theta = _convex_start(objective.smooth if isinstance(objective, Composite) else objective)
+    elif theta is None and solver in ("newton", "lbfgs") and _is_straight(objective):
+        theta = _adopted(objective, objective.with_loss(AbsoluteError()), _VERTEX)
     outcome = METHODS[solver].solve(objective, theta, control)
     return _solution(objective, outcome, control, solver, why)
 
@@ -290,17 +298,32 @@ def _missed(outcome: Outcome, control: Control, solver: str) -> str:
 
 def _convex_start(objective: Objective) -> Array:
     """Where to begin with a loss that is not convex: the fit of its convex relative, which outliers do not pull far."""
-    from losskit.losses.binary import Logistic
-    from losskit.losses.regression import AbsoluteError
-
     relative = Logistic() if objective.loss.link.name == "logit" else AbsoluteError()
     if objective.loss.link.name not in ("logit", "identity") or objective.loss.variables == ("m",):
         return objective.null
     convex = objective.with_loss(relative)
     if newton.is_many(objective):
         convex = convex.thinned(newton.STRIDE)
+    return _adopted(objective, convex, 1e-4)
+
+
+def _is_straight(objective: Any) -> bool:
+    """Whether nearly all rows lie where the loss rises in a straight line: Huber's with a delta of 1 and y in millions.
+
+    Nothing there curves for Newton's method to go by, and the fit is nearly that of the median.
+    """
+    loss = objective.loss
+    slope = loss.traits().lipschitz if loss.variables == ("r",) else None
+    if not slope or not np.isfinite(slope):
+        return False
+    size = np.average(np.abs(objective.y - objective.center), weights=objective.weights)
+    return bool(objective.null_value > _STRAIGHT * slope * size)
+
+
+def _adopted(objective: Objective, convex: Objective, tol: float) -> Array:
+    """Where the fit of the same, or some of the, rows under another loss ends."""
     method = METHODS[choose(convex)[0]]
-    found = method.solve(convex, None, Control(tol=1e-4, max_iter=method.max_iter))
+    found = method.solve(convex, None, Control(tol, method.max_iter))
     return objective.adopt(convex, found.theta)
 
 
@@ -308,8 +331,6 @@ def resolved(loss: Any, X: Any, y: Array, w: Array | None, fit_intercept: bool) 
     """`loss` with its open parameters, if any, set on the residuals of an unpenalised median fit."""
     if not isinstance(loss, Pointwise) or not loss._open():
         return loss
-    from losskit.losses.regression import AbsoluteError
-
     median = Objective(AbsoluteError(), NoPenalty(), X, y, w, fit_intercept)
     found = METHODS["smoothing"].solve(median, None, Control(tol=1e-4, max_iter=60))
     return loss.resolve(median.design.scores(found.theta) - y, w)

@@ -17,6 +17,7 @@ from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
 
 STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
+_IDLE = 10  # steps that lower neither value nor gradient: rounding
 _SINGULAR = 1e-12  # a pivot this small against its diagonal entry is rounding
 
 
@@ -24,8 +25,14 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
     """Minimise a smooth objective from `start` (in standard units)."""
     point = _first(objective) if start is None else objective.evaluate(start, order=2)
     state = _State(point, _hessian_of(point), objective.kkt(point.gradient))
+    best, idle = state, 0
     while True:
         reason = control.stop(state.point.value, state.certificate)
+        lower = state.point.value < best.point.value - 1e-14 * abs(best.point.value)
+        if lower or state.certificate < best.certificate / 2:
+            best, idle = state, 0
+        elif (idle := idle + 1) > _IDLE:
+            reason = reason or "no progress"
         if reason is None:
             ahead = _step(objective, state, control.tol)
             if ahead is not None:
@@ -124,15 +131,21 @@ def _first(objective: Objective) -> Point:
 
 def _at_infinity(objective: Objective, state: _State) -> str:
     """What to say if the objective falls along a ray for ever: the gradient is small, yet the next step is long."""
-    unbounded = objective.penalty.strong == 0 and objective.loss.link.name != "identity"
-    if not unbounded or state.certificate > 1e-3 or state.certificate == 0:
+    if not 0 < state.certificate <= 1e-3 or not _is_unbounded(objective):
         return ""
     step, damping = direction(state.hessian, state.point.gradient)
-    if damping:
+    return "" if damping else long_step(objective, step)
+
+
+def _is_unbounded(objective: Objective) -> bool:
+    return objective.penalty.strong == 0 and objective.loss.link.name != "identity"
+
+
+def long_step(objective: Objective, step: Array) -> str:
+    """What to say if a step near the end of a fit still moves scores: the minimum lies at infinity."""
+    if not _is_unbounded(objective) or objective.reach(step) < 0.1:
         return ""
-    if objective.reach(step) < 0.1:
-        return ""
-    if objective.loss.link.name in ("logit", "softmax"):
+    if objective.loss.link.name in ("logit", "softmax", "cumulative"):
         return (
             "the classes are separated by a combination of columns (complete or quasi-complete separation), so the "
             "coefficients grow without bound; add a penalty such as L2(1e-3), or drop the column that gives labels away"

@@ -1,19 +1,22 @@
-"""Several targets over one X: a fit for each, which share X's units and, of a quadratic loss, its Gram matrix."""
+"""Several fits over one X: a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError
+from losskit.losses.regression import Quantile
+from losskit.losses.scores import MultiQuantile
 from losskit.objective import Array, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.solvers.choose import is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
-from losskit.solvers.minimise import Solution, border, check_options, offset_of, posed_as, solved
+from losskit.solvers.minimise import Solution, border, check_options, minimise, offset_of, posed_as, solved
 
 
 def minimise_each(
@@ -43,6 +46,34 @@ def minimise_each(
             found.append(solved(problem, solver, None, Control(tol, max_iter or 0)))
             smooth = own  # which knows the Gram matrix by now
     return found
+
+
+def minimise_levels(
+    loss: MultiQuantile, penalty: Penalty | None, X: Any, y: Any, sample_weight: Any, **options: Any
+) -> Solution:
+    """The Solution of MultiQuantile, coefficients (levels, columns): a quantile regression a level.
+
+    Their mean is the loss, so that beside it each has the penalty times the number of levels. Parameters as for
+    `minimise`.
+    """
+    if loss.non_crossing:
+        raise CapabilityError(
+            f"{loss!r} is not convex, and gaps between quantiles are no linear model's; use it without that, and "
+            "np.sort the predictions of a row"
+        )
+    k = len(loss.levels)
+    if isinstance(penalty, Penalty):
+        if "alpha" not in penalty.parameters:
+            raise CapabilityError(f"{penalty!r} has no alpha to share out among {k} levels; use L2")
+        penalty = penalty.with_alpha(k * penalty.parameters["alpha"])
+    found = [minimise(Quantile(level), penalty, X, y, sample_weight, **options) for level in loss.levels]
+    values, gaps = (np.array([getattr(each, name) for each in found]) for name in ("value", "certificate"))
+    worst = found[int(np.argmax(gaps))]
+    return replace(
+        worst, coef=np.array([each.coef for each in found]), intercept=np.array([each.intercept for each in found]),
+        value=float(values.mean()), certificate=float(np.average(gaps, weights=values if values.any() else None)),
+        iterations=sum(each.iterations for each in found), loss=loss,
+    )  # fmt: skip
 
 
 def first_offset(problem: Any) -> Array | None:
