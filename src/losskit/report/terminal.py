@@ -50,7 +50,7 @@ def leaderboard(found: Selection) -> Table:
         pad_edge=False,
         padding=(0, 1),
         title_justify="left",
-        title=Text(f"{found.metric.name}, {counted}; smaller is better; * may be the best", "italic"),
+        title=Text(f"{found.metric.name}, {counted}; smaller is better; * top group", "italic"),
     )
     several = len({c.model for c in found.candidates}) > 2
     for heading in ("", "loss", "model" if several else "link"):

@@ -214,9 +214,9 @@ def about_top(top: list[Candidate]) -> str:
     held = sum(c.chance for c in top)
     names = [f"{c.name} (boosted)" if c.model == "boosted" else c.name for c in top]
     if len(top) == 1:
-        return f"By the same folds {names[0]} is the best of all with a probability of {held:.0%}."
+        return f"Top group: by the same folds {names[0]} is the best of all with a probability of {held:.0%}."
     named = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"By the same folds the best of all is among {named} with a probability of {held:.0%}."
+    return f"Top group: by the same folds the best of all is among {named} with a probability of {held:.0%}."
 
 
 def about_sample(compared: int, rows: int) -> str:
