@@ -273,6 +273,21 @@ def test_breast_cancer():
 
 
 @pytest.mark.slow
+def test_doctor_visits_of_the_rand_experiment_keep_poisson():
+    import statsmodels.api as sm
+
+    found = select(sm.datasets.randhie.load_pandas().data, "mdvis", model="linear", rounds=1)
+    assert found.target.problem == "count"
+    assert found.verdict.loss == "Poisson()"
+    assert means(found) == pytest.approx(
+        {"Poisson": 2.083, "SquaredError": 2.083, "Tweedie": 2.083, "the best constant": 2.289}, rel=0.005
+    )
+    assert len(found.top_group) > 1  # nothing tells them apart
+    assert found.also.verdict.loss == "AbsoluteError()"
+    assert {"over-dispersed", "skewed", "duplicates"} <= {item.name for item in found.findings.items}
+
+
+@pytest.mark.slow
 def test_food_of_belgian_households():
     found = select(food(), "food_francs", "median")
     assert found.verdict.loss == "AbsoluteError()"

@@ -212,11 +212,12 @@ def about_kinds(kinds: Kinds, metric: Metric) -> str:
 def about_top(top: list[Candidate]) -> str:
     """Which candidates may be the best of all."""
     held = sum(c.chance for c in top)
+    sure = "over 99%" if held > 0.99 else f"{held:.0%}"
     names = [f"{c.name} (boosted)" if c.model == "boosted" else c.name for c in top]
     if len(top) == 1:
-        return f"Top group: by the same folds {names[0]} is the best of all with a probability of {held:.0%}."
+        return f"Top group: by the same folds {names[0]} is the best of all with a probability of {sure}."
     named = f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"Top group: by the same folds the best of all is among {named} with a probability of {held:.0%}."
+    return f"Top group: by the same folds the best of all is among {named} with a probability of {sure}."
 
 
 def about_sample(compared: int, rows: int) -> str:
@@ -252,7 +253,9 @@ def _why(
     if winner is default and challengers:
         best = min(challengers, key=lambda c: c.mean)
         gain = best.gain(default)
-        if gain > 0:
+        if 0 < gain < 5e-5:
+            yield f"{_best(len(challengers))} {best.name}, and its {metric.name} is the same."
+        elif gain > 0:
             small = "is too little to matter" if best.p_holm < 0.05 else "may be chance"
             if best.promising and best.p_holm >= 0.05:
                 small = "differs so much from fold to fold that a few rows may decide"
