@@ -42,6 +42,7 @@ def select(
     groups: str | None = None,
     time: str | None = None,
     holdout: float = 0.0,
+    sample: int = 100_000,
     time_limit: float | None = None,
     seed: int = 0,
     log: list[str] | None = None,
@@ -74,6 +75,7 @@ def select(
     groups : a column: rows of one group are never in training and test rows at once; it is then no feature
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
     holdout : a share of the rows, looked at once at the end; the model is trained without them
+    sample : of more rows than this, so many drawn at random are compared; the model is then trained on all
     time_limit : seconds after which no further round of cross-validation counts
     seed : decides the folds
     log : write the result to mlflow:sqlite:///FILE, optuna:sqlite:///FILE or tensorboard:FOLDER too; may be repeated
@@ -99,7 +101,7 @@ def select(
         found = choose(
             table, target, asked, problem, order=order, model=model, metric=metric, costs=given,
             recalibrate=recalibrate, include=added, exclude=exclude or (), groups=groups, time=time, holdout=holdout,
-            seed=seed, time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
+            sample=sample, seed=seed, time_limit=time_limit, progress=progress, state=os.path.join(out, FOLDER),
         )  # fmt: skip
     written = found.save(out, force=force)
     logged = [each(found) for each in sinks]

@@ -127,7 +127,8 @@ def test_frameworks_agree_before_they_are_timed_and_every_row_has_the_schema():
 
     found = frameworks.measure(rows=500, losses=["Poisson", "Huber"], repeats=7, compiled=False)
     assert {(row["id"], row["peer"], row["n"]) for row in found["rows"]} == {
-        ("P2", "PyTorch", 500), ("P2", "PyTorch", 256), ("P3", "optax", 500)
+        ("P2", "PyTorch", 500), ("P2", "PyTorch", 256), ("P3", "optax", 500),
+        ("P2", "PyTorch + y log y - y", 500), ("P2", "PyTorch + y log y - y", 256),
     }  # fmt: skip
     assert all(set(row) == FIELDS for row in found["rows"])
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -81,6 +81,16 @@ def test_the_trees_are_in_the_model_file_and_predict_the_same(found, tmp_path):
     assert read_trees({}, 3, "") is None
 
 
+def test_trees_of_many_rows_are_grown_again_on_all():
+    X, y = stepped(400)
+    found = select(X, y, "mean", "real", model="boosted", folds=2, rounds=1, exclude=ROBUST, sample=250)
+    again = lk.BoostedRegressor(
+        lk.SquaredError(), n_estimators=found.winner.rounds, learning_rate=0.15, num_leaves=7, random_state=0,
+        deterministic=True, force_row_wise=True,
+    ).fit(found.model.preprocessor.transform(X), y)  # fmt: skip
+    assert found.predict(X) == pytest.approx(again.predict(found.model.preprocessor.transform(X)), rel=1e-12)
+
+
 def test_few_rows_are_left_to_linear_models_unless_asked(found):
     assert models_of(None, 499) == ("linear",)
     assert models_of(None, 500) == models_of("both", 3) == ("linear", "boosted")

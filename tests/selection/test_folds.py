@@ -43,6 +43,17 @@ def test_training_rows_are_earlier_than_test_rows():
         Plan(times=np.zeros(200)).split(np.arange(200), 10, round_rng(0))
 
 
+def test_rows_drawn_of_many_keep_the_classes():
+    classes = np.r_[np.zeros(900), np.ones(80), np.full(20, 2.0)]
+    drawn = Plan(classes).draw(500, 1000, round_rng(0))
+    assert (np.diff(drawn) > 0).all()
+    assert np.bincount(classes[drawn].astype(int)).tolist() == [450, 40, 10]
+    assert np.bincount(classes[Plan(classes).draw(100, 1000, round_rng(0))].astype(int)).min() == 10
+    plain = Plan().draw(100, 1000, round_rng(0))
+    assert len(set(plain)) == 100
+    assert 300 < plain.mean() < 700
+
+
 def test_groups_show_what_random_folds_hide():
     rng = np.random.default_rng(0)
     shop = np.repeat(np.arange(30), 6)

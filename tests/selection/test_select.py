@@ -11,6 +11,7 @@ import pytest
 from losskit.errors import DataError, ParameterError
 from losskit.losses.counts import Poisson
 from losskit.losses.regression import Quantile, SquaredError
+from losskit.report.html import details
 from losskit.selection.metrics import error_rate, log_loss, pinball, poisson_deviance, squared_error
 from losskit.selection.outcome import Candidate
 from losskit.selection.questions import CONTRACT, contract, parse_question
@@ -184,6 +185,23 @@ def test_outliers_and_no_question_bring_the_median_too():
     assert select(X, y, "mean", rounds=1).also is None
 
 
+def test_of_many_rows_some_are_compared_and_all_are_learned_from():
+    X, y = noisy(300)
+    found = select(X, y, "mean", "real", rounds=1, sample=200, exclude=["huber", "tukey", "log_cosh"])
+    assert (found.compared, found.findings.rows, found.to_dict()["rows_compared"]) == (200, 300, 200)
+    assert any(why.startswith("Losses were compared on 200 of the 300 rows") for why in found.verdict.why)
+    assert "200 rows" in dict(details(found))["cross-validation"]
+    Z = found.model.preprocessor.transform(X)
+    assert Z.std(axis=0) == pytest.approx(1.0)  # of all rows
+    ridge = Z.T @ Z + 300 * found.model.alpha / 2 * np.eye(3)
+    assert found.model.coef == pytest.approx(np.linalg.solve(ridge, Z.T @ (y - y.mean())), rel=1e-8)
+    whole = select(X, y, "mean", "real", rounds=1, sample=300, exclude=["huber", "tukey", "log_cosh"])
+    assert whole.compared == 300
+    assert not any(why.startswith("Losses were compared on") for why in whole.verdict.why)
+    with pytest.raises(ParameterError, match="sample is a whole number"):
+        select(X, y, sample=0)
+
+
 def test_a_loss_that_cannot_be_trained_is_said_to_be_so():
     x = np.arange(90.0)
     y = np.where(np.arange(90) % 9 == 0, 7.5, 2.0)  # more than half are equal, whatever the features
@@ -204,9 +222,9 @@ def test_too_few_rows_are_refused():
         select({"x": [1.0]}, [1.0], rounds=0)
 
 
-KEYS = ["schema", "question", "metric", "rows", "problem", "findings", "candidates", "verdict"]
-KEYS += ["seed", "versions", "seconds", "scrutiny", "decision", "evaluation", "changes", "final_test"]
-EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "reasons"]
+KEYS = ["schema", "question", "metric", "rows", "rows_compared", "problem", "findings", "candidates", "top_group"]
+KEYS += ["verdict", "seed", "versions", "seconds", "scrutiny", "decision", "evaluation", "changes", "final_test"]
+EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "reasons"]
 
 
 def test_the_result_has_exactly_the_keys_of_the_contract():
@@ -255,6 +273,21 @@ def test_breast_cancer():
 
 
 @pytest.mark.slow
+def test_doctor_visits_of_the_rand_experiment_keep_poisson():
+    import statsmodels.api as sm
+
+    found = select(sm.datasets.randhie.load_pandas().data, "mdvis", model="linear", rounds=1)
+    assert found.target.problem == "count"
+    assert found.verdict.loss == "Poisson()"
+    assert means(found) == pytest.approx(
+        {"Poisson": 2.083, "SquaredError": 2.083, "Tweedie": 2.083, "the best constant": 2.289}, rel=0.005
+    )
+    assert len(found.top_group) > 1  # nothing tells them apart
+    assert found.also.verdict.loss == "AbsoluteError()"
+    assert {"over-dispersed", "skewed", "duplicates"} <= {item.name for item in found.findings.items}
+
+
+@pytest.mark.slow
 def test_food_of_belgian_households():
     found = select(food(), "food_francs", "median")
     assert found.verdict.loss == "AbsoluteError()"
@@ -274,3 +307,5 @@ def test_food_in_the_mean_keeps_the_default_and_says_what_looks_better():
         {"Poisson": 38.4, "SquaredError": 8.10, "Tweedie": 39.2, "Gamma": 43.6, "the best constant": 54.3}, rel=0.02
     )
     assert any("--loss squared_error" in each for each in found.verdict.would_change)
+    assert "a few rows may decide" in found.verdict.why[0]
+    assert [c.name for c in found.top_group] == ["SquaredError()"]

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from losskit.losses.regression import SquaredError
 from losskit.selection.folds import deal, round_rng
-from losskit.selection.statistic import corrected_t, holm, smallest_difference
+from losskit.selection.outcome import Candidate, top_group
+from losskit.selection.statistic import chances, corrected_t, holm, smallest_difference
 
 
 def test_corrected_t_by_hand():
@@ -34,6 +36,27 @@ def test_the_sign_matters_and_the_unit_does_not():
     values = np.random.default_rng(1).normal(0.2, 1, 25)
     assert corrected_t(-values, 0.25).p == pytest.approx(1 - corrected_t(values, 0.25).p)
     assert corrected_t(1024 * values, 0.25).p == corrected_t(values, 0.25).p
+
+
+def test_the_chance_of_being_the_best():
+    costs = np.random.default_rng(2).normal([[0.0], [0.3]], 1, (2, 25))
+    wanted = 1 - corrected_t(costs[0] - costs[1], 0.25).p  # of two, the t-test of one side
+    assert 0.5 < wanted < 0.95
+    assert chances(costs, 0.25) == pytest.approx([wanted, 1 - wanted], abs=0.02)
+    assert chances(1024 * costs - 7, 0.25) == pytest.approx(chances(costs, 0.25), abs=1e-3)
+    shared = 100 * np.random.default_rng(3).normal(size=25)  # what all have in common cancels
+    assert chances(costs + shared, 0.25) == pytest.approx(chances(costs, 0.25), abs=1e-3)
+    lost = np.vstack([costs, np.where(np.arange(25) == 3, np.inf, -9.0)])
+    assert chances(lost, 0.25)[2] == 0
+    assert chances(lost[2:], 0.25).tolist() == [0]
+
+
+@pytest.mark.parametrize(("shares", "size"), [((0.85, 0.1, 0.05), 1), ((0.3, 0.45, 0.25), 3), ((0.3, 0.6, 0.1), 2)])
+def test_the_top_group_is_the_fewest_that_hold_the_best(shares, size):
+    made = [Candidate(str(i), "identity", "challenger", SquaredError(), chance=each) for i, each in enumerate(shares)]
+    top = top_group(made)
+    assert [c.chance for c in top] == sorted(shares, reverse=True)[:size]
+    assert top_group([Candidate("a", "identity", "default")]) == []
 
 
 def test_equal_differences():

@@ -14,7 +14,7 @@ from losskit.report.terminal import change
 from losskit.selection.compare import MANY
 from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import asked_for, number, percent, shown
-from losskit.selection.growing import budget
+from losskit.selection.growing import budget_of
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Candidate, Selection
@@ -56,7 +56,7 @@ def _leaderboard(found: Selection) -> list[dict[str, Any]]:
             "error": number(c.standard_error), "p": "" if c.p_holm != c.p_holm else shown(c.p_holm),
             "change": "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid
             else "not ranked",
-            "how": how(c),
+            "how": how(c), "chance": f"the best with {c.chance:.0%}" if c in found.top_group else "",
         }
         for c in found.candidates
     ]  # fmt: skip
@@ -95,8 +95,11 @@ def details(found: Selection) -> list[tuple[str, str]]:
         ),
         ("problem", found.target.problem + inferred),
         ("metric", f"{found.metric.name}: {found.metric.words}"),
-        ("cross-validation", f"{found.folds} folds, {found.rounds} round{'s' * (found.rounds > 1)}{full}{_once(found)}"
-         f"{_heeded(found)}; penalties and rounds of trees chosen by inner folds"),
+        (
+            "cross-validation",
+            f"{found.compared:,} rows, {found.folds} folds, {found.rounds} round{'s' * (found.rounds > 1)}{full}"
+            f"{_once(found)}{_heeded(found)}; penalties and rounds of trees chosen by inner folds",
+        ),
         *_tuned(found),
         (
             "test",
@@ -111,13 +114,13 @@ def details(found: Selection) -> list[tuple[str, str]]:
 def _once(found: Selection) -> str:
     """Why there is one round, where the number of rows decided that."""
     trees = any(candidate.model == "boosted" for candidate in found.candidates)
-    many = found.findings.rows > MANY and found.rounds_asked == 1 and not found.plan
+    many = found.compared > MANY and found.rounds_asked == 1 and not found.plan
     return f" (with trees, one of more than {MANY:,} rows)" if many and trees else ""
 
 
 def _tuned(found: Selection) -> Iterator[tuple[str, str]]:
     """What is chosen for each candidate, of each kind of model that was compared."""
-    kinds, many = {c.model for c in found.candidates}, found.findings.rows > MANY
+    kinds, many = {c.model for c in found.candidates}, found.compared > MANY
     if "linear" in kinds:
         yield (
             "penalty",
@@ -125,7 +128,7 @@ def _tuned(found: Selection) -> Iterator[tuple[str, str]]:
             "inner folds",
         )
     if "boosted" in kinds:
-        grown = budget(found.findings.rows * (found.folds - 1) // found.folds)
+        grown = budget_of(found.compared * (found.folds - 1) // found.folds)
         yield (
             "trees",
             f"LightGBM, learning rate {grown.rate:g}, {grown.leaves} leaves, at most {grown.rounds} rounds; the best "

@@ -27,9 +27,9 @@ def page(found: Selection) -> str:
     if found.also is not None:
         lines += [f"Outliers were found, so also: {_t(found.also.verdict.sentence)}", ""]
     lines += ["## Candidates", "", f"{_t(found.metric.name)}: {_t(found.metric.words)}. Smaller is better.", ""]
-    head = ["loss", "link", "model", "mean", "error", "change", "after Holm"]
+    head = ["loss", "the best", "link", "model", "mean", "error", "change", "after Holm"]
     rows = [
-        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", c.link, how(c), number(c.mean),
+        [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", f"{c.chance:.0%}", c.link, how(c), number(c.mean),
          number(c.standard_error),
          "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid else "not ranked",
          shown(c.p_holm) if c.role == "challenger" else ""]

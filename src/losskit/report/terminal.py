@@ -50,19 +50,20 @@ def leaderboard(found: Selection) -> Table:
         pad_edge=False,
         padding=(0, 1),
         title_justify="left",
-        title=Text(f"{found.metric.name}, {counted}; smaller is better", "italic"),
+        title=Text(f"{found.metric.name}, {counted}; smaller is better; * top group", "italic"),
     )
     several = len({c.model for c in found.candidates}) > 2
     for heading in ("", "loss", "model" if several else "link"):
         table.add_column(heading, overflow="fold")
     for heading in ("mean", "+- error", "vs default", "p (Holm)"):
         table.add_column(heading, justify="right", no_wrap=True)
+    top = found.top_group
     for candidate in found.candidates:
         chosen, bold = candidate is found.winner, "bold"
         p = shown(candidate.p_holm).removeprefix("p = ").removeprefix("p ")
         note = "not ranked" if not candidate.valid else change(-candidate.gain(found.against(candidate)))
         table.add_row(
-            ">" if chosen else "", Text(candidate.label, bold if chosen else ""),
+            (">" if chosen else " ") + "*" * (candidate in top), Text(candidate.label, bold if chosen else ""),
             candidate.model if several else candidate.link,
             number(candidate.mean), number(candidate.standard_error),
             "default" if candidate.role == "default" else note,

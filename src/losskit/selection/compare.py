@@ -17,10 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from losskit.constants import weighted_quantile
 from losskit.errors import DataError, LosskitError
 from losskit.kernels.run import thread_count
-from losskit.losses.regression import Quantile
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
 from losskit.selection.folds import Plan, round_rng
@@ -35,7 +33,7 @@ from losskit.selection.training import (
     Loss,
     Rows,
     central,
-    fit_path,
+    fit_lines,
     members,
     metric_score,
     residual_quantile,
@@ -154,7 +152,8 @@ class Trainer:
         others = [self._trial(contender, loss, step, first.lines) for loss in losses[1:]]
         best = min([first, *others], key=lambda trial: trial.cost)
         start = outer or (None if contender.turn == "levels" else best.lines[0])
-        line = self._fit(contender, best.loss, rows, [best.alpha], best.constant, start, self.keep)[0]
+        levels = task.metric.levels
+        line = fit_lines(contender, best.loss, levels, rows, [best.alpha], best.constant, start, self.keep)[0]
         self._lines.setdefault(type(contender.loss).__name__, (line, best.lines))
         if self._residuals is None and not task.classes:
             self._residuals = rows.y - score(line, rows.X) if line[0].ndim == 1 else None
@@ -171,27 +170,14 @@ class Trainer:
         rows = weighed(self.rows, contender, self.task.metric)
         constant = central(loss, rows.code(loss), rows.w, rows.classes)
         unit = unit_of_penalty(loss, rows.code(loss), rows.w, constant)
-        alphas = [c * unit for c in steps]
+        alphas, metric = [c * unit for c in steps], self.task.metric
         paths = [
-            self._fit(contender, loss, weighed(train, contender, self.task.metric), alphas, constant, start)
+            fit_lines(contender, loss, metric.levels, weighed(train, contender, metric), alphas, constant, start)
             for (train, _), start in zip(self.inner, starts, strict=True)
         ]
         costs = self._costs(contender, loss, paths)
         k = int(np.argmin(costs))
         return _Trial(loss, alphas[k], k, float(costs[k]), constant, [path[k] for path in paths])
-
-    def _fit(
-        self, contender: Contender, loss: Loss, rows: Rows, alphas: Sequence[float], constant: Any,
-        start: Line | None = None, keep: bool = False,
-    ) -> list[Line]:  # fmt: skip
-        """`fit_path`, once for each level where that is wanted."""
-        if contender.turn != "levels":
-            return fit_path(loss, rows, alphas, constant, start, keep)
-        each = [
-            fit_path(Quantile(level), rows, alphas, weighted_quantile(rows.y, level, rows.w), None, keep)
-            for level in self.task.metric.levels
-        ]
-        return [(np.array([c for c, _ in at]), np.array([b for _, b in at])) for at in zip(*each, strict=True)]
 
     def _shift(self, contender: Contender, rows: Rows, line: Line) -> Any:
         """The quantiles of the residuals, one for each level asked."""

@@ -208,8 +208,7 @@ def about_kinds(kinds: Kinds, metric: Metric) -> str:
             f"{number(linear.mean)} ({linear.name}) to {number(boosted.mean)} ({boosted.name}; {p}), in "
             f"{kinds.lower} of {folds} folds."
         )
-    least = max(kinds.least, 0.005)
-    told = f" Less than {percent(least)} could not have been told from chance." if math.isfinite(kinds.least) else ""
+    told = f" {_visible(kinds.least)}" if math.isfinite(kinds.least) else ""
     if kinds.gain > 0:
         return (
             f"Model: linear, the simpler. Boosted trees ({boosted.name}) come out {percent(kinds.gain)} lower in "
@@ -217,6 +216,25 @@ def about_kinds(kinds: Kinds, metric: Metric) -> str:
         )
     higher = percent(-kinds.gain)
     return f"Model: linear. Boosted trees ({boosted.name}) come out {higher} higher in {metric.name}.{told}"
+
+
+def about_top(top: list[Candidate]) -> str:
+    """Which candidates may be the best of all."""
+    held = sum(c.chance for c in top)
+    sure = "over 99%" if held > 0.99 else f"{held:.0%}"
+    names = [f"{c.name} (boosted)" if c.model == "boosted" else c.name for c in top]
+    if len(top) == 1:
+        return f"Top group: by the same folds {names[0]} is the best of all with a probability of {sure}."
+    named = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"Top group: by the same folds the best of all is among {named} with a probability of {sure}."
+
+
+def about_sample(compared: int, rows: int) -> str:
+    """What was done where there are more rows than are compared."""
+    return (
+        f"Losses were compared on {compared:,} of the {rows:,} rows, drawn at random; the model is trained on all of "
+        "them, with what was chosen there."
+    )
 
 
 def asked_for(question: Question) -> str:
@@ -246,8 +264,12 @@ def _why(
     if winner is default and challengers:
         best = min(challengers, key=lambda c: c.mean)
         gain = best.gain(default)
-        if gain > 0:
+        if 0 < gain < 5e-5:
+            yield f"{_best(len(challengers))} {best.name}, and its {metric.name} is the same."
+        elif gain > 0:
             small = "is too little to matter" if best.p_holm < 0.05 else "may be chance"
+            if best.promising and best.p_holm >= 0.05:
+                small = "differs so much from fold to fold that a few rows may decide"
             yield (
                 f"{_best(len(challengers))} {best.name}: its {metric.name} is {percent(gain)} lower (in "
                 f"{best.lower} of {best.folds} folds), which {small}: {shown(best.p_holm)} after Holm, where p < 0.05 "
@@ -265,7 +287,7 @@ def _why(
     else:
         yield f"The default cannot be ranked: {default.outside} of its test predictions cost infinity."
     if math.isfinite(least):
-        yield f"Less than {percent(max(least, 0.005))} could not have been told from chance with these rows."
+        yield _visible(least)
     yield from _over_constant(winner, baseline, metric)
     if math.isfinite(winner.tested):
         against = "" if winner is default else f", of {default.name} {number(default.tested)}"
@@ -273,6 +295,13 @@ def _why(
             f"On rows set apart for a last look its {metric.name} is {number(winner.tested)}{against}, of the best "
             f"constant {number(baseline.tested)}."
         )
+
+
+def _visible(least: float) -> str:
+    """How small a gain the test can see."""
+    if least >= 1:
+        return "With these rows no gain could have been told from chance."
+    return f"With these rows only a gain of {percent(max(least, 0.005))} or more could have been told from chance."
 
 
 def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:

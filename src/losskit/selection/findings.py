@@ -133,10 +133,10 @@ def _of_target(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
             yield Finding("imbalance", "warning", what, name, facts["smallest"], share)
         return
     if facts["outliers"]:
-        scale = "on the scale of square roots " if target.problem != "real" else ""
+        scale = " on the scale of square roots" if target.problem != "real" else ""
         count = int(facts["outliers"])
         lie = "One target value lies" if count == 1 else f"{count} target values lie"
-        what = f"{lie} {scale}more than {OUTLIER:g} robust standard deviations from the median."
+        what = f"{lie} more than {OUTLIER:g} robust standard deviations from the median{scale}."
         yield Finding("outliers", "warning", what, name, count, facts["farthest"])
     skew = facts["skewness"]
     if abs(skew) > 1:

@@ -57,6 +57,18 @@ class Plan:
         late = _blocks(self.times, count) == count - 1
         return at[~late], at[late]
 
+    def draw(self, count: int, rows: int, rng: np.random.Generator) -> Array:
+        """Of so many rows `count` in their order, drawn at random: of each class its share, of the rarest 10 or all.
+
+        Rows of a group may be left out: those kept still are in training or in test rows together.
+        """
+        order = rng.permutation(rows)
+        if self.classes is not None:
+            order = order[np.argsort(self.classes[order], kind="stable")]
+            rarest = int(np.unique(self.classes, return_counts=True)[1].min())
+            count = max(count, -(-rows * min(10, rarest) // rarest))
+        return np.sort(order[np.arange(count) * rows // count])
+
     def take(self, rows: Array) -> Plan:
         """The plan of these rows of the table."""
         parts = (self.classes, self.groups, self.times)

@@ -37,7 +37,7 @@ class Budget:
     leaves: int
 
 
-def budget(rows: int) -> Budget:
+def budget_of(rows: int) -> Budget:
     """Of few rows small trees, and fewer of them: measured to be as good there, in half the time."""
     return Budget(200, 12, 0.15, 7) if rows < 10_000 else Budget(300, 20, 0.1, 31)
 
@@ -62,12 +62,17 @@ class Grower:
         All training rows.
     inner : sequence of (Rows, Rows)
         To grow on, and held out.
+    budget : Budget, optional
+        By default that of so many rows.
     """
 
-    def __init__(self, task: Task, rows: Rows, inner: Sequence[tuple[Rows, Rows]]) -> None:
-        self.task, self.rows, self.inner, self.budget = task, rows, inner, budget(len(rows.y))
-        self.y = np.concatenate([test.y for _, test in inner])
-        self.w = np.concatenate([np.ones(len(test.y)) if test.w is None else test.w for _, test in inner])
+    def __init__(
+        self, task: Task, rows: Rows, inner: Sequence[tuple[Rows, Rows]] = (), budget: Budget | None = None
+    ) -> None:
+        self.task, self.rows, self.inner, self.budget = task, rows, inner, budget or budget_of(len(rows.y))
+        held = [test for _, test in inner]
+        self.y = np.concatenate([np.zeros(0), *(test.y for test in held)])
+        self.w = np.concatenate([np.zeros(0), *(np.ones(len(t.y)) if t.w is None else t.w for t in held)])
         self._begun = False
         self._residuals: Array | None = None
 
@@ -78,19 +83,23 @@ class Grower:
         found = min((self._search(contender, loss) for loss in losses), key=lambda each: each.cost)
         if not begun and not self.task.classes and found.scores.ndim == 1:  # the default, which comes first
             self._residuals = self.y - found.scores
-        grown = [
-            self._model(part, rounds).fit(*_given(weighed(self.rows, contender, self.task.metric)))
-            for part, rounds in zip(self._parts(contender, found.loss), found.rounds, strict=True)
-        ]
-        forests = tuple(model.forest_ for model in grown)
-        trees = Trees(forests, tuple(model.intercept_ for model in grown), round(float(np.mean(found.rounds))))
+        trees = self.grow(contender, found.loss, found.rounds)
         shift = self._shift(contender, found.scores)
         levels = self.task.metric.levels
         if len(levels) == 2:
             again = self._again(contender, found)
             ends = metric_score(contender, found.loss, self.task.metric, again, self._shift(contender, again))
             shift = shift + widening(levels, self.y, ends, self.w)
-        return Fitted(contender, found.loss, float("nan"), trees, shift)
+        return Fitted(contender, found.loss, float("nan"), trees, shift, tuple(found.rounds))
+
+    def grow(self, contender: Contender, loss: Loss, rounds: Sequence[int]) -> Trees:
+        """Trees of all training rows, so many rounds for each part of the loss."""
+        grown = [
+            self._model(part, count).fit(*_given(weighed(self.rows, contender, self.task.metric)))
+            for part, count in zip(self._parts(contender, loss), rounds, strict=True)
+        ]
+        forests = tuple(model.forest_ for model in grown)
+        return Trees(forests, tuple(model.intercept_ for model in grown), round(float(np.mean(rounds))))
 
     def _search(self, contender: Contender, loss: Loss) -> Found:
         """The rounds that are best over the inner folds together."""

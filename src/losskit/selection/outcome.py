@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 SCHEMA = "losskit.result/1"
+TOP = 0.8
 
 
 @dataclass(eq=False)
@@ -45,7 +46,8 @@ class Candidate:
     gain : the share of the default's metric that it saves
     folds, lower : how many test folds were counted, and in how many of them it was below the default
     outside : test predictions for which the metric is infinite
-    tested : the metric on the rows set apart, trained on all others; nan if none are
+    chance : the probability that it is the best of all, by the same folds
+    tested : the metric on the rows set apart, trained on the rows compared; nan if none are
     failed : why it could not be trained, or ""
     pros, cons : reasons in words
     """
@@ -67,6 +69,7 @@ class Candidate:
     pros: list[str] = field(default_factory=list)
     cons: list[str] = field(default_factory=list)
     tested: float = math.nan
+    chance: float = 0.0
     model: str = "linear"
     rounds: int = 0
     scores: Array | None = None  # the metric's scores in the first round, each row predicted from the others
@@ -105,7 +108,8 @@ class Candidate:
         """As `result.json` has it."""
         numbers = {k: _plain(getattr(self, k)) for k in ("alpha", "mean", "standard_error", "difference", "p_holm")}
         reasons = {"for": self.pros, "against": self.cons}
-        return {"loss": self.name, "link": self.link, "model": self.model, **numbers, "reasons": reasons}
+        told = {"loss": self.name, "link": self.link, "model": self.model}
+        return {**told, **numbers, "chance": self.chance, "reasons": reasons}
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,16 @@ class Selection:
         return next(c for c in self.candidates if (c.name, c.model) == (self.verdict.loss, self.verdict.model))
 
     @property
+    def top_group(self) -> list[Candidate]:
+        """The fewest candidates that hold the best of all with a probability of 80 %, the likeliest first."""
+        return top_group(self.candidates)
+
+    @property
+    def compared(self) -> int:
+        """How many rows were compared: all but those set apart, or those drawn of many."""
+        return len(self.target.y)
+
+    @property
     def loss(self) -> Pointwise | Rowwise:
         """The loss of the verdict, its parameters set on all rows."""
         return self.model.loss
@@ -215,8 +229,11 @@ class Selection:
             }
         return {
             "schema": SCHEMA, "question": str(self.question), "metric": self.metric.name, "rows": self.findings.rows,
-            "problem": self.target.problem, "findings": [item.to_dict() for item in self.findings.items],
-            "candidates": [c.to_dict() for c in self.candidates], "verdict": verdict, "seed": self.seed,
+            "rows_compared": self.compared, "problem": self.target.problem,
+            "findings": [item.to_dict() for item in self.findings.items],
+            "candidates": [c.to_dict() for c in self.candidates],
+            "top_group": [{"loss": c.name, "model": c.model} for c in self.top_group],
+            "verdict": verdict, "seed": self.seed,
             "versions": self.versions, "seconds": round(self.seconds, 3),
             "scrutiny": None if self.scrutiny is None else self.scrutiny.to_dict(),
             "decision": None if self.decision is None else self.decision.to_dict(),
@@ -257,6 +274,13 @@ class Selection:
 
     def __str__(self) -> str:
         return " ".join([self.verdict.sentence, *self.verdict.why])
+
+
+def top_group(candidates: list[Candidate]) -> list[Candidate]:
+    """The fewest that hold the best with a probability of `TOP`, the likeliest first; nobody where none is valid."""
+    ranked = sorted((c for c in candidates if c.chance > 0), key=lambda c: -c.chance)
+    held = np.cumsum([c.chance for c in ranked])
+    return ranked[: int(np.searchsorted(held, TOP)) + 1]
 
 
 def _plain(value: float) -> float | None:

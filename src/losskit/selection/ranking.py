@@ -10,7 +10,7 @@ import numpy as np
 from losskit.selection.compare import Fitted, Results, Task
 from losskit.selection.outcome import Candidate
 from losskit.selection.questions import Contender
-from losskit.selection.statistic import Comparison, corrected_t, holm, smallest_difference
+from losskit.selection.statistic import Comparison, chances, corrected_t, holm, smallest_difference
 
 Array = np.ndarray
 LEVEL, WORTH = 0.05, 0.005  # a challenger wins below this p-value and above this share of the default's metric
@@ -65,6 +65,9 @@ def candidates_of(task: Task, results: Results, fitted: dict[int, Fitted]) -> li
         base = results.costs[0 if candidate.role == "baseline" else _default_of(task, task.contenders[i])]
         if not candidate.failed:
             _measure(candidate, results, i, base)
+    costs = np.where([[each.valid] for each in found], results.costs, np.inf)
+    for candidate, chance in zip(found, chances(costs, results.test_share), strict=True):
+        candidate.chance = float(chance)
     for kind in dict.fromkeys(candidate.model for candidate in found):
         of_kind = [candidate for candidate in found if candidate.model == kind]
         for candidate, p in zip(of_kind, holm([c.p_holm for c in of_kind]), strict=True):

@@ -70,13 +70,16 @@ def of_rows(table: Table, target: Target) -> Iterator[Finding]:
 def _duplicates(table: Table, target: Target) -> Iterator[Finding]:
     n = table.n_rows
     keys = [_codes(table.column(name)) for name in table.names]
-    if all(len(np.unique(k)) <= 20 for k in keys):  # a table of few categories repeats by itself
+    if all(k.max() < 20 for k in keys):  # a table of few categories repeats by itself
         return
     rows = np.column_stack([*keys, np.unique(target.y, return_inverse=True)[1]])
-    _, first = np.unique(rows, axis=0, return_index=True)
-    extra = n - len(first)
+    odd = round_rng(0, rows.shape[1]).integers(0, 1 << 62, rows.shape[1], dtype=np.uint64) * 2 + 1
+    _, hashed, counts = np.unique(rows.view(np.uint64) @ odd, return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(counts[hashed] > 1)  # few, or none: only these are compared value by value
+    _, first = np.unique(rows[alike], axis=0, return_index=True)
+    extra = len(alike) - len(first)
     if extra:
-        again = np.setdiff1d(np.arange(n), first)[:_LISTED]
+        again = np.delete(alike, first)[:_LISTED]
         level = "warning" if extra > 0.01 * n else "note"
         what = f"{extra} row{'s repeat' if extra > 1 else ' repeats'} an earlier one in every column."
         yield Finding("duplicates", level, what, None, extra, extra / n, tuple(int(table.numbers[i]) for i in again))  # type: ignore[arg-type]

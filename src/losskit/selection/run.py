@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time as clock
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,21 +12,22 @@ import numpy as np
 
 from losskit._version import __version__
 from losskit.base import Evaluated
-from losskit.errors import ConvergenceWarning, DataError, ParameterError, ShapeError
+from losskit.errors import DataError, ParameterError, ShapeError
+from losskit.labelling import Labelling
 from losskit.labels import is_ordered
 from losskit.model import TableModel
-from losskit.objective import one_thread_each
-from losskit.preprocess import _weights
+from losskit.preprocess import Preprocessor, _weights
 from losskit.selection.aims import Aim, of_target, parse_aim
-from losskit.selection.compare import INNER, MANY, Fitted, Progress, Results, Task, Trainer, cross_validate, train_all
+from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
 from losskit.selection.decisions import decide
-from losskit.selection.explain import about_kinds, explain, verdict
+from losskit.selection.explain import about_kinds, about_sample, about_top, explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import Plan, round_rng
-from losskit.selection.outcome import Candidate, Selection
+from losskit.selection.outcome import Selection, top_group
 from losskit.selection.questions import (
     ENOUGH,
     Contender,
+    Costs,
     ModelKind,
     Question,
     Row,
@@ -37,13 +37,16 @@ from losskit.selection.questions import (
     shortlist,
 )
 from losskit.selection.ranking import candidates_of, choose, of_kind
+from losskit.selection.refit import Part, final_test, on_all, refit
 from losskit.selection.scrutiny import look
 from losskit.selection.target import Target, order_of_labels, read_target, split_target
+from losskit.selection.training import Fitted
 from losskit.tables import Column, Table, as_table
 from losskit.trees import Trees
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
+SAMPLE = 100_000
 _LEAST = 10
 _FEW_LABELS = 30
 FEW = (
@@ -68,6 +71,7 @@ def select(
     groups: Any = None,
     time: Any = None,
     holdout: float = 0.0,
+    sample: int = SAMPLE,
     seed: int = 0,
     folds: int = FOLDS,
     rounds: int | None = None,
@@ -118,6 +122,9 @@ def select(
     holdout : float
         A share of the rows, the latest or whole groups if these are given, that is looked at once, after the verdict;
         the model is trained without them.
+    sample : int
+        Of more rows than this, so many drawn at random are compared, of each class its share; the winner is then
+        trained on all rows, with the penalty, rounds and parameters chosen.
     seed : int
         Decides the folds. The same seed gives the same result unless the time limit is hit.
     folds, rounds : int
@@ -147,7 +154,7 @@ def select(
     SquaredError()
     """
     began = clock.monotonic()
-    _check_options(seed, folds, rounds, time_limit, holdout)
+    _check_options(seed, folds, rounds, sample, time_limit, holdout)
     table, column = split_target(X, y)
     aim = parse_aim(question, metric, costs, recalibrate)
     problem = _of_classes(column, problem, aim.question)
@@ -164,13 +171,16 @@ def select(
         table, plan, w = table.take(kept), plan.take(kept), w[kept]
         target = read_target(replace(column, values=column.values[kept]), problem, labels)
     plan = replace(plan, classes=target.y if target.classes else None)
-    tested: Part | None = None
+    whole, tested = Part(table, target.y, w), None
     if holdout:
         kept, late = plan.last(holdout, table.n_rows, round_rng(seed, 1 << 21))
-        tested = Part(table.take(late), target.y[late], None if w is None else w[late])
-        table, plan, w = table.take(kept), plan.take(kept), None if w is None else w[kept]
-        target = replace(target, y=target.y[kept])
-    findings = profile_table(table, target)
+        whole, tested, plan = whole.take(kept), whole.take(late), plan.take(kept)
+    findings = profile_table(whole.table, replace(target, y=whole.y))
+    compared = whole
+    if whole.table.n_rows > sample:
+        drawn = plan.draw(sample, whole.table.n_rows, round_rng(seed, 1 << 23))
+        compared, plan = whole.take(drawn), plan.take(drawn)
+    target = replace(target, y=compared.y)
     numbers = target.inferred and target.problem == "binary" and column.kind == "numeric"
     if asked is not None and asked.kind == "mean" and numbers:
         target = replace(target, problem="real", classes=())
@@ -179,12 +189,13 @@ def select(
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem, bool(labels))
     added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
-    models = models_of(model, table.n_rows)
-    rounds = rounds or (1 if table.n_rows > MANY and "boosted" in models else ROUNDS)
+    rows = len(target.y)
+    models = models_of(model, rows)
+    rounds = rounds or (1 if rows > MANY and "boosted" in models else ROUNDS)
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
     folds = _folds(target, folds, plan)
-    run = _Run(table, target, w, findings, plan, seed, folds, rounds, state, tested, added, left_out, aim)
+    run = _Run(compared, target, whole, findings, plan, seed, folds, rounds, state, tested, added, left_out, aim)
     until = _until(began, time_limit, 0.55) if both else deadline
     found = run.answer(chosen, models, until, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
@@ -235,9 +246,9 @@ def _of_classes(column: Column, problem: str | None, asked: Question | None) -> 
 class _Run:
     """What the questions asked of one table share."""
 
-    table: Table
+    compared: Part
     target: Target
-    w: Array | None
+    whole: Part
     findings: Findings
     plan: Plan
     seed: int
@@ -257,69 +268,59 @@ class _Run:
         began, target = clock.monotonic(), self.target
         row, level = contract(question, target.problem), question.level or 0.5
         row = self.aim.row(shortlist(row, question, self.include, self.exclude, strict))
-        task = _task(self.table, target, self.w, row, level, self.plan, models)
+        part, whole = self.compared, self.whole
+        contenders = _contenders(row, level, models, positive=bool(whole.y.min() > 0))
+        task = Task(part.table, part.y, part.w, len(target.classes), row.metric(level), level, contenders, self.plan)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
-        fitted = _refit(task, results, self.seed)
+        fitted = refit(task, results, self.seed)
         candidates = candidates_of(task, results, fitted[1])
         winner, kinds = choose(candidates, results)
         for i, kind in enumerate(models):
             explain(of_kind(candidates, kind)[: None if i == 0 else -1], question, self.findings, task.metric)
-        chosen, aim = fitted[1][candidates.index(winner)], replace(self.aim, question=question)
-        labels, decision = decide(aim, target, self.w, winner, self.plan, self.seed)
-        costs = question.costs or aim.costs
-        trees = chosen.body if isinstance(chosen.body, Trees) else None
-        coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
-        made = TableModel(
-            fitted[0], chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
-            target.name, str(question), None if costs is None else np.array(costs), question.levels,
-            chosen.contender.turn, labels, trees,
-        )  # fmt: skip
         if self.tested is not None:
-            _final(task, self.tested, candidates, fitted)
+            final_test(task, self.tested, candidates, fitted)
+        aim = replace(self.aim, question=question)
+        labels, decision = decide(aim, target, part.w, winner, self.plan, self.seed)
+        kept = fitted[0], fitted[1][candidates.index(winner)]
+        if whole is not part:
+            kept = on_all(task, whole, kept[1])
+        made = _model(*kept, target, question, question.costs or aim.costs, labels)
         said = verdict(of_kind(candidates, winner.model), winner, question, self.findings, task.metric, len(models) > 1)
         said = replace(said, kinds=about_kinds(kinds, task.metric)) if kinds else said
+        told = [about_top(top)] if (top := top_group(candidates)) else []
+        if whole is not part:
+            told.append(about_sample(len(part.y), len(whole.y)))
+        said = replace(said, why=(*said.why, *told))
         ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
         return Selection(
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
-            results.rounds, self.rounds, clock.monotonic() - began, _versions(), self.table.source,
+            results.rounds, self.rounds, clock.monotonic() - began, _versions(), part.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
-            numbers=self.table.numbers, decision=decision,
-            scrutiny=look(self.table, target, self.w, task.metric, candidates, winner, results.by_round),
+            numbers=part.table.numbers, decision=decision,
+            scrutiny=look(part.table, target, part.w, task.metric, candidates, winner, results.by_round),
         )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows set apart for the final test."""
-
-    table: Table
-    y: Array
-    w: Array | None
-
-
-def _final(task: Task, part: Part, candidates: list[Candidate], fitted: tuple[Any, dict[int, Fitted]]) -> None:
-    """The metric on the rows set apart, of each candidate trained on all others."""
-    X = fitted[0].transform(part.table)
-    constant = task.metric.constant(task.y, task.w, task.classes)
-    for i, candidate in enumerate(candidates):
-        if i in fitted[1]:
-            scores = fitted[1][i].metric_score(task.metric, X)
-        elif candidate.role == "baseline":
-            scores = np.broadcast_to(constant, (len(part.y), *task.width)).copy()
-        else:
-            continue
-        candidate.tested = float(np.average(task.metric.rows(part.y, scores), weights=part.w))
+def _model(
+    preprocessor: Preprocessor, chosen: Fitted, target: Target, question: Question, costs: Costs | None,
+    labels: Labelling,
+) -> TableModel:  # fmt: skip
+    """The winner as the model that is kept."""
+    trees = chosen.body if isinstance(chosen.body, Trees) else None
+    coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
+    return TableModel(
+        preprocessor, chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
+        target.name, str(question), None if costs is None else np.array(costs), question.levels,
+        chosen.contender.turn, labels, trees,
+    )  # fmt: skip
 
 
-def _task(
-    table: Table, target: Target, w: Array | None, row: Row, level: float, plan: Plan, models: tuple[ModelKind, ...]
-) -> Task:
-    positive = bool(target.y.min() > 0)
+def _contenders(row: Row, level: float, models: tuple[ModelKind, ...], positive: bool) -> tuple[Contender, ...]:
+    """Who is compared: of each kind of model the default first."""
     challengers = [c for c in row.challengers if positive or not c.positive]
     listed = (Contender(row.default(level), row.turn), *challengers)
     able = {"linear": listed, "boosted": [each for each in listed if not is_ordered(each.loss)]}
-    contenders = tuple(replace(each, model=kind) for kind in models for each in able[kind])
-    return Task(table, target.y, w, len(target.classes), row.metric(level), level, contenders, plan)
+    return tuple(replace(each, model=kind) for kind in models for each in able[kind])
 
 
 def _folds(target: Target, folds: int, plan: Plan) -> int:
@@ -339,16 +340,6 @@ def _folds(target: Target, folds: int, plan: Plan) -> int:
             f"{INNER + 1} of each class are needed to compare losses: merge rare classes, or leave their rows out"
         )
     return min(folds, few)
-
-
-def _refit(task: Task, results: Results, seed: int) -> tuple[Any, dict[int, Fitted]]:
-    """The preprocessor of all rows, and every contender trained on them."""
-    fitted: dict[int, Fitted] = {}
-    with one_thread_each(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        trainer = Trainer(task, np.arange(task.table.n_rows), round_rng(seed, 1 << 20), keep=True)
-        train_all(trainer, results.failed, fitted.__setitem__)
-    return trainer.preprocessor, dict(sorted(fitted.items()))
 
 
 def _until(began: float, time_limit: float | None, share: float) -> float | None:
@@ -373,9 +364,9 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _check_options(seed: Any, folds: Any, rounds: Any, time_limit: Any, holdout: Any) -> None:
+def _check_options(seed: Any, folds: Any, rounds: Any, sample: Any, time_limit: Any, holdout: Any) -> None:
     rounds = ROUNDS if rounds is None else rounds
-    for name, value, least in (("seed", seed, 0), ("folds", folds, 2), ("rounds", rounds, 1)):
+    for name, value, least in (("seed", seed, 0), ("folds", folds, 2), ("rounds", rounds, 1), ("sample", sample, 100)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ParameterError(f"{name} is a whole number of at least {least}; got {name}={value!r}")
     if time_limit is not None and not (isinstance(time_limit, int | float) and time_limit > 0):

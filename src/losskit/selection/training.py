@@ -21,6 +21,7 @@ from losskit.domains import SIGNS
 from losskit.errors import ParameterError
 from losskit.labels import is_ordered
 from losskit.links import Link
+from losskit.losses.regression import Quantile
 from losskit.model import decision, log_odds, posterior, quantiles
 from losskit.objective import Objective
 from losskit.ordered_objective import OrderedObjective
@@ -64,6 +65,7 @@ class Fitted:
     alpha: float
     body: Line | Trees
     shift: Any  # added to scores: a quantile of residuals for each level, and what makes intervals reach theirs
+    rounds: tuple[int, ...] = ()  # of trees, one a level
 
     def metric_score(self, metric: Metric, X: Array) -> Array:
         """Predictions for rows, on the metric's scale."""
@@ -201,6 +203,20 @@ def fit_path(
         theta = outcome.theta
         found.append(each.to_user(theta))
     return found
+
+
+def fit_lines(
+    contender: Contender, loss: Loss, levels: tuple[float, ...], rows: Rows, alphas: Sequence[float], constant: Any,
+    start: Line | None = None, keep: bool = False,
+) -> list[Line]:  # fmt: skip
+    """`fit_path`, once for each level where that is wanted."""
+    if contender.turn != "levels":
+        return fit_path(loss, rows, alphas, constant, start, keep)
+    each = [
+        fit_path(Quantile(level), rows, alphas, weighted_quantile(rows.y, level, rows.w), None, keep)
+        for level in levels
+    ]
+    return [(np.array([c for c, _ in at]), np.array([b for _, b in at])) for at in zip(*each, strict=True)]
 
 
 def _objective(loss: Loss, rows: Rows, alpha: float, constant: Any) -> Any:
