@@ -107,6 +107,7 @@ from losskit.losses.counts import (
     Weibull as Weibull,
 )
 from losskit.losses.distributions import (
+    BetaNLL as BetaNLL,
     GammaNLL as GammaNLL,
     GaussianNLL as GaussianNLL,
     GaussianVarianceNLL as GaussianVarianceNLL,

@@ -27,6 +27,8 @@ _INTERVALS = (
 )  # fmt: skip
 _DISPERSED = ("dispersed_deviance", "dispersed_pull", "dispersed_bend", "dispersed_cross", "dispersed_sag",
               "dispersed_sway")
+_BETA = ("beta_energy", "beta_pull", "beta_bend")
+_BETA_SHAPES = ("beta_floor", "beta_lift", "beta_flex", "beta_tilt", "beta_curve", "beta_sway")
 _FLOOR = ("dispersed_floor", "dispersed_floor_slope", "dispersed_floor_bend")
 # where arguments may lie, by primitive; elsewhere (-2.5, 0.3, 1.7)
 PLACES = {
@@ -63,6 +65,8 @@ PLACES = {
     **dict.fromkeys(("gamma_energy", "gamma_excess", "gamma_pull"), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("binet", "stirling", "student_constant", *_POINTS, *_INTERVALS), (0.2, 1.4, 3.0)),
     **dict.fromkeys(("zero_nll", "zero_share", "zero_rest"), (-2.5, 0.3, 1.0)),
+    **dict.fromkeys(_BETA, (0.1, 0.8)),
+    **dict.fromkeys(_BETA_SHAPES, (-0.6, 1.7)),
     **dict.fromkeys(("truncated_poisson_nll", *_DISPERSED, *_FLOOR), (1.0, 2.0, 5.0)),
 }
 # and wide enough to part the branches of the array bodies
@@ -120,6 +124,8 @@ BODY_PLACES = PLACES | {
     "truncated_bend": (-60.0, -30.0, -2.5, 0.3, 1.7, 3.8, 4.1, 25.0),
     **dict.fromkeys(_DISPERSED, (-30.0, -2.0, 0.0, 0.45, 1.0, 3.0, 17.0)),
     **dict.fromkeys(_FLOOR, (-30.0, -2.5, 0.0, 0.7, 1.0, 3.0, 17.0)),
+    **dict.fromkeys(_BETA, (-60.0, -2.5, 1e-9, 0.3, 0.7, 4.0)),
+    **dict.fromkeys(_BETA_SHAPES, (-8.0, -0.3, 1.3, 25.0)),
     **dict.fromkeys(_STUDENT, (-400.0, -2.5, 1e-5, 0.3, 1.7, 25.0)),
     "student_log": (-1500.0, -400.0, -2.5, 1e-5, 0.3, 1.7, 25.0),
     **dict.fromkeys(("barron", "barron_slope", "barron_bend"), (-INF, -2.0, -1e-3, 0.0, 0.5, 1.7, 2.0, 3.0)),
@@ -143,6 +149,7 @@ BODY_WHERE = {
     "truncated_poisson_nll": lambda y, f: (y >= 1) & (y == np.floor(y)),
     **dict.fromkeys(_DISPERSED, lambda y, f, a: (y >= 0) & (y == np.floor(y))),
     **dict.fromkeys(_FLOOR, lambda y, a: (y >= 0) & (y == np.floor(y))),
+    **dict.fromkeys(_BETA, lambda y, f, s: (y > 0) & (y < 1)),
     **dict.fromkeys(_STUDENT, lambda r, s, n: n > 0),
     "abs_power": lambda c, r, a: (r != 0) | (a > 0),
     "sign_power": lambda c, r, a: (r != 0) | (a > 0),

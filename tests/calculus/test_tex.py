@@ -69,7 +69,10 @@ def test_the_latex_of_every_loss_means_the_loss(cls, of):
     loss = cls()
     values = {k: v for k, v in loss.parameters.items() if v is not None}
     with mpmath.workdps(60):
-        for y, f in ((1.0, 0.3), (1.0, 0.9), (-1.0, 0.4) if isinstance(loss, Margin | Residual) else (1.0, 0.55)):
+        share = len(loss.targets) == 1 and not loss.domain.contains(1.0)
+        signed = isinstance(loss, Margin | Residual)
+        for y, f in ((0.6 if share else 1.0, 0.3), (0.4 if share else 1.0, 0.9),
+                     (-1.0, 0.4) if signed else (0.2 if share else 1.0, 0.55)):  # fmt: skip
             names = values | {"r": f - y, "m": y * f, "y": y, "pi": mpmath.pi, "lower": y, "upper": y + f}
             names |= {name: f + j / 8 for j, name in enumerate(loss.outputs)}
             nodes = [loss.written()] if of == "value" else getattr(loss.trace(), of)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
+from tests.kernels.beta_laws import BETA_LAWS
 from tests.kernels.test_primitives import (
     SIGNED,
     SMALLEST,
@@ -266,8 +267,9 @@ LAWS += [
     ("dispersed_floor_slope", true_floor(1), counts_and_dispersions, 4.0, None),
     ("dispersed_floor_bend", true_floor(2), counts_and_dispersions, 6.0, None),
 ]  # fmt: skip
+LAWS += BETA_LAWS
 # what the laws of a loss meet in full as well, and takes long to compile
-SLOW = ("dispersed", "zero", "truncated")
+SLOW = ("beta", "dispersed", "zero", "truncated")
 EACH = [pytest.param(*law, id=law[0], marks=[pytest.mark.slow] * law[0].startswith(SLOW)) for law in LAWS]
 NAMES = [pytest.param(case.id, marks=case.marks) for case in EACH]
 

@@ -12,7 +12,9 @@ import mpmath
 
 from losskit.base import Pointwise
 from losskit.calculus.table import tempered
-from tests.laws.oracle import exact, ulp
+from tests.laws.allowances_of_several import DEVIANCE_OF_SEVERAL, ROOT_OF_SEVERAL
+from tests.laws.allowances_of_several import sigmoid as _sigmoid
+from tests.laws.oracle import error, exact, ulp
 
 BASIC, OTHER, TWEEDIE, TWEEDIE_ABOVE_2 = 4.0, 8.0, 12.0, 32.0
 _BASIC = {
@@ -27,10 +29,6 @@ def promise(loss: Pointwise) -> float:
     if name == "Tweedie":
         return TWEEDIE_ABOVE_2 if loss.parameters["power"] > 2 else TWEEDIE
     return BASIC if name in _BASIC else OTHER
-
-
-def _sigmoid(z: Any) -> Any:
-    return 1 / (1 + mpmath.exp(-z))
 
 
 def _focal_summands(loss: Pointwise, y: float, f: float, order: int) -> list[Any]:
@@ -211,143 +209,8 @@ def _weibull(loss: Pointwise, y: float, f: float) -> list[Any]:
     return [k, k * (y * mpmath.exp(-mpmath.mpf(f))) ** k]
 
 
-def _gaussian(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    """The summands of each part with a root: of log variance and energy, and of their derivatives."""
-    mean, second = map(mpmath.mpf, f)
-    logarithmic = type(loss).__name__ == "GaussianNLL"
-    variance = mpmath.exp(second) if logarithmic else second
-    half_energy = (mpmath.mpf(y) - mean) ** 2 / variance / 2
-    if part == "value":
-        return [half_energy, mpmath.log(variance) / 2, mpmath.log(2 * mpmath.pi) / 2]
-    if logarithmic:
-        return [half_energy, mpmath.mpf(1) / 2]
-    if part == "gradient 1":
-        return [half_energy / variance, 1 / variance / 2]
-    return [2 * half_energy / variance**2, 1 / variance**2 / 2]
-
-
-def _laplace(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    energy = abs(mpmath.mpf(y) - f[0]) * mpmath.exp(-mpmath.mpf(f[1]))
-    return [energy, mpmath.mpf(f[1]), mpmath.log(2)] if part == "value" else [energy, 1]
-
-
-def _gamma_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    y, mean, a = mpmath.mpf(y), mpmath.exp(f[0]), mpmath.mpf(f[1])
-    k = mpmath.exp(a)
-    if part in ("gradient 0", "hessian 0 1"):
-        return [k, k * y / mean]
-    energy = k * (f[0] - mpmath.log(y) + y / mean - 1)
-    return [energy, 1] if part == "gradient 1" else [energy, mpmath.log(y), a]
-
-
-def _student_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    n = mpmath.mpf(loss.parameters["df"])
-    square, scale = (mpmath.mpf(y) - f[0]) ** 2, n * mpmath.exp(2 * mpmath.mpf(f[1]))
-    if part == "value":
-        constant = mpmath.log(n * mpmath.pi) / 2 + mpmath.loggamma(n / 2) - mpmath.loggamma((n + 1) / 2)
-        return [(n + 1) / 2 * mpmath.log(1 + square / scale), mpmath.mpf(f[1]), constant]
-    if part == "gradient 1":
-        return [(n + 1) * square / (square + scale), 1]
-    return [(n + 1) * x / (square + scale) ** 2 for x in (square, scale)]
-
-
-def _normal_interval(x: Any, y: Any) -> Any:
-    """What the mean between x and y is the difference of: the near end and what is beyond, or densities of the ends."""
-    mass = mpmath.ncdf(y) - mpmath.ncdf(x) if x < 0 else mpmath.ncdf(-x) - mpmath.ncdf(-y)
-    ends = [mpmath.npdf(z) / mass for z in (x, y)]
-    near = x if abs(x) < abs(y) else y
-    return min(max(abs(near), abs(ends[0] - ends[1] - near)), max(ends))
-
-
-def _censored(loss: Pointwise, y: Any, f: float, part: str) -> list[Any]:
-    """The summands of the value of a duration seen, and of every gradient."""
-    name, s = type(loss).__name__, mpmath.mpf(loss.parameters["sigma"])
-    with mpmath.workprec(300):
-        a, b = ((mpmath.log(t) - mpmath.mpf(f)) / s if t else -mpmath.inf for t in y)
-        seen = y[0] == y[1]
-        if part == "value":
-            own = {"CensoredWeibullNLL": [mpmath.exp(b), b], "CensoredLogNormalNLL": [b**2 / 2, 1],
-                   "CensoredLogLogisticNLL": [mpmath.log1p(mpmath.exp(abs(b)))]}[name]  # fmt: skip
-            return [*own, mpmath.log(s), mpmath.log(y[1])] if seen else [0]
-        if name == "CensoredLogLogisticNLL":
-            return [_sigmoid(-b) / s, _sigmoid(a) / s]
-        if name == "CensoredLogNormalNLL":
-            narrow = b - a < 1  # the root is that of a duration seen: log t = f
-            return [mpmath.log(y[1]) / s**2, f / s**2] if narrow else [_normal_interval(a, b) / s]
-        rise = mpmath.exp(b) - mpmath.exp(a) if b < 20 else mpmath.mpf(1e9)
-        pull = 1 if seen else 0 if rise > 1e5 else rise / mpmath.expm1(rise)
-        return [mpmath.exp(a) / s, pull / s]
-
-
-def _zero_inflated(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    """mu and y; of zeros mu and mu^2 times what is Poisson's among them, and the shares of the others."""
-    mean, z = mpmath.exp(f[0]), mpmath.mpf(f[1])
-    if part == "gradient 0":
-        return [mean, y]
-    extra, rest = _sigmoid(z + mean), _sigmoid(-z - mean)
-    if part == "hessian 0 0":
-        return [0] if y else [mean * rest, mean**2 * rest * extra]
-    fill = _sigmoid(-z) * extra * -mpmath.expm1(-mean)
-    return [0] if y else [fill * _sigmoid(z), fill * rest]
-
-
-def _hurdle(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    mean = mpmath.exp(f[0])
-    return [mean / -mpmath.expm1(-mean) - 1, y - 1] if y else [0]
-
-
-def _negative_binomial_density(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    """By the logarithm of the dispersion: what the deviance adds, r (v + log(1 - v)), and what the normaliser does."""
-    output, *by = part.split()
-    true = exact(loss, y, f, output, tuple(map(int, by)))
-    with mpmath.workprec(5000):
-        mean, r = mpmath.exp(f[0]), mpmath.exp(-mpmath.mpf(f[1]))
-        v, logarithm = (mean - y) / (mean + r), mpmath.log((y + r) / (mean + r))
-        sag, turn = r * (v + logarithm), r * v**2 * r / (y + r)
-        if part == "gradient 1":
-            return [sag, true - sag]
-        far = [r * logarithm, r * v * mean / (mean + r), r * v * r / (y + r)]
-        return [true + sag + turn, *(far if v < -1 else [sag, turn])]
-def _crps(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    """Of the slope by the location 1 and twice the tail; by the log scale what grows with it, and what is taken off."""
-    scale = mpmath.exp(mpmath.mpf(f[1]))
-    a, e = abs(mpmath.mpf(y) - f[0]) / scale, mpmath.exp(-abs(mpmath.mpf(y) - f[0]) / scale)
-    bell = mpmath.sqrt(2 / mpmath.pi) * mpmath.exp(-(a**2) / 2)
-    if part == "gradient 0":
-        return [1]
-    grows, bend, less = {
-        "CRPSGaussian": (bell, bell * a**2, 1 / mpmath.sqrt(mpmath.pi)),
-        "CRPSLogistic": (2 * (mpmath.log(1 + e) + a * e / (1 + e)), 2 * a**2 * e / (1 + e) ** 2, 1),
-        "CRPSLaplace": ((1 + a) * e, a**2 * e, mpmath.mpf(3) / 4),
-    }[type(loss).__name__]
-    return [scale * x for x in ((grows, less) if part == "gradient 1" else (grows, bend, less))]
-
-
 ROOT: dict[tuple[str, str], Any] = {
-    **{
-        (name, part): lambda loss, y, f, part=part: _crps(loss, y, f, part)
-        for name in ("CRPSGaussian", "CRPSLogistic", "CRPSLaplace")
-        for part in ("gradient 1", "hessian 1 1", *(["gradient 0"] if name == "CRPSGaussian" else []))
-    },
-    **{
-        (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)
-        for name, summands, parts in (
-            ("GaussianNLL", _gaussian, ("value", "gradient 1")),
-            ("GaussianVarianceNLL", _gaussian, ("value", "gradient 1", "hessian 1 1")),
-            ("LaplaceNLL", _laplace, ("value", "gradient 1")),
-            ("GammaNLL", _gamma_density, ("value", "gradient 0", "gradient 1", "hessian 0 1")),
-            ("StudentTNLL", _student_density, ("value", "gradient 1", "hessian 0 0")),
-            ("ZeroInflatedPoisson", _zero_inflated, ("gradient 0", "hessian 0 0", "hessian 1 1")),
-            ("HurdlePoisson", _hurdle, ("gradient 0",)),
-            ("NegativeBinomialNLL", _negative_binomial_density, ("gradient 1", "hessian 1 1")),
-        )
-        for part in parts
-    },
-    **{
-        (f"Censored{name}NLL", part): lambda loss, y, f, part=part: _censored(loss, y, f, part)
-        for name in ("Weibull", "LogNormal", "LogLogistic")
-        for part in ("value", "gradient")
-    },
+    **ROOT_OF_SEVERAL,
     ("PoissonNLL", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("InverseGaussian", "gradient"): lambda loss, y, f: _tweedie(loss, y, f, 1),
     ("InverseGaussian", "hessian"): lambda loss, y, f: _tweedie(loss, y, f, 2),
@@ -390,27 +253,31 @@ ROOT: dict[tuple[str, str], Any] = {
     ("Savage", "hessian"): _savage,
     ("Tangent", "hessian"): _tangent,
 }
-DEVIANCE = {
-    (name, "value")
+
+
+def _beyond_log(loss: Pointwise, y: float, f: float) -> Any:
+    return abs(exact(loss, y, f, "gradient")) * ulp(max(abs(mpmath.mpf(f)), abs(mpmath.log(y)))) if y else 0
+
+
+DEVIANCE: dict[tuple[str, str], Any] = DEVIANCE_OF_SEVERAL | {
+    (name, "value"): _beyond_log
     for name in ("Poisson", "PoissonNLL", "Gamma", "Tweedie", "InverseGaussian", "NegativeBinomial", "Weibull",
-                 "LogNormal", "ZeroInflatedPoisson", "HurdlePoisson", "NegativeBinomialNLL")
+                 "LogNormal")
 }
 
 
 def excess(loss: Pointwise, y: Any, f: Any, output: str, got: float, true: Any, by: tuple[int, ...] = ()) -> float:
-    """The error of `got` in units of ulp, after the allowance of this pair; to be at most the promise.
+    """The error of `got` in units of ulp, after the allowances of this pair; to be at most the promise.
 
     Of several outputs each element that has a root is a pair of its own: "gradient 1", "hessian 0 1".
     """
-    from tests.laws.oracle import error
-
     key = (type(loss).__name__, " ".join([output, *map(str, by)]) if len(loss.outputs) > 1 else output)
     plain = error(got, true)
-    if key in ROOT and plain > 1:
-        return error(got, true, max(abs(x) for x in ROOT[key](loss, y, f)))
-    if key in DEVIANCE and plain > 1 and y > 0 and plain != float("inf"):
-        several = len(loss.outputs) > 1  # the logarithm of the mean is the first
-        slope = exact(loss, y, f, "gradient", (0,) if several else None)
-        unknown = abs(slope) * ulp(max(abs(mpmath.mpf(f[0] if several else f)), abs(mpmath.log(y))))
-        return float(max(mpmath.mpf(0), abs(mpmath.mpf(got) - true) - unknown) / ulp(true))
-    return plain
+    if plain <= 1 or (key not in ROOT and key not in DEVIANCE) or not mpmath.isfinite(got):
+        return plain
+    largest = max(abs(x) for x in ROOT[key](loss, y, f)) if key in ROOT else None
+    off = error(got, true, largest)
+    if key not in DEVIANCE or off <= 1:
+        return off
+    unit = ulp(true if largest is None else max(abs(true), largest))
+    return float(max(mpmath.mpf(0), abs(mpmath.mpf(got) - true) - DEVIANCE[key](loss, y, f)) / unit)

@@ -52,7 +52,7 @@ def test_fisher_is_the_expected_hessian_where_the_prediction_is_right(loss):
 @pytest.mark.parametrize("name", EACH_NAME)
 def test_the_majorizer_is_never_below_the_hessian_or_says_why_there_is_none(name):
     loss = losses()[name]()
-    samples = (BITS, SIGNS, AMOUNTS, np.stack([AMOUNTS, 2 * AMOUNTS], axis=-1))
+    samples = (BITS, SIGNS, AMOUNTS, AMOUNTS / (1 + AMOUNTS), np.stack([AMOUNTS, 2 * AMOUNTS], axis=-1))
     y = next(sample for sample in samples if loss.domain.contains(sample).all())
     columns = [P if domain.bounded else R for domain in loss.prediction_domains]
     f = columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)

@@ -5,6 +5,13 @@ Knows nothing of losses. `graph` holds the nodes, `table` one row a primitive, `
 """
 
 from losskit.calculus.densities import (
+    beta_curve,
+    beta_energy,
+    beta_flex,
+    beta_floor,
+    beta_lift,
+    beta_sway,
+    beta_tilt,
     binet,
     dispersed_bend,
     dispersed_cross,
@@ -93,6 +100,7 @@ from losskit.calculus.table import (
     sigmoid_gap,
     sigmoid_minus,
     sigmoid_power,
+    sigmoid_slope,
     sigmoid_times,
     smoothed_pinball,
     softplus,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from losskit.calculus.table import _row as row
@@ -161,8 +162,82 @@ shape_bend = row(
     exact=lambda mp, a: _shape_bend(mp, a, mp.exp(a)))
 
 
+# of the beta distribution: f is the logit of the mean m, s the logarithm of the precision phi, the sum of both shapes
+_PHI, _M, _N = "e^{{{1:-1}}}", r"\sigma\left({0:-1}\right)", r"\sigma\left(-{0:1}\right)"
+_A, _B, _U = rf"{_PHI} \, {_M}", rf"{_PHI} \, {_N}", rf"{_PHI} \, {_M} \, {_N}"
+_GAP = rf"\psi\left({_A}\right) - \psi\left({_B}\right) - {{0:1}}"
+beta_floor = row(
+    "beta_floor", rf"\log\Gamma\left({_A}\right) + \log\Gamma\left({_B}\right) - \log\Gamma\left({_PHI}\right) "
+    rf"- {_A} \, \log\left({_A}\right) - {_B} \, \log\left({_B}\right) + {{1:1}} \, {_PHI}", binds=0,
+    partials=(lambda f, s: beta_tilt(f, s), lambda f, s: -beta_lift(f, s)),
+    exact=lambda mp, f, s: _over_shapes(mp, f, s, lambda k: _gamma(mp, mp.prec, -1, k) - k * mp.log(k)))
+beta_lift = row(
+    "beta_lift", rf"{_A} \, \left(\log\left({_A}\right) - \psi\left({_A}\right)\right) "
+    rf"+ {_B} \, \left(\log\left({_B}\right) - \psi\left({_B}\right)\right) "
+    rf"- {_PHI} \, \left({{1:0}} - \psi\left({_PHI}\right)\right)", binds=0,
+    partials=(lambda f, s: -beta_sway(f, s), lambda f, s: -beta_flex(f, s)),
+    exact=lambda mp, f, s: _over_shapes(mp, f, s, lambda k: k * (mp.log(k) - _gamma(mp, mp.prec, 0, k))))
+beta_flex = row(
+    "beta_flex", rf"{_A} \, \left(\psi\left({_A}\right) - \log\left({_A}\right) + {_A} \, \psi'\left({_A}\right)\right)"
+    rf" + {_B} \, \left(\psi\left({_B}\right) - \log\left({_B}\right) + {_B} \, \psi'\left({_B}\right)\right)"
+    rf" - {_PHI} \, \left(\psi\left({_PHI}\right) - {{1:1}} + {_PHI} \, \psi'\left({_PHI}\right)\right)", binds=0,
+    partials=(None, None), exact=lambda mp, f, s: _over_shapes(mp, f, s, lambda k: _shape_bend(mp, mp.log(k), k)))
+beta_tilt = row(
+    "beta_tilt", rf"{_U} \, \left({_GAP}\right)", binds=1,
+    partials=(lambda f, s: beta_curve(f, s), lambda f, s: beta_sway(f, s)),
+    exact=lambda mp, f, s: _beta_slopes(mp, f, s)[0])
+beta_curve = row(
+    "beta_curve", rf"{_U} \, \left(\left(1 - 2 \, {_M}\right) \, \left({_GAP}\right) + {_U} \, "
+    rf"\left(\psi'\left({_A}\right) + \psi'\left({_B}\right)\right) - 1\right)", binds=1,
+    partials=(None, None), exact=lambda mp, f, s: _beta_slopes(mp, f, s)[1])
+beta_sway = row(
+    "beta_sway", rf"{_U} \, \left({_GAP} + {_A} \, \psi'\left({_A}\right) - {_B} \, \psi'\left({_B}\right)\right)",
+    binds=1, partials=(None, None), exact=lambda mp, f, s: _beta_slopes(mp, f, s)[2])
+_PHI, _M, _N = "e^{{{2:-1}}}", r"\sigma\left({1:-1}\right)", r"\sigma\left(-{1:1}\right)"
+_D = r"{1:0} - \log\left(\frac{{{0:-1}}}{{1 - {0:1}}}\right)"
+beta_energy = row(
+    "beta_energy", rf"{_PHI} \, \left({_M} \, \log\left(\frac{{{{{_M}}}}}{{{{{{0:-1}}}}}}\right) "
+    rf"+ {_N} \, \log\left(\frac{{{{{_N}}}}}{{{{1 - {{0:1}}}}}}\right)\right)", binds=1,
+    partials=(None, lambda y, f, s: beta_pull(y, f, s), lambda y, f, s: beta_energy(y, f, s)),
+    exact=lambda mp, y, f, s: mp.exp(s) * sum(
+        m * mp.log(m / x) for m, x in zip(_beta_shares(mp, f), (y, 1 - y), strict=True)))
+beta_pull = row(
+    "beta_pull", rf"{_PHI} \, {_M} \, {_N} \, \left({_D}\right)", binds=1,
+    partials=(None, lambda y, f, s: beta_bend(y, f, s), lambda y, f, s: beta_pull(y, f, s)),
+    face=lambda y, f, s: exp(s) / ((1.0 + exp(f)) * (1.0 + exp(-f))) * (f - log(y) + log(1.0 - y)))
+beta_bend = row(
+    "beta_bend", rf"{_PHI} \, {_M} \, {_N} \, \left(1 + \left(1 - 2 \, {_M}\right) \, \left({_D}\right)\right)",
+    binds=1, partials=(None, None, None),
+    face=lambda y, f, s: exp(s) / ((1.0 + exp(f)) * (1.0 + exp(-f)))
+    * (1.0 + (1.0 - exp(f)) / (1.0 + exp(f)) * (f - log(y) + log(1.0 - y))))
+
+
 def _shape_bend(mp: Any, a: Any, k: Any) -> Any:
-    return k * (mp.psi(0, k) - a + k * mp.psi(1, k) - 1)
+    return k * (_gamma(mp, mp.prec, 0, k) - a + k * _gamma(mp, mp.prec, 1, k) - 1)
+
+
+@lru_cache(maxsize=64)
+def _gamma(mp: Any, precision: int, order: int, k: Any) -> Any:
+    """log Gamma(k) for order -1, else its derivative of order + 1: dear where the oracle needs thousands of bits."""
+    return mp.loggamma(k) if order < 0 else mp.psi(order, k)
+
+
+def _beta_shares(mp: Any, f: Any) -> tuple[Any, Any]:
+    return 1 / (1 + mp.exp(-f)), 1 / (1 + mp.exp(f))
+
+
+def _over_shapes(mp: Any, f: Any, s: Any, part: Any) -> Any:
+    m, rest = _beta_shares(mp, f)
+    return part(mp.exp(s) * m) + part(mp.exp(s) * rest) - part(mp.exp(s))
+
+
+def _beta_slopes(mp: Any, f: Any, s: Any) -> tuple[Any, Any, Any]:
+    m, rest = _beta_shares(mp, f)
+    a, b, u = mp.exp(s) * m, mp.exp(s) * rest, mp.exp(s) * m * rest
+    gap = _gamma(mp, mp.prec, 0, a) - _gamma(mp, mp.prec, 0, b) - f
+    trends = [_gamma(mp, mp.prec, 1, k) for k in (a, b)]
+    curve = (1 - 2 * m) * gap + u * sum(trends) - 1
+    return u * gap, u * curve, u * (gap + a * trends[0] - b * trends[1])
 
 
 def _dispersed_sway(mp: Any, y: Any, mean: Any, r: Any) -> Any:

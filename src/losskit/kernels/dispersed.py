@@ -10,6 +10,7 @@ z0 = log y + a these are p = 1/(1 + e^-z) and q = 1/(1 + e^-z0), d = log y - f i
 from losskit.kernels.durations import log_ratio
 from losskit.kernels.elementary import (
     Pair,
+    clamp,
     exp,
     exp2part,
     exp_rest,
@@ -76,8 +77,9 @@ def gap(y: float, f: float) -> float:
 
 @scalar
 def faded(c: float, x: float, x_tail: float) -> float:
-    """c e^(x + x_tail) for x <= 0, the power of two last."""
-    n, u = exp_rest(select(x > -1500.0, x, -1500.0), select(x > -1500.0, x_tail, 0.0))
+    """c e^(x + x_tail), the power of two last."""
+    held = clamp(x, -1500.0, 1500.0)
+    n, u = exp_rest(held, select(held == x, x_tail, 0.0))
     return scaled_once(c, u, n)
 
 

@@ -204,6 +204,21 @@ def divided_polynomial(typingctx: Any, x: Any, b: Any, coefficients: Any) -> Any
     return types.float64(types.float64, types.float64, coefficients), codegen
 
 
+@intrinsic
+def divided_difference(typingctx: Any, x: Any, y: Any, coefficients: Any) -> Any:
+    """(P(x) - P(y))/(x - y) for P(x) = sum(c[i] * x**i), P'(x) at x = y."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        c = [builder.extract_value(args[2], i) for i in range(len(signature.args[2]))]
+        value = slope = c[-1]
+        for coefficient in reversed(c[1:-1]):
+            value = builder.fma(value, args[0], coefficient)
+            slope = builder.fma(slope, args[1], value)
+        return slope
+
+    return types.float64(types.float64, types.float64, coefficients), codegen
+
+
 @scalar
 def two_sum(a: float, b: float) -> Pair:
     """(s, t) with s = fl(a + b) and s + t = a + b exactly."""

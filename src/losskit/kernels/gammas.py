@@ -11,14 +11,18 @@ from losskit.calculus.gamma_fits import (
     BINET_SLOPE_FAR,
     BINET_SLOPE_NEAR,
     LOG_FACTORIAL,
+    SHAPE_BEND_FAR,
+    SHAPE_BEND_LOW,
+    SHAPE_BEND_MID,
+    SHAPE_BEND_ZERO,
 )
 from losskit.kernels.elementary import (
     INF,
+    NO_TAIL,
     clamp,
     exp,
-    exp_parts,
+    exp_split,
     fast_two_sum,
-    fma,
     log1p,
     log1p_parts,
     log_parts,
@@ -113,22 +117,10 @@ def shape_slope(a: float) -> float:
 
 @scalar
 def shape_bend(a: float) -> float:
-    """k (psi(k) - log k + k psi'(k) - 1) at k = e^a: positive, 0 at both ends (5 ulp)."""
-    k = exp(a)
-    small = k < 1.0
-    x = select(small, k, 1.0)
-    s, s_tail = fast_two_sum(1.0, x)
-    w = 1.0 / select(small, s, k)
-    g = binet_slope(w)
-    h = binet_bend(w)
-    w_tail = w * (fma(-w, s, 1.0) - w * s_tail)
-    half = 0.5 * w * w
-    half_tail = fma(0.5 * w, w, -half) + w * w_tail
-    b, b_tail = log1p_parts(x)
-    held = clamp(a, -1400.0, 0.0)
-    rise, rise_tail = two_sum(b, -held)
-    near, near_tail = two_sum(rise, -w)
-    rest = (rise_tail + b_tail) + near_tail - w_tail - half_tail + w * w * (x * w * h - g)
-    n, p, p_tail = exp_parts(held)
-    below = (near - half) + rest
-    return select(small, scale(fma(below, p_tail, below * p), n), w * (h - g))
+    """k (psi(k) - log k + k psi'(k) - 1) at k = e^a: positive, 0 at both ends (4 ulp)."""
+    n, p = exp_split(clamp(-abs(a), -1400.0, 0.0), NO_TAIL)
+    k = scale(p, n)  # or 1/k
+    below = polynomial(select(k < 0.2, k, 0.2), SHAPE_BEND_LOW) + (SHAPE_BEND_ZERO - clamp(a, -1400.0, 0.0))
+    far = polynomial(select(k < 0.4, k, 0.4), SHAPE_BEND_FAR)
+    middle = polynomial(clamp(a, -1.7, 1.0) + 0.15, SHAPE_BEND_MID)
+    return select((a < -1.7) | (a > 1.0), scale(p * select(a < 0.0, below, far), n), middle)

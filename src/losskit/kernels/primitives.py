@@ -9,6 +9,17 @@ the same sub-expressions, so that LLVM computes their one exp(-|x|) and one e/(1
 
 import math
 
+from losskit.kernels.betas import (
+    beta_bend,
+    beta_curve,
+    beta_energy,
+    beta_flex,
+    beta_floor,
+    beta_lift,
+    beta_pull,
+    beta_sway,
+    beta_tilt,
+)
 from losskit.kernels.densities import (
     gamma_energy,
     gamma_excess,
@@ -173,6 +184,15 @@ __all__ = [
     "barron_bend",
     "barron_slope",
     "bell",
+    "beta_bend",
+    "beta_curve",
+    "beta_energy",
+    "beta_flex",
+    "beta_floor",
+    "beta_lift",
+    "beta_pull",
+    "beta_sway",
+    "beta_tilt",
     "binet",
     "bitempered",
     "bitempered_bend",

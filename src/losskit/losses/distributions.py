@@ -13,6 +13,13 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.calculus import (
+    beta_curve,
+    beta_energy,
+    beta_flex,
+    beta_floor,
+    beta_lift,
+    beta_sway,
+    beta_tilt,
     dispersed_deviance,
     dispersed_floor,
     div_square,
@@ -23,12 +30,14 @@ from losskit.calculus import (
     gaussian_variance_nll,
     laplace_nll,
     log,
+    log1p,
     mul_exp,
     poisson_nll,
     shape_bend,
     shape_normaliser,
     shape_slope,
     sigmoid,
+    sigmoid_slope,
     softplus,
     sqrt,
     student_bend,
@@ -38,6 +47,7 @@ from losskit.calculus import (
     student_pull,
     student_share,
     student_spread,
+    tanh,
     truncated_bend,
     truncated_poisson_nll,
     where,
@@ -45,7 +55,7 @@ from losskit.calculus import (
     zero_share,
 )
 from losskit.constants import weighted_quantile
-from losskit.domains import COUNTS, POSITIVE, REAL, Positive
+from losskit.domains import COUNTS, OPEN_UNIT, POSITIVE, REAL, Positive
 from losskit.links import IDENTITY, LOG, LOGIT
 from losskit.traits import Traits
 
@@ -202,6 +212,35 @@ class GammaNLL(Pointwise):
         log_mean = float(LOG.to_score(np.average(y, weights=w)))
         gap = max(log_mean - float(np.average(np.log(y), weights=w)), 0.0)
         return [log_mean, float(LOG.to_score((3 - gap + np.sqrt((gap - 3) ** 2 + 24 * gap)) / 12) - LOG.to_score(gap))]
+
+
+class BetaNLL(Pointwise):
+    """The negative log density of a beta distribution; outputs are the logit of its mean and its log precision."""
+
+    source = "Ferrari and Cribari-Neto (2004), doi:10.1080/0266476042000214501"
+    use = "Shares between 0 and 1, such as rates and proportions, whose spread differs from row to row."
+    avoid = "y may be 0 or 1, where there is no density; or the mean alone is wanted: Logistic takes shares as targets."
+    outputs, links = ("logit_mean", "log_precision"), (LOGIT, LOG)
+    domain = OPEN_UNIT
+
+    def formula(self, y: Any, logit_mean: Any, log_precision: Any) -> Any:
+        energy = beta_energy(y, logit_mean, log_precision)
+        return energy + (beta_floor(logit_mean, log_precision) + (log(y) + log1p(-y)))
+
+    def traits(self) -> Traits:
+        return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, **_DENSITY)
+
+    def information(self, logit_mean: Any, log_precision: Any) -> Any:
+        tilt = beta_tilt(logit_mean, log_precision)
+        mean = mul_exp(sigmoid_slope(logit_mean), 1, log_precision) + beta_curve(logit_mean, log_precision)
+        both = beta_sway(logit_mean, log_precision) - tilt
+        precision = beta_lift(logit_mean, log_precision) + beta_flex(logit_mean, log_precision)
+        return mean + tanh(logit_mean / 2) * tilt, both, precision
+
+    def _start(self, y: Any, w: Any) -> list[float]:
+        mean = np.average(y, weights=w)
+        spread = np.average((y - mean) ** 2, weights=w) if (y != y[0]).any() else 0.0
+        return [float(LOGIT.to_score(mean)), float(LOG.to_score(mean * (1 - mean) - spread) - LOG.to_score(spread))]
 
 
 class PoissonNLL(Pointwise):

@@ -16,6 +16,9 @@ S = RNG.normal(size=R.size)  # logarithms of scales
 Y = np.round(RNG.normal(size=R.size) * 2, 2)
 BOTH = np.stack([R, S], axis=-1)
 LOW = np.minimum(R, 3.0)
+SHARES = special.expit(R)
+SHARE_SCORES = np.stack([S, S[::-1]], axis=-1)
+SHAPES = [np.exp(S[::-1]) * special.expit(side * S) for side in (1, -1)]
 VARIANCES = np.stack([R, np.exp(S)], axis=-1)
 
 
@@ -32,6 +35,13 @@ def _negative_binomial(y: Any, f: Any, a: Any) -> Any:
         return -log(ways * (odds / (1 + odds)) ** y) + r * log(1 + odds)
 
 
+def _beta(y: Any, f: Any, s: Any) -> Any:
+    with mpmath.workdps(600):
+        p, m = exp(s), 1 / (1 + exp(-f))
+        normaliser = loggamma(p * m) + loggamma(p * (1 - m)) - loggamma(p)
+        return normaliser - (p * m - 1) * log(y) - (p * (1 - m) - 1) * log(1 - y)
+
+
 TEXTBOOK: dict[str, Any] = {
     "GaussianNLL": lambda y, mean, s: (y - mean) ** 2 / (2 * exp(s)) + log(2 * pi * exp(s)) / 2,
     "GaussianVarianceNLL": lambda y, mean, v: (y - mean) ** 2 / (2 * v) + log(2 * pi * v) / 2,
@@ -40,6 +50,7 @@ TEXTBOOK: dict[str, Any] = {
     "GammaNLL": lambda y, f, a: (
         loggamma(exp(a)) - exp(a) * log(exp(a) / exp(f)) - (exp(a) - 1) * log(y) + exp(a) * y / exp(f)
     ),
+    "BetaNLL": _beta,
     "PoissonNLL": lambda y, f: exp(f) - y * f + loggamma(y + 1),
     "ZeroInflatedPoisson": lambda y, f, z: -log(
         (1 if y == 0 else 0) / (1 + exp(-z)) + exp(-exp(f)) * exp(f) ** y / mpmath.gamma(y + 1) / (1 + exp(z))),
@@ -87,6 +98,12 @@ IDENTITIES: dict[str, Any] = {
         value(lk.HurdlePoisson(), COUNTS, np.stack([LOW, -np.log(np.expm1(np.exp(LOW)))], axis=-1)),
         value(lk.PoissonNLL(), COUNTS, LOW), 1e-9
     ),
+    "the beta density of mean 1/2 and precision 2 is uniform": lambda: same(
+        value(lk.BetaNLL(), SHARES, np.tile([0.0, np.log(2)], (SHARES.size, 1))), 0 * SHARES, 1e-14
+    ),
+    "the beta density looks the same from the other side": lambda: same(
+        value(lk.BetaNLL(), 1 - SHARES, SHARE_SCORES * [-1, 1]), value(lk.BetaNLL(), SHARES, SHARE_SCORES), 1e-9
+    ),
     "the normal density of variance 1 is half the squared error and a constant": lambda: same(
         value(lk.GaussianNLL(), Y, np.stack([R, 0 * R], axis=-1)) - np.log(2 * np.pi) / 2,
         value(lk.SquaredError(), Y, R) / 2, 1e-9,
@@ -107,6 +124,19 @@ def _gaussian_of_torch() -> None:
     theirs = _torch("GaussianNLLLoss", R, Y, np.exp(S), full=True, eps=1e-300)
     same(value(lk.GaussianVarianceNLL(), Y, VARIANCES),
          theirs if theirs is not None else (S + (R - Y) ** 2 / np.exp(S)) / 2 + np.log(2 * np.pi) / 2)
+
+
+def _beta_of_scipy() -> list[float]:
+    a, b, _, _ = stats.beta.fit(SHARES, floc=0, fscale=1)
+    return [float(np.log(a / b)), float(np.log(a + b))]
+
+
+def _beta_of_statsmodels() -> Any:
+    """Minus what its regression, of the mean and the precision on a constant, gives each row."""
+    from statsmodels.othermod.betareg import BetaModel
+
+    one = np.ones((SHARES.size, 1))
+    return -BetaModel(SHARES, one, exog_precision=one).loglikeobs(np.array([0.7, 0.8]))
 
 
 def _gamma_of_scipy() -> list[float]:
@@ -157,6 +187,12 @@ ANCHORS: dict[str, Any] = {
         lambda: same(value(lk.GammaNLL(), AMOUNTS, BOTH),
                      -stats.gamma.logpdf(AMOUNTS, np.exp(S), scale=np.exp(R - S)), 1e-9),
         lambda: same(lk.GammaNLL().constant(AMOUNTS), _gamma_of_scipy(), 1e-6),
+    ],
+    "BetaNLL": [
+        lambda: same(lk.BetaNLL()([0.5], [[0.0, np.log(4)]]), -np.log(1.5)),  # shapes 2 and 2: 6 y (1 - y)
+        lambda: same(value(lk.BetaNLL(), SHARES, SHARE_SCORES), -stats.beta.logpdf(SHARES, *SHAPES)),
+        lambda: same(value(lk.BetaNLL(), SHARES, np.tile([0.7, 0.8], (SHARES.size, 1))), _beta_of_statsmodels()),
+        lambda: same(lk.BetaNLL().constant(SHARES), _beta_of_scipy(), 1e-6),
     ],
     "PoissonNLL": [
         lambda: same(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454),

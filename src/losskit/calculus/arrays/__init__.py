@@ -3,6 +3,7 @@
 `xp` is NumPy or a namespace with its names. They do not branch on data.
 """
 
+from losskit.calculus.arrays.betas import *
 from losskit.calculus.arrays.core import *
 from losskit.calculus.arrays.densities import *
 from losskit.calculus.arrays.deviances import *

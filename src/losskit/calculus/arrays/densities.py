@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from losskit.calculus.arrays.core import expm1mx, power_series
+from losskit.calculus.arrays.core import expm1mx, negative_exp, power_series
 from losskit.calculus.gamma_fits import (
-    BINET_BEND_FAR,
-    BINET_BEND_NEAR,
     BINET_FAR,
     BINET_NEAR,
     BINET_SLOPE_FAR,
     BINET_SLOPE_NEAR,
     LOG_FACTORIAL,
+    SHAPE_BEND_FAR,
+    SHAPE_BEND_LOW,
+    SHAPE_BEND_MID,
+    SHAPE_BEND_ZERO,
 )
 from losskit.calculus.normal_fit import HAZARD_EXCESS, OVER_ROOT_TWO_PI, ROOT_HALF_PI
 
@@ -304,16 +306,6 @@ def gamma_energy(xp: Any, y: Array, f: Array, a: Array) -> Array:
     return xp.where(near, inside * inside * ratio * xp.exp(a), far)
 
 
-def _by_shape(xp: Any, a: Array) -> tuple[Array, ...]:
-    """Whether k = e^a < 1; k held below 1; w = 1/k or 1/(1 + k); and Binet's slope and bend there."""
-    k = xp.exp(a)
-    small = k < 1.0
-    w = 1.0 / xp.where(small, 1.0 + k, k)
-    slope = xp.where(w < 0.25, power_series(w, BINET_SLOPE_FAR), power_series(w - 0.625, BINET_SLOPE_NEAR))
-    bend = xp.where(w < 0.25, power_series(w, BINET_BEND_FAR), power_series(w - 0.625, BINET_BEND_NEAR))
-    return small, xp.where(small, k, 1.0), w, slope, bend
-
-
 def shape_normaliser(xp: Any, a: Array) -> Array:
     small = a < -0.7
     inner = xp.where(small, xp.exp(a), 1.0)
@@ -322,12 +314,19 @@ def shape_normaliser(xp: Any, a: Array) -> Array:
 
 
 def shape_slope(xp: Any, a: Array) -> Array:
-    small, x, w, slope, _ = _by_shape(xp, a)
+    k = xp.exp(a)
+    small = k < 1.0
+    x, w = xp.where(small, k, 1.0), 1.0 / xp.where(small, 1.0 + k, k)
+    slope = xp.where(w < 0.25, power_series(w, BINET_SLOPE_FAR), power_series(w - 0.625, BINET_SLOPE_NEAR))
     below = 1.0 + (0.5 - w / 2.0) + x * (w * w * slope - (xp.log1p(x) - a))
     return xp.where(small, below, 0.5 + w * slope)
 
 
 def shape_bend(xp: Any, a: Array) -> Array:
-    small, x, w, slope, bend = _by_shape(xp, a)
-    below = x * (xp.log1p(x) - a - w * (w + 2.0) / 2.0 + w * w * (x * w * bend - slope))
-    return xp.where(small, below, w * (bend - slope))
+    k = negative_exp(xp, a)  # or 1/k
+    held = xp.where(a < 0.0, a, 0.0)
+    below = power_series(xp.where(k < 0.2, k, 0.2), SHAPE_BEND_LOW) + (SHAPE_BEND_ZERO - held)
+    far = power_series(xp.where(k < 0.4, k, 0.4), SHAPE_BEND_FAR)
+    low, high = a < -1.7, a > 1.0
+    middle = power_series(xp.where(low, -1.7, xp.where(high, 1.0, a)) + 0.15, SHAPE_BEND_MID)
+    return xp.where(low | high, xp.where(k > 0.0, k * xp.where(low, below, far), 0.0), middle)
