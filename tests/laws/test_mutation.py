@@ -14,7 +14,7 @@ import pytest
 
 from losskit.base import Pointwise, Residual
 from losskit.calculus import arrays
-from losskit.calculus.arrays import core, densities, deviances, durations, margins, robust
+from losskit.calculus.arrays import betas, core, densities, deviances, durations, margins, robust, scores
 from losskit.calculus.derive import derivative
 from losskit.calculus.emit import array_function
 from losskit.calculus.exact import evaluate as exact
@@ -149,7 +149,7 @@ def test_a_negated_derivative_rule_departs_from_differences(name, monkeypatch):
 
 
 def _body_mutants() -> Iterator[tuple[str, str, SimpleNamespace]]:
-    for module in (core, densities, deviances, durations, margins, robust):
+    for module in (betas, core, densities, deviances, durations, margins, robust, scores):
         yield from _mutants_of_module(module)
 
 

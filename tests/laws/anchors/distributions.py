@@ -104,6 +104,7 @@ IDENTITIES: dict[str, Any] = {
     "the beta density looks the same from the other side": lambda: same(
         value(lk.BetaNLL(), 1 - SHARES, SHARE_SCORES * [-1, 1]), value(lk.BetaNLL(), SHARES, SHARE_SCORES), 1e-9
     ),
+    "the beta density that fits best is SciPy's": lambda: same(lk.BetaNLL().constant(SHARES), _beta_of_scipy(), 1e-6),
     "the normal density of variance 1 is half the squared error and a constant": lambda: same(
         value(lk.GaussianNLL(), Y, np.stack([R, 0 * R], axis=-1)) - np.log(2 * np.pi) / 2,
         value(lk.SquaredError(), Y, R) / 2, 1e-9,
@@ -192,7 +193,6 @@ ANCHORS: dict[str, Any] = {
         lambda: same(lk.BetaNLL()([0.5], [[0.0, np.log(4)]]), -np.log(1.5)),  # shapes 2 and 2: 6 y (1 - y)
         lambda: same(value(lk.BetaNLL(), SHARES, SHARE_SCORES), -stats.beta.logpdf(SHARES, *SHAPES)),
         lambda: same(value(lk.BetaNLL(), SHARES, np.tile([0.7, 0.8], (SHARES.size, 1))), _beta_of_statsmodels()),
-        lambda: same(lk.BetaNLL().constant(SHARES), _beta_of_scipy(), 1e-6),
     ],
     "PoissonNLL": [
         lambda: same(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454),

@@ -76,12 +76,12 @@ def beta_flex(xp: Any, f: Array, s: Array) -> Array:
     e, a, _ = _shapes(xp, f, s)
     rest, rise = 1.0 / (1.0 + e), xp.log1p(e)
     low, far = s < -1.0, s > 1.4
-    k = xp.exp(xp.where(low, s, -1.0))
+    k = xp.exp(xp.where(low, s, 0.0))
     series = power_series(e * rest * k, SHAPE_BEND_LOW) - _divided_series(k, rest, SHAPE_BEND_LOW)
     seen = e > 1e-17
     entropy = xp.abs(f) + xp.where(seen, (1.0 + e) * (rise / xp.where(seen, e, 1.0)), 1.0)
     below = (entropy + series) * rest * xp.exp(s - xp.abs(f))
-    held = xp.where(low, -1.0, xp.where(far, 1.4, s)) + 0.15
+    held = xp.where(low | far, 0.0, s) + 0.15
     middle = -rise * _divided_difference(held, held - rise, SHAPE_BEND_MID)
     w = xp.exp(-xp.where(far, s, 1.4))
     beyond = w * e * _divided_series(w * (1.0 + e), rest, SHAPE_BEND_FAR)
@@ -97,7 +97,7 @@ def beta_energy(xp: Any, y: Array, f: Array, s: Array) -> Array:
     e, over = negative_exp(xp, f), f > 0
     rest, d = 1.0 / (1.0 + e), xp.where(over, -1.0, 1.0) * _gap(xp, y, f)
     cost = xp.where(over, -xp.log(y), -xp.log1p(-y))
-    near = ((d > -1.0) & (d < 2.0)) | ((e < 1e-17) & (d > -80.0) & (cost < 1e-17))
+    near = ((d > -1.0) & (d < 2.0)) | ((e < 1e-17) & (xp.abs(d) < 80.0) & (cost < 1e-17))
     c = xp.where(near, d, 0.5)
     rise = xp.expm1(-c)
     x = e * rest * rise

@@ -328,5 +328,5 @@ def shape_bend(xp: Any, a: Array) -> Array:
     below = power_series(xp.where(k < 0.2, k, 0.2), SHAPE_BEND_LOW) + (SHAPE_BEND_ZERO - held)
     far = power_series(xp.where(k < 0.4, k, 0.4), SHAPE_BEND_FAR)
     low, high = a < -1.7, a > 1.0
-    middle = power_series(xp.where(low, -1.7, xp.where(high, 1.0, a)) + 0.15, SHAPE_BEND_MID)
+    middle = power_series(xp.where(low | high, 0.0, a) + 0.15, SHAPE_BEND_MID)
     return xp.where(low | high, xp.where(k > 0.0, k * xp.where(low, below, far), 0.0), middle)
