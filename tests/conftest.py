@@ -6,6 +6,7 @@ from typing import Any
 
 os.environ.setdefault("LOSSKIT_CACHE_DIR", str(Path(__file__).parent.parent / ".losskit-cache"))
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests' processes fill the cores: threads would wait
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 # the longest first: begun last, one of them keeps a process busy when the other has nothing left to do

@@ -31,7 +31,10 @@ def named(make, seeds):
 
 @pytest.mark.parametrize(
     ("make", "loss", "least"),
-    [(normal, "SquaredError()", 2), (additive, "SquaredError()", 2), (multiplicative, "Poisson()", 2)],
+    [  # the first two worlds are drawn in test_regret too
+        pytest.param(normal, "SquaredError()", 2, marks=pytest.mark.slow),
+        pytest.param(additive, "SquaredError()", 2, marks=pytest.mark.slow), (multiplicative, "Poisson()", 2),
+    ],
 )
 def test_two_draws(make, loss, least):
     assert named(make, range(2)).count(loss) >= least
