@@ -117,17 +117,9 @@ def run(
 
 
 def run_plain(
-    function: Any,
-    rows: int,
-    y: Array,
-    f: Array,
-    w: Array | None,
-    scale: float,
-    v: Array | None,
-    g: Array | None,
-    h: Array | None,
-    parameters: tuple[float, ...],
-) -> tuple[bool, float]:
+    function: Any, rows: int, y: Array, f: Array, w: Array | None, scale: float, v: Array | None, g: Array | None,
+    h: Array | None, parameters: tuple[float, ...],
+) -> tuple[bool, float]:  # fmt: skip
     """As `run`, of flat arrays that a kernel can read as they lie, by the machine code for this shape of call."""
     state = _state(rows)
     blocks = state.size // 2

@@ -167,7 +167,10 @@ def log_loss_of_classes() -> Metric:
 
 
 def ranked_probability_score() -> Metric:
-    """Judges probabilities of ordered classes: Epstein (1969), 10.1175/1520-0450(1969)008<0985:ASSFPP>2.0.CO;2."""
+    """Judges probabilities of ordered classes.
+
+    Source: Epstein (1969), doi:10.1175/1520-0450(1969)008<0985:ASSFPF>2.0.CO;2
+    """
     words = (
         "for each cut between two neighbouring classes the squared error of the probability of lying below, summed: "
         "probability far from the class that happened costs more than probability beside it"
