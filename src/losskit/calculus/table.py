@@ -8,6 +8,7 @@ stable bodies, proved equal to the face by the tests. To add a primitive, add a 
 The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is
 worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, and may
 have such an array body: called where the argument is a constant of the case's value (`Loss.special` makes it one).
+The `logs` of a row are the (a, e) with which it is a + log(1 + e), 0 <= e <= 1: sums take one logarithm for many rows.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Primitive:
     array: str | None = None
     label: str | None = None
     case: Case | None = None
+    logs: Callable[..., tuple[Node, Node]] | None = None
 
 
 TABLE: dict[str, Primitive] = {}
@@ -71,6 +73,12 @@ def median_with_zero(a: Any, b: Any) -> Any:
     if is_constant(a, 0.0) or is_constant(b, 0.0):
         return constant(0.0)
     return maximum(minimum(a, b), minimum(maximum(a, b), 0.0))
+
+
+def _missed(z: Any, y: Any) -> Any:
+    """The distance of a score z to the side of its label y, 0 for an infinite score on that side."""
+    share = where(z > 0.0, 1.0 - y, y)
+    return where(equal(share, 0.0), 0.0, share * abs(z))
 
 
 def _where_tangent(args: tuple[Node, ...], tangents: tuple[Node, ...]) -> Node:
@@ -153,10 +161,11 @@ sigmoid_power = _row("sigmoid_power", r"\sigma\left({0:-1}\right)^{{{1:-1}}}", b
                                lambda x, a: -softplus(-x) * sigmoid_power(x, a)),
                      face=lambda x, a: (1.0 + exp(-x)) ** (-a))
 softplus = _row("softplus", r"\log\left(1 + e^{{{0:-1}}}\right)", partials=(lambda x: sigmoid(x),),
-                face=lambda x: log(1.0 + exp(x)))
+                face=lambda x: log(1.0 + exp(x)), logs=lambda x: (maximum(x, 0.0), exp(-abs(x))))
 softplus_minus = _row("softplus_minus", r"\log\left(1 + e^{{{0:-1}}}\right) - {1:1} \, {0:1}", binds=0,
                       partials=(lambda z, y: sigmoid_minus(z, y), lambda z, y: -z),
-                      face=lambda z, y: log(1.0 + exp(z)) - y * z)
+                      face=lambda z, y: log(1.0 + exp(z)) - y * z,
+                      logs=lambda z, y: (_missed(z, y), exp(-abs(z))))
 sigmoid_minus = _row("sigmoid_minus", r"\sigma\left({0:-1}\right) - {1:1}", binds=0,
                      partials=(lambda z, y: sigmoid_slope(z), lambda z, y: -1.0),
                      face=lambda z, y: 1.0 / (1.0 + exp(-z)) - y)

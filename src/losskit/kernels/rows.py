@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from losskit.calculus.emit import function_source, functions_used
-from losskit.calculus.graph import Node
+from losskit.calculus.graph import Node, symbol
 from losskit.kernels.compile import function_of, lock
 from losskit.kernels.native import Function
 from losskit.kernels.run import map_tasks, thread_count
@@ -39,6 +39,11 @@ class CostProgram:
     slope: Node
     parameters: tuple[str, ...]
 
+    @property
+    def linear(self) -> bool:
+        """Whether the cost is s itself."""
+        return self.cost is symbol("s")
+
     def source(self, narrow: bool, labelled: bool, shared: bool, few: int) -> tuple[str, list[str]]:
         """The text of a kernel and the primitives it uses.
 
@@ -56,9 +61,10 @@ class CostProgram:
             "import math",
             "from numba import float64, njit",
             *([f"from losskit.kernels.primitives import {', '.join(primitives)}"] if primitives else []),
-            "from losskit.kernels.elementary import add_fast, minimum",
+            "from losskit.kernels.elementary import INF, NAN, add_fast, minimum",
             "from losskit.kernels.memory import doubles_at, singles_at, space",
             "from losskit.kernels.select import select",
+            "from losskit.kernels.sums import sum_of_logs",
             "from losskit.kernels.softmax import (",
             "    add_pair, by_label, deeper, few_by_share, higher, is_label, log_of_others, lower, many_by_label,",
             "    many_by_share, others_of, top,",
@@ -76,7 +82,7 @@ class CostProgram:
             "def kernel(ya_, fa_, wa_, state_, va_, ga_, tablea_, scale_, rows_, first_, last_, " + f"{given}{names}):",
             f"    y_, f_, w_ = {'doubles_at' if labelled else array}(ya_), {array}(fa_), doubles_at(wa_)",
             f"    v_, g_, table_, sums_ = {array}(va_), {array}(ga_), doubles_at(tablea_), doubles_at(state_)",
-            *(strips(few, held) if few and not shared else _calls(few > 0, labelled, shared, held)),
+            *(strips(few, held, self.linear) if few and not shared else _calls(few > 0, labelled, shared, held)),
             "",
         ]
         return "\n".join(lines), primitives

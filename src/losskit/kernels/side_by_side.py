@@ -19,8 +19,12 @@ _SPACES = (
 _LOOP = "for r_ in range(n_):"
 
 
-def strips(k: int, phi: str) -> list[str]:
-    """The lines that do all blocks, for `k` classes; `phi` is the text of the formula and its parameters."""
+def strips(k: int, phi: str, linear: bool) -> list[str]:
+    """The lines that do all blocks, for `k` classes.
+
+    `phi` is the text of the formula and its parameters; where it is `linear` a plain sum takes one logarithm for
+    several rows.
+    """
     return [
         f"    {', '.join(_SPACES)}, e_, pair_ = {f'space({STRIP}), ' * len(_SPACES)}space({STRIP * k}), space(2)",
         "    for block in range(first_, last_):",
@@ -29,12 +33,12 @@ def strips(k: int, phi: str) -> list[str]:
         "        end_ = min((block + 1) * int(block_), rows_)",
         f"        for start_ in range(block * int(block_), end_, {STRIP}):",
         f"            n_ = min({STRIP}, end_ - start_)",
-        *(f"            {line}" for line in _strip(k, phi)),
+        *(f"            {line}" for line in _strip(k, phi, linear)),
         "        sums_[2 * block], sums_[2 * block + 1] = pair_[0] + pair_[1], select(outside_ != 0, 1.0, 0.0)",
     ]
 
 
-def _strip(k: int, phi: str) -> list[str]:
+def _strip(k: int, phi: str, linear: bool) -> list[str]:
     """The lines that do `n_` rows from `start_`."""
     each = range(k)
     plain, set_ = _scores(k, True), _scores(k, False)
@@ -68,16 +72,31 @@ def _strip(k: int, phi: str) -> list[str]:
         *(f"    {line}" for line in _looped("peak_[r_], lack_[r_] = 1.0, 0.0")),
         *_looped(*sums),
         *_looped("log_sum_[r_] = others_of(peak_[r_], lack_[r_], rest_[r_])"),
-        *_looped("log_sum_[r_] = log_of_others(m_[r_], log_sum_[r_])"),
+        *_logs(linear),
         *_looped(*row),
         "if graded_ > 0:",
         *(f"    {line}" for line in _looped(*slopes)),
         *_looped(f"outside_ |= select(is_label(at_[r_], {k}) | (outer_[r_] == 0.0), 0, 1)"),
-        "part_ = 0.0",
         *_looped("part_ = add_fast(part_, m_[r_])"),
         "add_pair(pair_, part_)",
         "if valued_ > 0:",
         *(f"    {line}" for line in _looped("v_[start_ + r_] = m_[r_]")),
+    ]
+
+
+def _logs(linear: bool) -> list[str]:
+    """The lines from the others of a row, over its peak, to the logarithm of its sum, or of many at once in `part_`."""
+    each = _looped("log_sum_[r_] = log_of_others(m_[r_], log_sum_[r_])")
+    if not linear:
+        return ["part_ = 0.0", *each]
+    return [
+        "part_ = 0.0",
+        "if (plain_ > 0) & (weighted_ == 0) & (valued_ == 0) & (zeta_ == 0.0):",
+        *(f"    {line}" for line in _looped("log_sum_[r_] = select(m_[r_] > -INF, log_sum_[r_], NAN)")),
+        "    part_ = sum_of_logs(log_sum_, n_)",
+        *(f"    {line}" for line in _looped("log_sum_[r_] = 0.0")),
+        "else:",
+        *(f"    {line}" for line in each),
     ]
 
 

@@ -63,9 +63,18 @@ class Program:
         """How many vectors of rows stand side by side: the same whatever is asked, for the same bits of sums."""
         return 4 if self.primitives and self.primitives <= _SLIM else 2
 
+    def logs(self, shape: Shape) -> tuple[Node, Node] | None:
+        """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `sum_of_logs`."""
+        split = TABLE[self.value.op].logs if self.value.op in TABLE else None
+        alone = shape.total and not shape.value and not shape.weights
+        return split(*self.value.args) if split and alone else None
+
     def asked(self, shape: Shape) -> dict[str, Node]:
         """The outputs that a call of this shape asks for, by the names they have in the text."""
-        nodes = {"v_i": self.value} if shape.value or shape.total else {}
+        if logs := self.logs(shape):
+            nodes = dict(zip(("v_i", "e_i"), logs, strict=True))
+        else:
+            nodes = {"v_i": self.value} if shape.value or shape.total else {}
         nodes |= {f"g_{j}": node for j, node in enumerate(self.gradient)} if shape.gradient else {}
         return nodes | ({f"h_{j}": node for j, node in enumerate(self.hessian)} if shape.hessian else {})
 
@@ -122,7 +131,9 @@ def kernel_source(program: Program, shape: Shape) -> tuple[str, list[str]]:
     the domain. Values are weighted and unscaled; gradients and Hessians are multiplied by weight and `scale`.
     """
     given = [*program.targets, *program.predictions, *program.parameters]
-    outputs = [carry_nan(node, program.predictions) for node in program.asked(shape).values()]
+    asked = program.asked(shape)
+    kept = ("v_i",) if "e_i" in asked else ()  # e_i carries a nan into the sum
+    outputs = [node if name in kept else carry_nan(node, program.predictions) for name, node in asked.items()]
     labelled = [n for n in nodes_of(outputs) if n.op in TABLE and TABLE[n.op].label and n.args[0] is symbol("y")]
     labels = {node: f"{TABLE[node.op].label}_y" for node in labelled} if program.counts else {}
     names = sorted(set(labels.values()))
@@ -136,6 +147,7 @@ def kernel_source(program: Program, shape: Shape) -> tuple[str, list[str]]:
         f"from losskit.kernels.primitives import {', '.join(sorted({*used, 'add_fast'}))}",
         "from losskit.kernels.memory import doubles_at, fetch, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
+        *(["from losskit.kernels.sums import sum_of_logs"] if "e_i" in asked else []),
         f"SIDE_BY_SIDE = {program.side_by_side}",
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
@@ -170,6 +182,8 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
     if waits := shape.total and not program.plain:  # beside primitives a sum in the same loop costs registers
         yield f"strip_ = space({STRIP})"
+    if program.logs(shape):
+        yield f"logs_ = space({STRIP})"
     step = STRIP if waits or labels else STREAM if program.plain else BLOCK
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
@@ -200,6 +214,8 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
     if shape.total and not program.plain:
         yield "for i_ in range(end_ - start_):"
         yield "    total_ = add_fast(total_, strip_[i_])"
+    if program.logs(shape):
+        yield "total_ += sum_of_logs(logs_, end_ - start_)"
 
 
 def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[str]:
@@ -223,6 +239,8 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
     yield f"    outside_ = add_fast(outside_, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
     if shape.total:
         yield "    total_ = add_fast(total_, v_i)" if program.plain else "    strip_[i_ - start_] = v_i"
+    if program.logs(shape):
+        yield "    logs_[i_ - start_] = e_i"
     if shape.value:
         yield "    va_[i_] = v_i"
     for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
