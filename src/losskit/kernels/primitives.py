@@ -416,8 +416,8 @@ def sigmoid_square(x: float) -> float:
     n, p, p_tail = exp_parts(clamp(-abs(x), -746.0, 0.0))
     e = scale_exp(p, n)
     q, t = lower_sigmoid(e)
-    t += scale_exp(p_tail, n) / ((1.0 + e) * (1.0 + e))
     above, above_tail = fast_two_sum(1.0, -q)
+    t = fma(scale_exp(p_tail, n), above * above, t)  # 1/(1 + e) = 1 - q
     head, tail = select(x < 0.0, q, above), select(x < 0.0, t, above_tail - t)
     return fma(head, head, 2.0 * head * tail)
 
