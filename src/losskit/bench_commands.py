@@ -58,20 +58,28 @@ def frameworks(
 
 
 @bench.command
-def boosters(*, rows: int = 100_000, rounds: int = 50, repeats: int = 7, json: str | None = None) -> None:
+def boosters(
+    *,
+    rows: int = 100_000,
+    rounds: int = 50,
+    loss: list[str] | None = None,
+    repeats: int = 7,
+    json: str | None = None,
+) -> None:
     """Our objective inside LightGBM and XGBoost against the library's own of the same loss.
 
     Parameters
     ----------
     rows : rows of the random data
     rounds : trees of a training
+    loss : only this loss; may be repeated
     repeats : timed trainings a side, at least 7
     json : write the result to this file as well
     """
     _check(rows, repeats)
     if rounds < 1:
         raise ParameterError(f"--rounds must be >= 1; got {rounds}")
-    _run("boosters", json, rows=rows, rounds=rounds, repeats=repeats)
+    _run("boosters", json, rows=rows, rounds=rounds, losses=_named(loss), repeats=repeats)
 
 
 @bench.command

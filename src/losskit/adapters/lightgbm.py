@@ -43,8 +43,8 @@ class Objective(RawObjective):
     def __call__(self, first: Any, second: Any, weight: Any = None) -> tuple[Array, Array]:
         """Gradient and curvature of (predictions, Dataset) in `train`, else of (targets, predictions, weights)."""
         if isinstance(second, lightgbm.Dataset):
-            return self.derivatives(np.asarray(second.get_label()), first, second.get_weight())
-        return self.derivatives(first, second, weight)
+            return self.derivatives(first, lambda: (second.get_label(), second.get_weight()))
+        return self.derivatives(second, lambda: (first, weight))
 
     def metric(self, first: Any, second: Any, weight: Any = None) -> tuple[str, float, bool]:
         """Name, mean loss, and that lower is better."""

@@ -48,8 +48,8 @@ class Objective(RawObjective):
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[Array, Array]:
         """Gradient and curvature of (predictions, DMatrix) in `train`, else of (targets, predictions, weights)."""
         if isinstance(second, xgboost.DMatrix):
-            return self.derivatives(second.get_label(), first, _weights(second))
-        return self.derivatives(first, second, sample_weight)
+            return self.derivatives(first, lambda: (second.get_label(), _weights(second)))
+        return self.derivatives(second, lambda: (first, sample_weight))
 
     def metric(self, predictions: Any, data: Any) -> tuple[str, float]:
         """Name and mean loss."""

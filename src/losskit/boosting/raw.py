@@ -61,10 +61,11 @@ class RawObjective:
         """Itself: libraries copy their options, and what training finds must come back."""
         return self
 
-    def derivatives(self, y: Any, margins: Any, w: Any) -> tuple[Array, Array]:
-        """Gradient and curvature in float32."""
+    def derivatives(self, margins: Any, rows: Callable[[], tuple[Any, Any]]) -> tuple[Array, Array]:
+        """Gradient and curvature in float32; `rows` gives targets and weights, which a library may copy each time."""
         margins = np.asarray(margins, dtype=np.float64)
         if self._descent is None or _alike(margins):
+            y, w = rows()
             self.begin(np.asarray(y, dtype=np.float64), margins, w)
         assert self._descent is not None
         found = self._descent.derivatives(margins)
