@@ -12,7 +12,9 @@ from mpmath import mp, mpf
 from numba import njit
 
 from losskit.calculus.table import TABLE, tempered
-from losskit.kernels import primitives
+from losskit.kernels.curves import sigmoid_minus, sigmoid_slope, softplus_minus
+from losskit.kernels.elementary import add_fast
+from losskit.kernels.primitives import body_of
 
 INF, NAN = math.inf, math.nan
 SMALLEST = 5e-324
@@ -371,7 +373,7 @@ NAMES = sorted({law[0] for law in LAWS})
 @cache
 def loop(name):
     """The primitive over arrays, compiled as a generated kernel would be."""
-    function = getattr(primitives, name)
+    function = body_of(name)
 
     def one(out, x):
         for i in range(out.size):
@@ -386,7 +388,7 @@ def loop(name):
             out[i] = function(x[i], y[i], z[i])
 
     if label_of(name):
-        label = getattr(primitives, label_of(name))
+        label = body_of(label_of(name))
 
         def two(out, x, y):
             for i in range(out.size):
@@ -400,7 +402,7 @@ def label_of(name):
 
 
 def arity(name):
-    return getattr(primitives, name).py_func.__code__.co_argcount - bool(label_of(name))
+    return body_of(name).py_func.__code__.co_argcount - bool(label_of(name))
 
 
 def apply(name, *columns):
@@ -632,8 +634,6 @@ def test_a_loop_over_it_vectorises(name):
 
 @needs_vectors
 def test_add_fast_alone_makes_a_sum_vectorise():
-    add_fast = primitives.add_fast
-
     @njit
     def total(x):
         result = 0.0
@@ -648,18 +648,16 @@ def test_add_fast_alone_makes_a_sum_vectorise():
 
 @needs_vectors
 def test_logistic_value_gradient_and_slope_share_one_exponential():
-    value, gradient, slope = primitives.softplus_minus, primitives.sigmoid_minus, primitives.sigmoid_slope
-
     @njit(error_model="numpy")
     def one(out, z, y):
         for i in range(out.size):
-            out[i] = value(z[i], y[i])
+            out[i] = softplus_minus(z[i], y[i])
 
     @njit(error_model="numpy")
     def all_three(out, z, y):
         for i in range(out.size):
             zi, yi = z[i], y[i]
-            out[i] = value(zi, yi) + gradient(zi, yi) + slope(zi)
+            out[i] = softplus_minus(zi, yi) + sigmoid_minus(zi, yi) + sigmoid_slope(zi)
 
     z = np.linspace(-3, 3, 9)
     one(np.empty(9), z, np.ones(9))

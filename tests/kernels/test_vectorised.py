@@ -25,7 +25,7 @@ def test_the_loop_of_a_loss_is_vector_code(name, tmp_path):
     program = program_of(loss._structure(), loss.domain, loss.prediction_domains)
     for i, call in enumerate(CALLS):
         path = tmp_path / f"vectorised_{name}_{i}.py"
-        path.write_text(kernel_source(program, call)[0])
+        path.write_text(kernel_source(program, call))
         code = target().emit_assembly(llvm.parse_assembly(optimised(path, len(program.parameters))))
         packed, single = (sum(code.count(f"{act}{kind}") for act in _ARITHMETIC) for kind in ("pd", "sd"))
         # single are the rows that a loop leaves over, and what depends on no row

@@ -2,7 +2,7 @@
 
 A row gives a primitive's textbook face (`face` in simpler primitives, or `exact` in mpmath), its derivative, its
 LaTeX, and its code: `scalar` for the compiled kernels and `array` for NumPy-like namespaces. A row without `scalar`
-names a function of `losskit.kernels.primitives`, one without `array` a function of `losskit.calculus.arrays`: the
+names a function of a module of `losskit.kernels`, one without `array` one of `losskit.calculus.arrays`: the
 stable bodies, proved equal to the face by the tests. To add a primitive, add a row and those two bodies.
 
 The scalar body of a row with a `label` takes one argument more, last: that function of its first argument, which is

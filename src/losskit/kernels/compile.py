@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from losskit.errors import CacheWarning, FormulaError
+from losskit.errors import CacheWarning
 from losskit.kernels.folder import kernel_folder, publish
 from losskit.kernels.native import Function, loaded, machine, optimised, sealed
 from losskit.kernels.source import Program, Shape, kernel_source
@@ -45,14 +45,14 @@ class Kernel:
         """The machine code for one shape of call; it takes the arguments of a call, the parameters one by one."""
         with lock:
             if shape not in self._functions:
-                source, used = kernel_source(self.program, shape)
-                self._functions[shape] = function_of(source, used, len(self.program.parameters))
+                source = kernel_source(self.program, shape)
+                self._functions[shape] = function_of(source, len(self.program.parameters))
             return self._functions[shape]
 
 
 _kernels: dict[Program, Kernel] = {}
 # these decide the text of a kernel, which has a hash of its own, or what is done with its code
-_OUTSIDE = ("source.py", "run.py", "folder.py", "compile.py")
+_OUTSIDE = ("source.py", "primitives.py", "run.py", "folder.py", "compile.py")
 
 
 def compiled(program: Program) -> Kernel:
@@ -61,11 +61,11 @@ def compiled(program: Program) -> Kernel:
         return _kernels.setdefault(program, Kernel(program))
 
 
-def function_of(source: str, used: list[str], parameters: int) -> Function:
+def function_of(source: str, parameters: int) -> Function:
     """The function of a kernel's text: from the cache folder, else compiled and left there.
 
-    Called by one thread at a time: Numba's compiler is not safe for more. `used` are the primitives that it takes from
-    `losskit.kernels.primitives`, `parameters` how many numbers follow the counts.
+    Called by one thread at a time: Numba's compiler is not safe for more. `parameters` says how many numbers follow the
+    counts.
     """
     name = "kernel_" + hashlib.sha256(source.encode()).hexdigest()[:24]
     folder = kernel_folder(_fingerprint())
@@ -75,7 +75,6 @@ def function_of(source: str, used: list[str], parameters: int) -> Function:
         if function is not None:
             return function
         warnings.warn(f"{kept} is damaged: compiling again; remove it", CacheWarning, stacklevel=2)
-    _check_bodies(used)
     path = publish(folder, f"{name}.py", source.encode())
     content = sealed(optimised(path, parameters))
     if path.parent == folder and not kept.exists():
@@ -83,13 +82,6 @@ def function_of(source: str, used: list[str], parameters: int) -> Function:
     function = loaded(content)
     assert function is not None
     return function
-
-
-def _check_bodies(used: list[str]) -> None:
-    from losskit.kernels import primitives
-
-    if missing := [name for name in used if not hasattr(primitives, name)]:
-        raise FormulaError(f"no compiled body for {', '.join(missing)} in losskit.kernels.primitives")
 
 
 @cache

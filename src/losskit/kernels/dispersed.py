@@ -39,7 +39,7 @@ from losskit.kernels.select import select
 
 
 @scalar
-def decay(x: float, x_tail: float) -> float:
+def exp_below(x: float, x_tail: float) -> float:
     """e^-|x + x_tail|."""
     return exp2part(-abs(x), select(x > 0.0, -x_tail, x_tail))
 
@@ -63,7 +63,7 @@ def mean_odds(f: float, a: float) -> Pair:
 def label_sigmoid(y: float, a: float, sign: float) -> float:
     """q for sign 1, 1 - q for sign -1 (2 ulp)."""
     z, z_tail = label_odds(y, a)
-    e = decay(z, z_tail)
+    e = exp_below(z, z_tail)
     return select(sign * z < 0.0, e, 1.0) / (1.0 + e)
 
 
@@ -90,7 +90,7 @@ def dispersed_pull(y: float, f: float, a: float) -> float:
     g = gap(y, f)
     below = faded(y * g, select(z > 0.0, -z, 0.0), select(z > 0.0, -z_tail, 0.0))
     above = -g * exp(select(f < -a, f, -a))
-    return select(log(y) > f, below, above) / (1.0 + decay(z, z_tail))
+    return select(log(y) > f, below, above) / (1.0 + exp_below(z, z_tail))
 
 
 @scalar
@@ -100,7 +100,7 @@ def dispersed_shift(y: float, f: float, a: float) -> float:
     g = gap(y, f)
     below = mul_exp(y * g, 1.0, select(a < -f, a, -f))
     above = faded(-g, select(z < 0.0, z, 0.0), select(z < 0.0, z_tail, 0.0))
-    return select(log(y) > f, below, above) / (1.0 + decay(z, z_tail))
+    return select(log(y) > f, below, above) / (1.0 + exp_below(z, z_tail))
 
 
 @scalar
@@ -117,7 +117,7 @@ def dispersed_cross(y: float, f: float, a: float) -> float:
     below = faded(y * g, -abs(z), select(z > 0.0, -z_tail, z_tail))
     x, x_tail = two_sum(f, z)  # mu p may be small where mu is infinite
     above = -g * exp2part(select(z < 0.0, x, -a), select(z < 0.0, x_tail + z_tail, 0.0))
-    e = 1.0 + decay(z, z_tail)
+    e = 1.0 + exp_below(z, z_tail)
     return select(log(y) > f, below, above) / e / e
 
 
@@ -128,7 +128,7 @@ def dispersed_bend(y: float, f: float, a: float) -> float:
     tail = select(z > 0.0, -z_tail, z_tail)
     x, x_tail = two_sum(-a, -z)
     own = select(z > 0.0, exp2part(x, x_tail - z_tail), exp(f))  # r p (1 - p) is mu (1 - p)^2 too
-    e = 1.0 + decay(z, z_tail)
+    e = 1.0 + exp_below(z, z_tail)
     return (faded(y, -abs(z), tail) + own) / e / e
 
 
@@ -140,7 +140,7 @@ def total_rise(y: float, f: float, a: float) -> float:
     both = (z > 0.0) & (z0 > 0.0)
     lead = select(z > 0.0, z, 0.0) - select(z0 > 0.0, z0, 0.0)
     lead = select(both, f - log(select(y > 0.0, y, 1.0)), lead)
-    return lead + (log1p(decay(z, z_tail)) - log1p(decay(z0, z0_tail)))
+    return lead + (log1p(exp_below(z, z_tail)) - log1p(exp_below(z0, z0_tail)))
 
 
 @scalar
@@ -159,7 +159,7 @@ def dispersed_sway(y: float, f: float, a: float) -> float:
     v = dispersed_shift(y, f, a)
     pull, half = dispersed_pull(y, f, a), dispersed_half(y, f, a, v)
     z0, z0_tail = label_odds(y, a)
-    e = decay(z0, z0_tail)
+    e = exp_below(z0, z0_tail)
     share = select(z0 > 0.0, e, 1.0) / (1.0 + e)
     # up to v = 0.8 by v alone, whose error then mostly cancels
     size = select(v < 0.8, log1pmx(-v), v - total_rise(y, f, a)) + v * v * share
@@ -181,7 +181,7 @@ def dispersed_deviance(y: float, f: float, a: float) -> float:
     e = select(low, -d, d)
     near = abs(e) < 1.0
     rise = expm1(select(near, e, 0.5))
-    fade, label_fade = decay(z, z_tail), decay(z0, z0_tail)
+    fade, label_fade = exp_below(z, z_tail), exp_below(z0, z0_tail)
     # part (e^e - 1), which is y + r times x
     grown = select(near, part * rise, select(low, mu - y, mul_exp(y, -1.0, z) - r))
     x = select(near, rise * (label_fade / (1.0 + label_fade)), grown / (y + r))

@@ -63,7 +63,7 @@ def bell_parts(x: float, tail: float) -> Pair:
 
 
 @scalar
-def bell(c: float, x: float, tail: float) -> float:
+def normal_bell(c: float, x: float, tail: float) -> float:
     """c times the normal density at x + tail; only the range of the result counts (1.1 ulp)."""
     n, p = bell_parts(x, tail)
     return scale(c * p, n)
@@ -72,7 +72,7 @@ def bell(c: float, x: float, tail: float) -> float:
 @scalar
 def normal_pdf(x: float) -> float:
     """e^(-x^2/2)/sqrt(2 pi) (0.6 ulp)."""
-    return bell(1.0, x, NO_TAIL)
+    return normal_bell(1.0, x, NO_TAIL)
 
 
 @scalar
@@ -158,7 +158,7 @@ def interval_mean(x: float, x_tail: float, y: float, y_tail: float, width: float
     """c times the mean of a standard normal variable between x and y (6 ulp of what it is the difference of)."""
     x, x_tail, y, y_tail, turned = folded(x, x_tail, y, y_tail)
     mass = 1.0 - (upper_tail(-x, -x_tail) + upper_tail(y, y_tail))
-    around = bell(c / mass, x, x_tail) - bell(c / mass, y, y_tail)
+    around = normal_bell(c / mass, x, x_tail) - normal_bell(c / mass, y, y_tail)
     beyond = c * (x + inside(x, y, width)[1])
     mean = select((x < 0.0) & (not is_narrow(x, width)), around, beyond)
     return select(turned, -mean, mean)
@@ -169,9 +169,9 @@ def interval_bend(x: float, x_tail: float, y: float, y_tail: float, width: float
     """c times 1 less the variance of a standard normal variable between x and y, as a sum of positive terms (8 ulp)."""
     x, x_tail, y, y_tail, _ = folded(x, x_tail, y, y_tail)
     mass = 1.0 - (upper_tail(-x, -x_tail) + upper_tail(y, y_tail))
-    mean = (bell(1.0, x, x_tail) - bell(1.0, y, y_tail)) / mass
+    mean = (normal_bell(1.0, x, x_tail) - normal_bell(1.0, y, y_tail)) / mass
     low, high = clamp(-x, 0.0, 60.0), clamp(y, 0.0, 60.0)
-    around = fma(c * mean, mean, bell(c * low / mass, x, x_tail) + bell(c * high / mass, y, y_tail))
+    around = fma(c * mean, mean, normal_bell(c * low / mass, x, x_tail) + normal_bell(c * high / mass, y, y_tail))
     _, mean, end = inside(x, y, width)
     beyond = c * fma(mean, mean + x, clamp(width, 0.0, 1e3) * end)
     return select((x < 0.0) & (not is_narrow(x, width)), around, beyond)

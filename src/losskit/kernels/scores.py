@@ -24,7 +24,7 @@ from losskit.kernels.elementary import (
     two_prod,
     two_sum,
 )
-from losskit.kernels.normal import bell as normal_bell
+from losskit.kernels.normal import normal_bell
 from losskit.kernels.pieces import trunc
 from losskit.kernels.select import select
 

@@ -17,4 +17,4 @@ def loop(name: str) -> Function:
     """The loop of the file `name`: called with seven arrays (or None), a number and three counts."""
     source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
     with lock:
-        return function_of(source, [], 0)
+        return function_of(source, 0)
