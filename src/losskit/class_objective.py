@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design, is_sparse, refuse_unfinite
+from losskit.design import Array, Design, refuse_unfinite
 from losskit.errors import DomainError
 from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
+from losskit.sparse_rows import is_sparse
 
 _MANY = 1000  # columns
 _FLAT = 1e-6  # of the largest curvature is given to directions without
@@ -82,6 +83,10 @@ class ClassObjective:
         values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
         with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
             return self._point(theta, float(values), sums, grams if order > 1 else None)
+
+    def hessian_at(self, point: Point) -> Array:
+        """The Hessian where the objective was evaluated."""
+        return np.asarray(self.evaluate(point.theta, order=2).hessian if point.hessian is None else point.hessian)
 
     def _point(self, theta: Array, value: float, sums: Array, grams: Array | None) -> Point:
         design, k, q, p = self.design, self.classes, self.design.size, self.design.columns

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import DataError
-from losskit.kernels.loops import loop
 from losskit.kernels.run import map_tasks, thread_count
+from losskit.sparse_rows import Rows, add_gram, columns_of, columns_summed, is_sparse, moment, product, rows_between
 
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
@@ -35,11 +35,6 @@ _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
 _CANCELS = 1e-4  # of a mean's square: a spread's square below is not taken as a difference of squares
 _ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
-
-
-def is_sparse(X: Any) -> bool:
-    """Whether X is a sparse matrix of SciPy's, which has a count of stored entries."""
-    return hasattr(X, "nnz") and hasattr(X, "tocsr")
 
 
 class Design:
@@ -75,13 +70,15 @@ class Design:
         self._idle = _constant_columns(X, mean) if fit_intercept and not self.sparse else np.zeros(0, np.intp)
         self.shift = mean  # between the user's columns and ours
         self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
-        self._places = np.arange(self.columns, dtype=np.int32)  # of X's columns in a Gram matrix of a sparse one
         self._divide()
 
     def part(self, columns: Array) -> Design:
-        """The same of these columns of a dense X alone."""
-        part = self._named(columns)
-        part.X = self.columns_of(columns)
+        """The same of these columns alone."""
+        part = copy.copy(self)
+        part.columns, part.size = len(columns), len(columns) + self.intercept
+        part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
+        part._idle = np.flatnonzero(np.isin(columns, self._idle))
+        part.X = columns_of(self.X, columns) if self.sparse else self.columns_of(columns)
         part._divide()
         return part
 
@@ -120,8 +117,7 @@ class Design:
 
         def task(first: int, last: int) -> None:
             for rows, block in self._blocks(first, last):
-                out[rows] = block @ coef
-                out[rows] += constant
+                product(block, coef, constant, out[rows])
 
         self._each_chunk(task)
         return out
@@ -132,23 +128,22 @@ class Design:
         def task(first: int, last: int) -> Array:
             total = np.zeros(self.columns + 1)
             for rows, block in self._blocks(first, last):
-                total[:-1] += block.T @ v[rows]
+                total[:-1] += columns_summed(block, v[rows])
                 total[-1] += v[rows].sum()
             return total
 
         return self._standard(sum(self._each_chunk(task)))
 
-    def gram(self, d: Array, columns: Array | None = None) -> Array:
-        """X' diag(d) X with the intercept's row and column; `d` may be negative. Of a sparse X, of some columns too."""
-        of = self if columns is None else self._named(columns)
+    def gram(self, d: Array) -> Array:
+        """X' diag(d) X with the intercept's row and column; `d` may be negative."""
 
         def task(first: int, last: int) -> Array:
-            total = Gram(of)
+            total = Gram(self)
             for rows, block in self._blocks(first, last):
                 total.add(block, d[rows])
             return total.sum
 
-        return of._standard_gram(sum(self._each_chunk(task)))
+        return self._standard_gram(sum(self._each_chunk(task)))
 
     def columns_of(self, columns: Array) -> Array:
         """A copy of these columns of a dense X, in the order that X has."""
@@ -180,17 +175,7 @@ class Design:
         chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
-        self._slices = {a: _rows_between(self.X, a, b) for a, b in self._chunks} if self.sparse else {}
-
-    def _named(self, columns: Array) -> Design:
-        """What is known of these columns, but for X, which is still whole."""
-        part = copy.copy(self)
-        part.columns, part.size = len(columns), len(columns) + self.intercept
-        part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
-        part._idle = np.flatnonzero(np.isin(columns, self._idle))
-        part._places = np.full(self.columns, -1, dtype=np.int32)
-        part._places[columns] = np.arange(len(columns))
-        return part
+        self._slices = {a: rows_between(self.X, a, b) for a, b in self._chunks} if self.sparse else {}
 
     def _from(self, coef: Array, intercept: float, location: Array) -> Array:
         theta = np.empty(self.size)
@@ -253,10 +238,7 @@ class Gram:
         if q > _LARGE:
             _refuse_beyond_memory(q, len(design._chunks))
         self._sum, self._half = np.zeros((q, q)), False
-        if design.sparse:
-            longest = int(np.diff(design.X.indptr).max(initial=0))
-            self._places, self._kept = np.append(design._places, np.zeros(longest, np.int32)), np.empty(longest)
-        else:
+        if not design.sparse:
             self._buffer = np.empty((min(design._step, design.rows), q))
 
     @property
@@ -270,10 +252,8 @@ class Gram:
         return self._sum
 
     def add(self, block: Any, d: Array) -> None:
-        if is_sparse(block):
-            d = np.ascontiguousarray(d, dtype=np.float64)
-            entries, places = (block.data, block.indices, block.indptr), (self._places, self._kept)
-            loop("sparse_gram")(*entries, d, self._sum, *places, 0.0, len(d), len(self._sum), block.shape[1])
+        if isinstance(block, Rows):
+            add_gram(block, d, self._sum)
             self._half = True
             return
         part = self._buffer[: len(d)]
@@ -281,14 +261,6 @@ class Gram:
         np.multiply(block, root[:, None], out=part[:, :-1])
         part[:, -1] = root
         self._sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
-
-
-def _rows_between(X: Any, first: int, last: int) -> Any:
-    """Rows of a sparse X by rows, without a copy of what they hold."""
-    starts = X.indptr[first : last + 1]
-    held = slice(int(starts[0]), int(starts[-1]))
-    columns, starts = X.indices[held].astype(np.int32, copy=False), (starts - starts[0]).astype(np.int32)
-    return type(X)((X.data[held], columns, starts), (last - first, X.shape[1]), copy=False)
 
 
 def _refuse_beyond_memory(columns: int, chunks: int) -> None:
@@ -368,9 +340,8 @@ def _of_rows(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, A
 def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
     """The same of a sparse matrix, from all its rows."""
     share = np.full(X.shape[0], 1 / X.shape[0]) if weights is None else weights / weights.sum()
-    mean = X.T @ share if intercept else np.zeros(X.shape[1])
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = X.power(2).T @ share
+    mean = moment(X, share, 1) if intercept else np.zeros(X.shape[1])
+    square = moment(X, share, 2)
     if not np.isfinite(square).all():
         refuse_unfinite(X)
     scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))

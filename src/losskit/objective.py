@@ -18,6 +18,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.design import Array, Design, Gram, refuse_unfinite
 from losskit.penalties import Penalty
+from losskit.sparse_rows import columns_summed, product
 
 _FEW = 8  # times fewer coefficients than columns: their columns are taken out of a block
 _SAMPLE = 1 << 14  # rows that tell a median well enough
@@ -72,10 +73,10 @@ class Objective:
         extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / bend
         self.design = Design(X, fit_intercept, weights, extra, uniform)
 
-    def evaluate(self, theta: Array, order: int = 1) -> Point:
-        """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+    def evaluate(self, theta: Array, order: int = 1, scores: Array | None = None) -> Point:
+        """Value and derivatives up to `order` (1 or 2), in one pass over X; `scores` of the rows, if they are known."""
         known = self._gram if order > 1 else None
-        value, sums, grams, scores = self._sums(theta, 1 if known is not None else order)
+        value, sums, grams, scores = self._sums(theta, 1 if known is not None else order, scores)
         with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
             hessian = known.copy() if known is not None else self.design._standard_gram(grams) if order > 1 else None
             if self._keeps_gram and known is None and hessian is not None:
@@ -98,24 +99,25 @@ class Objective:
         traits = self.loss.traits()
         self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
 
-    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any, Array | None]:
+    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[float, Array, Any, Array | None]:
         """The sums over rows of losses, slopes times x and, if asked for, curvatures times x x'; and the scores."""
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
         used = np.flatnonzero(coef)
         few = not design.sparse and _FEW * used.size < design.columns
-        scores = np.empty(design.rows)
+        scores = np.empty(design.rows) if known is None else known
 
         def task(first: int, last: int) -> tuple[float, Array, Any]:
             value, sums, gram = 0.0, np.zeros(design.columns + 1), Gram(design) if order > 1 else None
             for rows, block in design._blocks(first, last, few and gram is None):
                 f = scores[rows]
-                if used.size:
-                    np.add(block[:, used] @ coef[used] if few else block @ coef, constant, out=f)
-                else:
-                    f[...] = constant
-                if self.offset is not None:
-                    f += self.offset[rows]
+                if known is None:
+                    if used.size:
+                        product(block[:, used] if few else block, coef[used] if few else coef, constant, f)
+                    else:
+                        f[...] = constant
+                    if self.offset is not None:
+                        f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
                 if gram is None:
                     part, g = loss.value_and_gradient(y, f, w, "sum")
@@ -123,7 +125,7 @@ class Objective:
                     part, g, h = loss.value_gradient_and_hessian(y, f, w, "sum")
                     gram.add(block, h)
                 value += part
-                sums[:-1] += block.T @ g
+                sums[:-1] += columns_summed(block, g)
                 sums[-1] += g.sum()
             return value, sums, 0.0 if gram is None else gram.sum
 
@@ -137,22 +139,32 @@ class Objective:
         gradient /= self.total
         gradient[:p] += self.penalty.gradient(coef) / scale
         if hessian is not None:
-            hessian /= self.total
-            hessian[np.arange(p), np.arange(p)] += self.penalty.hessian_diagonal(coef) / scale**2
+            hessian = self._with_bend(hessian, coef)
         if not np.isfinite(gradient).all():
             refuse_unfinite(self.design.X)
         return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian, sums.scores)
 
-    def hessian_alone(self, columns: Array | None = None) -> Array:
+    def hessian_alone(self) -> Array:
         """The mean loss's Hessian at the loss's curvature: a quadratic loss's anywhere, a bound of another's."""
         curvature = float(self.loss.traits().curvature)
         weights = np.ones(self.design.rows) if self.weights is None else self.weights
-        return self.design.gram(weights, columns) * (curvature / self.total)
+        return self.design.gram(weights) * (curvature / self.total)
 
-    def hessian_at(self, point: Point, columns: Array) -> Array:
-        """The mean loss's Hessian over these columns of a sparse X and the intercept, where it was evaluated."""
+    def hessian_at(self, point: Point) -> Array:
+        """The Hessian where the objective was evaluated, from the scores there."""
+        if point.hessian is not None:
+            return point.hessian
+        if point.scores is None or self._keeps_gram:
+            return np.asarray(self.evaluate(point.theta, order=2).hessian)
         bend = self.loss.gradient_and_hessian(self.y, point.scores, self.weights, "sum")[1]
-        return self.design.gram(bend, columns) / self.total
+        return self._with_bend(self.design.gram(bend), point.theta[: self.design.columns] / self.design.scale)
+
+    def _with_bend(self, hessian: Array, coef: Array) -> Array:
+        """The mean of these sums, and what the penalty adds."""
+        at = np.arange(self.design.columns)
+        hessian /= self.total
+        hessian[at, at] += self.penalty.hessian_diagonal(coef) / self.design.scale**2
+        return hessian
 
     def along(
         self, theta: Array, direction: Array, scores: Array | None = None
@@ -265,7 +277,7 @@ class Objective:
         return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)
 
     def part(self, columns: Array) -> Objective:
-        """The same objective over these columns of a dense X alone, in the same units."""
+        """The same objective over these columns alone, in the same units."""
         part = copy.copy(self)
         part.__dict__.pop("null", None)
         part._gram = None

@@ -42,6 +42,7 @@ LAYERS = [
     ("preprocess",),
     ("batchfiles",),
     ("streams",),
+    ("sparse_rows",),
     ("design",),
     ("objective",),
     ("class_objective", "streamed"),

@@ -27,6 +27,49 @@ class Pieces(NamedTuple):
     low: Array
     high: Array
 
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a bound anywhere."""
+        return self.low.max(initial=-np.inf) > -np.inf or self.high.min(initial=np.inf) < np.inf
+
+    def value(self, coef: Array) -> float:
+        """The sum."""
+        low, high = self.low, self.high
+        if self.bounded and np.any(
+            (coef < low * (1.0 - _EDGE * np.sign(low))) | (coef > high * (1.0 + _EDGE * np.sign(high)))
+        ):
+            return float("inf")
+        used = np.flatnonzero(coef)
+        few = coef[used]
+        return float(self.l1[used] @ np.abs(few) + self.l2[used] @ few**2 / 2)
+
+    def prox(self, coef: Array, step: Any = 1.0) -> Array:
+        """As a penalty's."""
+        return np.clip(soft(coef, step * self.l1) / (1.0 + step * self.l2), self.low, self.high)
+
+    def slopes(self, coef: Array) -> tuple[Array, Array]:
+        """The least and the greatest slope at each coefficient."""
+        l1, l2, low, high = self
+        down, up, used = -l1, l1.copy(), np.flatnonzero(coef)
+        down[used] = up[used] = l2[used] * coef[used] + l1[used] * np.sign(coef[used])
+        if self.bounded:
+            down[coef <= low * (1.0 + _EDGE * np.sign(low))] = -np.inf
+            up[coef >= high * (1.0 - _EDGE * np.sign(high))] = np.inf
+        return down, up
+
+    def conjugate(self, slope: Array) -> float:
+        """The largest slope @ coef - value(coef)."""
+        l1, l2, low, high = self
+        over = np.abs(slope) - l1
+        over[over <= 4e-16 * l1] = 0.0  # rounding of a slope at the end of its range
+        free = np.flatnonzero((over > 0) | (low > 0) | (high < 0))  # elsewhere 0 is best
+        slope, l1, l2, pull = slope[free], l1[free], l2[free], np.sign(slope[free]) * over[free]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            best = np.clip(np.where(pull == 0.0, 0.0, pull / l2), low[free], high[free])
+        if not np.isfinite(best).all():
+            return float("inf")
+        return float(np.sum(slope * best - l1 * np.abs(best) - l2 * best**2 / 2))
+
 
 @dataclass_transform(frozen_default=True)
 class Penalty:
@@ -141,32 +184,16 @@ class PiecewisePenalty(Penalty):
     """A penalty that is `Pieces` everywhere: subclasses say which."""
 
     def value(self, coef: Array) -> float:
-        l1, l2, low, high = self.pieces(coef)
-        if np.any((coef < low * (1.0 - _EDGE * np.sign(low))) | (coef > high * (1.0 + _EDGE * np.sign(high)))):
-            return float("inf")
-        return float(l1 @ np.abs(coef) + l2 @ coef**2 / 2)
+        return self.pieces(coef).value(coef)
 
     def prox(self, coef: Array, step: Any = 1.0) -> Array:
-        l1, l2, low, high = self.pieces(coef)
-        return np.clip(soft(coef, step * l1) / (1.0 + step * l2), low, high)
+        return self.pieces(coef).prox(coef, step)
 
     def slopes(self, coef: Array) -> tuple[Array, Array]:
-        l1, l2, low, high = self.pieces(coef)
-        down, up = l2 * coef, l2 * coef
-        down += np.where(coef > 0, l1, -l1)
-        up += np.where(coef < 0, -l1, l1)
-        at_low, at_high = coef <= low * (1.0 + _EDGE * np.sign(low)), coef >= high * (1.0 - _EDGE * np.sign(high))
-        return np.where(at_low, -np.inf, down), np.where(at_high, np.inf, up)
+        return self.pieces(coef).slopes(coef)
 
     def conjugate(self, slope: Array) -> float:
-        l1, l2, low, high = self.pieces(slope)
-        pull = soft(slope, l1)
-        pull[np.abs(pull) <= 4e-16 * l1] = 0.0  # rounding of a slope at the end of its range
-        with np.errstate(divide="ignore", invalid="ignore"):
-            best = np.clip(np.where(pull == 0.0, 0.0, pull / l2), low, high)
-        if not np.isfinite(best).all():
-            return float("inf")
-        return float(np.sum(slope * best - l1 * np.abs(best) - l2 * best**2 / 2))
+        return self.pieces(slope).conjugate(slope)
 
     def alpha_max(self, gradient: Array) -> float:
         unit = self.with_alpha(1.0)

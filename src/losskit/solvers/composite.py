@@ -23,6 +23,7 @@ from losskit.class_objective import ClassObjective
 from losskit.errors import CapabilityError
 from losskit.objective import Array, Objective, Point
 from losskit.penalties import NoPenalty, Penalty, Pieces
+from losskit.penalties.base import PiecewisePenalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.control import CertificateKind
 from losskit.solvers.duality import row_shares
@@ -101,11 +102,24 @@ class Composite:
 
     def value(self, point: Point) -> float:
         """The objective where the mean loss was evaluated."""
-        return point.value + self.penalty.value(self.coef(point.theta))
+        return point.value + self.rule.value(self.coef(point.theta))
+
+    @cached_property
+    def rule(self) -> Any:
+        """The penalty, or its pieces by coefficient where these are the same everywhere."""
+        fixed = isinstance(self.penalty, PiecewisePenalty)
+        return self.penalty.pieces(np.zeros(self.at.size)) if fixed else self.penalty
 
     def pieces(self, theta: Array) -> Pieces:
         """The penalty's pieces by entry of `theta`; none for intercepts."""
-        l1, l2, low, high = self.penalty.pieces(self.coef(theta))
+        return self._standard(self.penalty.pieces(self.coef(theta))) if self.rule is self.penalty else self._fixed
+
+    @cached_property
+    def _fixed(self) -> Pieces:
+        return self._standard(self.rule)
+
+    def _standard(self, pieces: Pieces) -> Pieces:
+        l1, l2, low, high = pieces
         s, whole = self.scale, np.zeros(self.size)
         found = Pieces(whole, whole.copy(), whole - np.inf, whole + np.inf)
         for part, given in zip(found, (l1 / s, l2 / s**2, low * s, high * s), strict=True):
@@ -117,7 +131,7 @@ class Composite:
         out = theta.copy()
         by_column = step / self.scale**2
         steps = by_column if self.penalty.separable else float(by_column[0])
-        out[self.at] = self.penalty.prox(theta[self.at] / self.scale, steps) * self.scale
+        out[self.at] = self.rule.prox(theta[self.at] / self.scale, steps) * self.scale
         return out
 
     def violations(self, theta: Array, gradient: Array) -> Array:
@@ -125,7 +139,7 @@ class Composite:
         if not self.penalty.separable:
             size = 1.0 / max(self._curvature, 1e-300)
             return np.abs(theta - self.prox(theta - size * gradient, size)) / size
-        low, high = self.penalty.slopes(self.coef(theta))
+        low, high = self.rule.slopes(self.coef(theta))
         found = np.abs(gradient)
         g = gradient[self.at]
         found[self.at] = np.maximum(np.maximum(low / self.scale + g, -(high / self.scale + g)), 0.0)
@@ -148,6 +162,12 @@ class Composite:
         if self.penalty.separable and self.penalty.convex:
             theta[self.at] = self.penalty.prox(theta[self.at], 0.0) * self.scale
         return theta
+
+    @cached_property
+    def quadratic(self) -> bool:
+        """Whether the loss has the same curvature everywhere, and the penalty is convex."""
+        traits = self.loss.traits()
+        return traits.strong is not None and traits.strong == traits.curvature and self.penalty.convex
 
     @property
     def null_value(self) -> float:
@@ -181,22 +201,26 @@ class Composite:
         held = (l1 > 0) | (l2 > 0) | (np.isfinite(low) & np.isfinite(high))
         return "gap" if held[self.at].all() else "kkt"
 
-    def relative_gap(self, point: Point) -> float:
-        """(value - lower bound) / value where the mean loss was evaluated; inf if no bound is found there."""
+    def relative_gap(self, point: Point, enough: float = np.inf) -> float:
+        """(value - lower bound) / value where the mean loss was evaluated; inf if no bound is found there.
+
+        Also inf if the columns' part of it, which is had at once, is more than `enough`.
+        """
         theta, smooth = point.theta, self.smooth
         f0 = smooth.scores(theta) if point.scores is None else point.scores
         f, share, u = f0, row_shares(smooth), point.gradient
         if self.design.intercept and abs(u[-1]) > 1e-15 * smooth._reference:
             f, u = self._balanced(f, share)
         pull, coef = u[self.at] * self.scale, self.coef(theta)
-        dual = self._shrunk(f, pull)
+        shrink = self._shrink(pull)
+        gap = max(self.rule.value(coef) + self.rule.conjugate(-shrink * pull) + float(shrink * pull @ coef), 0.0)
+        size = max(self.value(point), 1e-5 * self.null_value, 1e-300)
+        dual = self._shrunk(f, shrink) if gap <= enough * size else None
         if dual is None:
             return np.inf
-        d, at, shrink = dual
+        d, at = dual
         rows = self.loss(smooth.y, f0, None, "none") - self.loss(smooth.y, at, None, "none") - d * (f0 - at)
-        gap = float(share @ np.maximum(rows, 0.0))
-        gap += self.penalty.value(coef) + self.penalty.conjugate(-shrink * pull) + float(shrink * pull @ coef)
-        return max(gap, 0.0) / max(self.value(point), 1e-5 * self.null_value, 1e-300)
+        return (gap + float(share @ np.maximum(rows, 0.0))) / size
 
     def _balanced(self, f: Array, share: Array) -> tuple[Array, Array]:
         """Scores shifted until the slopes' weighted sum is 0, and X'(o L') there."""
@@ -213,19 +237,19 @@ class Composite:
         f = f + shift
         return f, self.design.adjoint(share * loss.gradient(y, f, None, "sum"))
 
-    def _shrunk(self, f: Array, pull: Array) -> tuple[Array, Array, float] | None:
-        """Slopes d = s L'(f) within the penalty's reach, scores at which L' is d, and s."""
-        l1, l2, low, high = self.penalty.pieces(np.zeros_like(pull))
+    def _shrink(self, pull: Array) -> float:
+        """The largest s up to 1 for which s times this pull is within the penalty's reach."""
+        l1, l2, low, high = self.rule if isinstance(self.rule, Pieces) else self.penalty.pieces(np.zeros_like(pull))
         open_ = (l2 == 0) & ~(np.isfinite(low) & np.isfinite(high))
         up = np.where(np.isfinite(high), 0.0, np.maximum(-pull, 0.0))  # -pull = slope by c; bounds absorb one side
         down = np.where(np.isfinite(low), 0.0, np.maximum(pull, 0.0))
         over = np.maximum(up, down)[open_] / l1[open_]
-        shrink = 1.0 / max(1.0, float(over.max(initial=0.0)))
+        return 1.0 / max(1.0, float(over.max(initial=0.0)))
+
+    def _shrunk(self, f: Array, shrink: float) -> tuple[Array, Array] | None:
+        """Slopes d = shrink L'(f), and scores at which L' is d."""
         d = np.asarray(self.loss.gradient(self.smooth.y, f, None, "sum"))
-        if shrink == 1.0:
-            return d, f, 1.0
-        found = scores_of_slopes(self.loss, self.smooth.y, f, shrink * d)
-        return None if found is None else (*found, shrink)
+        return (d, f) if shrink == 1.0 else scores_of_slopes(self.loss, self.smooth.y, f, shrink * d)
 
 
 def scores_of_slopes(loss: Any, y: Array, f: Array, target: Array) -> tuple[Array, Array] | None:

@@ -12,7 +12,6 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.border import as_real
 from losskit.class_objective import ClassObjective, OutputsObjective
-from losskit.design import is_sparse
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.losses.binary import Logistic
@@ -26,6 +25,7 @@ from losskit.solvers.choose import METHODS, choose, is_proximal, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.joint_scale import JointScale
+from losskit.sparse_rows import is_sparse
 from losskit.streamed import StreamObjective, numbers, placed
 from losskit.streams import Stream, as_stream, is_streamed
 

@@ -8,8 +8,6 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from losskit.objective import Array, Point
@@ -21,18 +19,19 @@ from losskit.solvers.working import WorkingGram
 
 WHOLE = 30  # columns up to which all are worked on
 _FIRST = 8.0  # of more, how many at first: the root of so many times the columns, whose Gram matrix is cheap to make,
-_FIRST_OF_MANY = 4.0  # or of so many where it is made again and again, or X is sparse
+_FIRST_OF_MANY = 4.0  # or of so many where it is made again and again
 _STRIDE = 16
 _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
-_ENOUGH = 0.2  # of the violation of all columns may be left on one working set
+_ENOUGH = 0.2  # of the violation of the columns outside may be left on a working set
+_EXACT = 0.01  # of the tolerance is what is left at least
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 
 def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
     """Minimise from `start` (in standard units)."""
     whole = objective.size <= min(WHOLE, objective.design.rows) or objective.classes > 1
-    gram = None if whole or not _is_quadratic(objective) else WorkingGram(objective.smooth)
+    gram = None if whole or not objective.quadratic else WorkingGram(objective.smooth)
     part: _Part | None = None
     point = objective.smooth.evaluate(_first(objective) if start is None else start)
     best, stalled = np.inf, 0
@@ -47,14 +46,14 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
             reason = "no progress"
         ahead = None
         if reason is None:
-            columns = None if whole else _working(objective, point, violations)
-            if columns is None or (gram is None and objective.design.sparse):
-                ahead = _newton_step(objective, point, columns)
+            if whole:
+                ahead = _newton_step(objective, point)
             elif gram is not None:
-                ahead = _solved_exactly(objective, point, columns, gram)
+                ahead = _solved_exactly(objective, point, _working(objective, point, violations), gram)
             else:
-                part = _Part.of(objective, columns, part)
-                ahead = _solved_on(objective, point, part, kkt)
+                outside = _outside(objective, violations, part)
+                part = _Part.of(objective, _working(objective, point, violations), part)
+                ahead = _solved_on(objective, point, part, max(_ENOUGH * outside, _EXACT * control.tol))
             reason = "no progress" if ahead is None else None
         if reason is not None or ahead is None:
             if not np.isfinite(certificate):
@@ -69,13 +68,13 @@ def certify(objective: Composite, point: Point, violations: Array, tol: float) -
     if objective.kind == "kkt":
         return "kkt", kkt, kkt
     near = kkt <= max(1e3 * tol, 10 * np.sqrt(tol))  # a gap is about a violation, or its square
-    return "gap", objective.relative_gap(point) if near else np.inf, kkt
+    return "gap", objective.relative_gap(point, tol) if near else np.inf, kkt
 
 
 def _first(objective: Composite) -> Array:
     """The null model, or the solution of fewer rows if there are many."""
     many = objective.design.rows >= max(_MANY, 20 * _STRIDE * objective.size)
-    if many and objective.classes == 1 and not _is_quadratic(objective):
+    if many and objective.classes == 1 and not objective.quadratic:
         fewer = objective.thinned(_STRIDE)
         found = solve(fewer, None, Control(tol=1e-3, max_iter=20))
         return objective.adopt(fewer, found.theta)
@@ -86,7 +85,7 @@ def _working(objective: Composite, point: Point, violations: Array) -> Array:
     """The columns to work on: what is not 0, and as many again of the most violated."""
     p = objective.design.columns
     used = point.theta[:p] != 0.0
-    once = _is_quadratic(objective) and not objective.design.sparse
+    once = objective.quadratic
     count = min(p, max(int(np.sqrt((_FIRST if once else _FIRST_OF_MANY) * p)), 2 * int(used.sum())))
     rank = np.where(used, np.inf, violations[:p])
     chosen = np.argpartition(-rank, count - 1)[:count] if count < p else np.arange(p)
@@ -103,25 +102,36 @@ class _Part:
     @classmethod
     def of(cls, objective: Composite, columns: Array, last: _Part | None) -> _Part:
         """These columns, or the last ones with them if they are not many more."""
-        if last is not None and 2 * len(columns) > len(last.columns) and np.isin(columns, last.columns).all():
+        if last is None or not np.isin(columns, last.columns).all():
+            return cls(columns, objective.part(columns))
+        if 2 * len(columns) > len(last.columns):
             return last
-        return cls(columns, objective.part(columns))
+        return cls(columns, last.problem.part(np.searchsorted(last.columns, columns)))
 
 
-def _solved_on(objective: Composite, point: Point, held: _Part, kkt: float) -> Point | None:
-    """The objective minimised over some columns and the intercept, until little of what was violated is left."""
+def _outside(objective: Composite, violations: Array, held: _Part | None) -> float:
+    """The largest relative violation of the columns that were not worked on."""
+    if held is None:
+        return float(violations.max(initial=0.0)) / objective.smooth._reference
+    others = violations.copy()
+    others[_entries(objective, held.columns)] = 0.0
+    return float(others.max(initial=0.0)) / objective.smooth._reference
+
+
+def _solved_on(objective: Composite, point: Point, held: _Part, enough: float) -> Point | None:
+    """The objective minimised over some columns and the intercept, until their relative violation is small `enough`."""
     theta, part = point.theta, held.problem
     entries, out = _entries(objective, held.columns), theta.copy()
-    inner, moved = part.smooth.evaluate(theta[entries], order=2), False
+    inner, moved = Point(theta[entries], point.value, point.gradient[entries], scores=point.scores), False
     for _ in range(_INNER):
         ahead = _newton_step(part, inner)
         if ahead is None:
             break
         inner, moved = ahead, True
-        if part.kkt(inner.theta, inner.gradient) <= _ENOUGH * kkt:
+        if part.kkt(inner.theta, inner.gradient) <= enough:
             break
     out[entries] = inner.theta
-    return objective.smooth.evaluate(out) if moved else None
+    return objective.smooth.evaluate(out, scores=inner.scores) if moved else None
 
 
 def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: WorkingGram) -> Point | None:
@@ -131,7 +141,7 @@ def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: Wo
     pieces, tol = Pieces(*(part[entries] for part in objective.pieces(theta))), 1e-16 * objective.smooth._reference
     out = theta.copy()
     out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
-    return None if np.array_equal(out, theta) else objective.smooth.evaluate(out)
+    return None if np.array_equal(out, theta) else objective.smooth.evaluate(out, scores=gram.scores(out[entries]))
 
 
 def _entries(objective: Composite, columns: Array) -> Array:
@@ -139,30 +149,17 @@ def _entries(objective: Composite, columns: Array) -> Array:
     return np.append(columns, objective.size - 1) if objective.design.intercept else columns
 
 
-def _is_quadratic(objective: Composite) -> bool:
-    traits = objective.loss.traits()
-    return traits.strong is not None and traits.strong == traits.curvature and objective.penalty.convex
-
-
-def _newton_step(objective: Composite, point: Point, columns: Array | None = None) -> Point | None:
-    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere.
-
-    Over all columns, or over these of a sparse X.
-    """
+def _newton_step(objective: Composite, point: Point) -> Point | None:
+    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
     theta, smooth = point.theta, objective.smooth
-    entries: Any = slice(None)
-    if columns is not None:
-        H, entries = smooth.hessian_at(point, columns), _entries(objective, columns)
-    else:
-        H = point.hessian if point.hessian is not None else smooth.evaluate(theta, order=2).hessian
+    H = smooth.hessian_at(point)
     if not objective.loss.traits().convex:
         H = convex(H)
-    quadratic = _is_quadratic(objective)
+    quadratic = objective.quadratic
     if not quadratic:
         H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
-    pieces, new = objective.pieces(theta), theta.copy()
-    few = Pieces(*(part[entries] for part in pieces))
-    new[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], few, 1e-16 * smooth._reference)[0]
+    pieces = objective.pieces(theta)
+    new = solve_quadratic(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)[0]
     step = new - theta
     if not step.any():
         return None

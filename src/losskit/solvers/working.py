@@ -18,6 +18,7 @@ class WorkingGram:
     def __init__(self, smooth: Objective) -> None:
         self.smooth = smooth
         self.columns = np.empty(0, dtype=np.intp)
+        self._part: Objective | None = None
         self._bend = float(smooth.loss.traits().curvature) / smooth.total
         self._root = None if smooth.weights is None else np.sqrt(smooth.weights)
         ones = np.ones(smooth.design.rows) if self._root is None else self._root
@@ -30,10 +31,15 @@ class WorkingGram:
         self.columns = np.append(self.columns, new)
         design = self.smooth.design
         if design.sparse:
-            return self.smooth.hessian_alone(self.columns)
+            self._part = self.smooth.part(self.columns)
+            return self._part.hessian_alone()
         if new.size:
             self._extend(new)
         return np.roll(self._gram, -1, axis=(0, 1)) if design.intercept else self._gram
+
+    def scores(self, theta: Array) -> Array | None:
+        """Of the rows, from these columns alone if X is sparse."""
+        return None if self._part is None else self._part.scores(theta)
 
     def _extend(self, new: Array) -> None:
         design, root, old = self.smooth.design, self._root, len(self._gram)
