@@ -12,6 +12,7 @@ with the penalty L2(2 a / sum(w)).
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,11 +21,14 @@ from losskit.base import Pointwise
 from losskit.combine import Scaled
 from losskit.errors import CapabilityError, ParameterError
 from losskit.losses.regression import Huber
+from losskit.design import Gram
 from losskit.objective import Array, Objective
 from losskit.solvers.control import Control, Outcome, falls_enough
 from losskit.solvers.newton import STRIDE, direction, is_many
+from losskit.sparse_rows import columns_summed, product
 
 WHY = "the scale is fitted jointly with the coefficients: one convex problem, solved by Newton"
+_FAST = 0.1  # of the gradient is left by a step whose Hessian serves once more
 _VANISHED = 1e-12  # a scale this small against that of y is 0
 
 
@@ -84,24 +88,32 @@ class JointScale:
 
 def solve(objective: Objective, start: Array | None, control: Control) -> tuple[Outcome, float]:
     """Minimise over `theta` and the scale; the objective's loss is in units of the scale."""
-    state = _start(objective, start)
+    state, hessian = _start(objective, start)
+    state, reason = _descend(state, hessian, control)
+    note = _NO_SCALE if reason == "no scale" else ""
+    return Outcome(state.theta, state.value, state.certificate, "kkt", reason, note), state.s
+
+
+def _descend(state: _State, hessian: Array | None, control: Control) -> tuple[_State, str]:
+    """Newton's steps, and why they ended. A Hessian serves for as long as the gradient falls fast."""
     damping = 0.0
-    floor = _VANISHED * (float(np.abs(objective.y).max(initial=0.0)) + 1e-300)
+    floor = _VANISHED * (float(np.abs(state.objective.y).max(initial=0.0)) + 1e-300)
     while True:
-        certificate = float(np.abs(state.gradient).max())  # of a loss without units, so of the order of 1
-        reason = control.stop(state.value, certificate)
+        reason = control.stop(state.value, state.certificate)
         if reason is None and state.s <= floor:
             reason = "no scale"
         if reason is not None:
-            note = _NO_SCALE if reason == "no scale" else ""
-            return Outcome(state.theta, state.value, certificate, "kkt", reason, note), state.s
-        step, used = direction(state.hessian(), state.gradient, damping)
+            return state, reason
+        kept = hessian is not None
+        hessian = hessian if kept else state.hessian()
+        step, used = direction(hessian, state.gradient, damping)
         ahead, t = _search(state, step)
-        if ahead is None:
-            reason = "no progress"
-            return Outcome(state.theta, state.value, certificate, "kkt", reason), state.s
-        damping = 100 * used if t < 0.1 else used / 10 if used > 1e-11 else 0.0
-        state = ahead
+        if ahead is None and not kept:
+            return state, "no progress"
+        if ahead is None or ahead.certificate > _FAST * state.certificate:
+            hessian = None
+        damping = 100 * used if t < 0.1 and not kept else used / 10 if used > 1e-11 else 0.0
+        state = ahead or state
 
 
 _NO_SCALE = (
@@ -111,47 +123,84 @@ _NO_SCALE = (
 
 
 class _State:
-    """Coefficients and scale, with residuals and derivatives there."""
+    """Coefficients and scale, with residuals and derivatives there: one pass over X."""
 
-    def __init__(self, objective: Objective, theta: Array, s: float, r: Array) -> None:
-        self.objective, self.theta, self.s, self.r = objective, theta, s, r
-        design = objective.design
-        coef = theta[: design.columns] / design.scale
-        self.z = r / s
-        parts = objective.loss.value_gradient_and_hessian(np.zeros_like(r), self.z, objective.weights, "sum")
-        sums, self._slope, self._curve = parts
-        self.value = s * (1 + 2 * sums / objective.total) + objective.penalty.value(coef)
-        by_s = 1 + 2 * (sums - float(self.z @ self._slope)) / objective.total
-        self.gradient = np.append(design.adjoint(2 / objective.total * self._slope), by_s)
-        self.gradient[: design.columns] += objective.penalty.gradient(coef) / design.scale
+    def __init__(self, objective: Objective, theta: Array, s: float) -> None:
+        self.objective, self.theta, self.s = objective, theta, s
+        design, total = objective.design, objective.total
+        coef, constant = design._on_columns(theta)
+        self.z, self._curve = np.empty(design.rows), np.empty(design.rows)
+        perfect = np.zeros(min(design._step, design.rows))
+
+        def task(first: int, last: int) -> tuple[float, float, Array]:
+            value, across, sums = 0.0, 0.0, np.zeros(design.columns + 1)
+            for rows, block in design._blocks(first, last):
+                z, w = self.z[rows], None if objective.weights is None else objective.weights[rows]
+                product(block, coef, constant, z)
+                z -= objective.y[rows]
+                z /= s
+                part, g, self._curve[rows] = objective.loss.value_gradient_and_hessian(perfect[: z.size], z, w, "sum")
+                value += part
+                across += float(z @ g)
+                sums[:-1] += columns_summed(block, g)
+                sums[-1] += g.sum()
+            return value, across, sums
+
+        value, across, sums = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
+        user = theta[: design.columns] / design.scale
+        self.value = s * (1 + 2 * value / total) + objective.penalty.value(user)
+        self.gradient = np.append(2 / total * design._standard(sums), 1 + 2 * (value - across) / total)
+        self.gradient[: design.columns] += objective.penalty.gradient(user) / design.scale
+        self.certificate = float(np.abs(self.gradient).max())  # of a loss without units, so of the order of 1
 
     def hessian(self) -> Array:
         """Second derivatives by theta and scale."""
-        design = self.objective.design
+        design, z = self.objective.design, self.z
         bend = 2 / (self.s * self.objective.total) * self._curve
+        along = -z * bend
+
+        def task(first: int, last: int) -> tuple[Array, Array]:
+            gram, sums = Gram(design), np.zeros(design.columns + 1)
+            for rows, block in design._blocks(first, last):
+                gram.add(block, bend[rows])
+                sums[:-1] += columns_summed(block, along[rows])
+                sums[-1] += along[rows].sum()
+            return gram.sum, sums
+
+        grams, sums = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
         q = design.size
         out = np.empty((q + 1, q + 1))
-        out[:q, :q] = design.gram(bend) + np.diag(self.objective.ridge())
-        out[q, :q] = out[:q, q] = design.adjoint(-self.z * bend)
-        out[q, q] = float(bend @ self.z**2)
+        out[:q, :q] = design._standard_gram(grams) + np.diag(self.objective.ridge())
+        out[q, :q] = out[:q, q] = design._standard(sums)
+        out[q, q] = float(bend @ z**2)
         return out
 
 
-def _start(objective: Objective, start: Array | None) -> _State:
-    """The fit of fewer rows if there are many, else least squares, or `start`; a scale near that of its residuals."""
+def _start(objective: Objective, start: Array | None) -> tuple[_State, Array | None]:
+    """The fit of fewer rows if there are many and its Hessian, else least squares, or `start`; and a scale near."""
     design, weights = objective.design, objective.weights
-    theta, s = objective.null if start is None else start, 0.0
     if start is None and is_many(objective):
-        fewer = objective.thinned(STRIDE)
-        found, s = solve(fewer, None, Control(tol=1e-3, max_iter=30))
-        theta, s = objective.adopt(fewer, found.theta), 0.0 if found.note else s
-    elif start is None:
-        share = np.full(design.rows, 1 / objective.total) if weights is None else weights / objective.total
-        r = design.scores(theta) - objective.y
-        theta = theta + direction(design.gram(share) + np.diag(objective.ridge()), design.adjoint(share * r))[0]
+        found, reason = _descend(_start(_every(objective, STRIDE), None)[0], None, Control(1e-3, 30))
+        if reason != "no scale":
+            return _State(objective, found.theta, found.s), found.hessian()
+        start = found.theta
+    theta = objective.null if start is None else start
     r = design.scores(theta) - objective.y
-    s = s or float(np.sqrt(np.average(r**2, weights=weights)))
-    return _State(objective, theta, s or 1e-300, r)
+    if start is None:
+        share = np.full(design.rows, 1 / objective.total) if weights is None else weights / objective.total
+        theta = theta + direction(design.gram(share) + np.diag(objective.ridge()), design.adjoint(share * r))[0]
+        r = design.scores(theta) - objective.y
+    s = float(np.sqrt(np.average(r**2, weights=weights)))
+    return _State(objective, theta, s or 1e-300), None
+
+
+def _every(objective: Objective, stride: int) -> Objective:
+    """The same over every `stride`-th row, in the same units."""
+    few, rows = copy.copy(objective), np.arange(0, objective.design.rows, stride)
+    few.design, few.y = objective.design.rows_of(rows), objective.y[rows]
+    few.weights = None if objective.weights is None else objective.weights[rows]
+    few.total = float(rows.size) if few.weights is None else float(few.weights.sum())
+    return few
 
 
 def _search(state: _State, step: Array) -> tuple[_State | None, float]:
@@ -159,10 +208,9 @@ def _search(state: _State, step: Array) -> tuple[_State | None, float]:
     slope = float(state.gradient @ step)
     if not slope < 0:
         return None, 0.0
-    dr = state.objective.design.scores(step[:-1])
     t = 1.0 if step[-1] >= 0 else min(1.0, -0.9 * state.s / float(step[-1]))
     while t > 1e-12:
-        ahead = _State(state.objective, state.theta + t * step[:-1], state.s + t * float(step[-1]), state.r + t * dr)
+        ahead = _State(state.objective, state.theta + t * step[:-1], state.s + t * float(step[-1]))
         if falls_enough(ahead.value, float(ahead.gradient @ step), state.value, slope, t, 1e-14 * abs(state.value)):
             return ahead, t
         t /= 2
