@@ -260,7 +260,10 @@ class Gram:
         root = np.sqrt(np.abs(d))
         np.multiply(block, root[:, None], out=part[:, :-1])
         part[:, -1] = root
-        self._sum += part.T @ part if d.min() >= 0 else part.T @ (part * np.sign(d)[:, None])
+        self._sum += part.T @ part
+        if d.min(initial=0.0) < 0:  # what was added for these rows is taken away twice: a product with itself is cheap
+            few = part[d < 0]
+            self._sum -= 2.0 * (few.T @ few)
 
 
 def _refuse_beyond_memory(columns: int, chunks: int) -> None:
