@@ -1,7 +1,8 @@
 """Fits along a row of penalties, the strongest first, each begun where the last one ended.
 
 A quadratic loss is known by its Gram matrix: with that in hand a fit reads X no more, and the Gram matrix of all rows
-but a fold is a difference. Other losses keep their data in standard units, and their working set from step to step.
+but a fold is a difference. Other losses keep their data in standard units, and where a penalty has kinks the columns
+taken out and the last pass too; which columns come in next is told by the strong rule, and all are looked at in the end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from losskit.base import Pointwise
 from losskit.design import Array, Design
 from losskit.errors import CapabilityError, ParameterError
 from losskit.penalties import Penalty
+from losskit.solvers import proximal_newton
 from losskit.solvers.choose import METHODS, choose, is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
@@ -110,10 +112,11 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
     solver, _ = choose(_posed_at(problem, penalty, solver), solver)
     found, left, iterations = [], [], 0
+    kept = {"warm": proximal_newton.Warm()} if solver == "proximal_newton" else {}
     for alpha in alphas:
         now = _posed_at(problem, penalty.with_alpha(float(alpha)), solver)
         control = Control(tol, max_iter or METHODS[solver].max_iter)
-        outcome = METHODS[solver].solve(now, theta, control)
+        outcome = METHODS[solver].solve(now, theta, control, **kept)
         theta = outcome.theta
         found.append(now.to_user(theta))
         left.append(outcome.certificate)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from losskit.objective import Array, Point
-from losskit.penalties import Pieces
+from losskit.penalties import Penalty, Pieces
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import CertificateKind, Control, Outcome
 from losskit.solvers.quadratic import solve_quadratic
@@ -28,12 +28,25 @@ _EXACT = 0.01  # of the tolerance is what is left at least
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 
-def solve(objective: Composite, start: Array | None, control: Control) -> Outcome:
-    """Minimise from `start` (in standard units)."""
-    whole = objective.size <= min(WHOLE, objective.design.rows) or objective.classes > 1
-    gram = None if whole or not objective.quadratic else WorkingGram(objective.smooth)
+@dataclass
+class Warm:
+    """What a fit leaves to the next one along a path: where it ended and under which penalty, and its columns."""
+
+    point: Point | None = None
+    penalty: Penalty | None = None
+    gram: WorkingGram | None = None
     part: _Part | None = None
-    point = objective.smooth.evaluate(_first(objective) if start is None else start)
+
+
+def solve(objective: Composite, start: Array | None, control: Control, warm: Warm | None = None) -> Outcome:
+    """Minimise from `start` (in standard units), or from where the last fit of a path ended."""
+    whole = objective.size <= min(WHOLE, objective.design.rows) or objective.classes > 1
+    warm = warm or Warm()
+    if not whole and objective.quadratic and warm.gram is None:
+        warm.gram = WorkingGram(objective.smooth)
+    part = None if warm.part is None else warm.part.under(objective.penalty)
+    point = warm.point or objective.smooth.evaluate(_first(objective) if start is None else start)
+    screened = None if warm.penalty is None else _screened(objective, point, warm.penalty)
     best, stalled = np.inf, 0
     while True:
         violations = objective.violations(point.theta, point.gradient)
@@ -46,18 +59,21 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
             reason = "no progress"
         ahead = None
         if reason is None:
+            columns = _working(objective, point, violations if screened is None else screened)
+            screened = None
             if whole:
                 ahead = _newton_step(objective, point)
-            elif gram is not None:
-                ahead = _solved_exactly(objective, point, _working(objective, point, violations), gram)
+            elif warm.gram is not None:
+                ahead = _solved_exactly(objective, point, columns, warm.gram)
             else:
                 outside = _outside(objective, violations, part)
-                part = _Part.of(objective, _working(objective, point, violations), part)
+                part = _Part.of(objective, columns, part)
                 ahead = _solved_on(objective, point, part, max(_ENOUGH * outside, _EXACT * control.tol))
             reason = "no progress" if ahead is None else None
         if reason is not None or ahead is None:
             if not np.isfinite(certificate):
                 kind, certificate = "kkt", kkt
+            warm.point, warm.penalty, warm.part = point, objective.penalty, part
             return Outcome(point.theta, value, certificate, kind, reason or "no progress")
         point = ahead
 
@@ -107,6 +123,22 @@ class _Part:
         if 2 * len(columns) > len(last.columns):
             return last
         return cls(columns, last.problem.part(np.searchsorted(last.columns, columns)))
+
+    def under(self, penalty: Penalty) -> _Part:
+        """The same columns under another penalty."""
+        return _Part(self.columns, self.problem.with_penalty(penalty.part(self.columns)))
+
+
+def _screened(objective: Composite, point: Point, last: Penalty) -> Array | None:
+    """Violations under 2 alpha less the last alpha: the sequential strong rule, doi:10.1111/j.1467-9868.2011.01004.x.
+
+    It looks ahead: a slope seldom moves by more than alpha does. What it leaves out is looked at again in the end.
+    """
+    alpha, before = objective.penalty.parameters["alpha"], last.parameters["alpha"]
+    if not alpha < before < 2 * alpha:
+        return None
+    ahead = objective.with_penalty(objective.penalty.with_alpha(2 * alpha - before))
+    return ahead.violations(point.theta, point.gradient)
 
 
 def _outside(objective: Composite, violations: Array, held: _Part | None) -> float:
