@@ -137,14 +137,10 @@ def alpha_grid(problem: Composite, count: int, span: float | None) -> Array:
     Of penalties that hold nothing, such as L2: from 100 times the curvature of the loss by a typical column.
     """
     smooth, p = problem.smooth, problem.penalty
-    if problem.classes == 1:
-        theta = _constant(problem)
-        point = smooth.evaluate(theta, order=2)
-    else:
-        point = smooth.evaluate(problem.null, order=2)
+    point = smooth.evaluate(_constant(problem) if problem.classes == 1 else problem.null)
     most = p.alpha_max(point.gradient[problem.at] * problem.scale)
     if not math.isfinite(most):
-        bend = point.hessian.diagonal()[problem.at] * problem.scale**2
+        bend = smooth.hessian_at(point).diagonal()[problem.at] * problem.scale**2
         most, span = _RIDGE_STRONGEST * float(np.mean(bend)), span or _RIDGE_SPAN
     rows, columns = problem.design.rows, problem.design.columns
     span = span or (1e-3 if rows > columns else 1e-2)
