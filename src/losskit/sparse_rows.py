@@ -1,4 +1,4 @@
-"""The rows of a sparse X, and sums over them by a loop of our own: what SciPy's products cost before they begin is saved."""
+"""Sums over the rows of a sparse X, by a loop of our own: what SciPy's products cost before they begin is saved."""
 
 from __future__ import annotations
 

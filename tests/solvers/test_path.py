@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import KFold
@@ -9,6 +10,7 @@ from sklearn.model_selection import KFold
 import losskit as lk
 from losskit import estimators_cv
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
+from losskit.solvers.path import alpha_grid, follow, posed
 
 X, Y = load_diabetes(return_X_y=True)
 X = X * 10.0 ** np.linspace(-3, 3, 10) + 5
@@ -49,6 +51,25 @@ def test_each_fit_of_a_path_is_the_fit_at_its_alpha():
         np.testing.assert_allclose(coef, alone.coef_[0], atol=1e-4 * np.abs(coef).max() + 1e-12)
     assert model.coef_.shape == (1, 6)
     assert model.predict_proba(rows[0]).shape == (200, 2)
+
+
+@pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Logistic()], ids=repr)
+@pytest.mark.parametrize("sparse", [True, False])
+def test_what_a_path_leaves_out_is_looked_at_again(loss, sparse):
+    """On columns so alike that the strong rule errs, and strengths near and far apart."""
+    rng = np.random.default_rng(0)
+    X = np.cumsum(rng.standard_normal((60, 150)) * (rng.random((60, 150)) < 0.3), axis=1)
+    y = (X[:, 40] - X[:, 41] + X[:, 120] / 5 + rng.standard_normal(60) > 0).astype(float)
+    X = csr_array(X) if sparse else X
+    problem = posed(loss, lk.L1(), X, y, None, True)
+    most = alpha_grid(problem, 1, None)[0]
+    path = follow(problem, most * np.array([1, 0.9, 0.85, 0.6, 0.3, 0.28, 0.26, 0.1]), "auto", 1e-10, None)
+    assert path.certificates.max() <= 1e-10
+    for alpha, coef, b in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        alone = lk.minimise(loss, lk.L1(float(alpha)), X, y)
+        value = loss(y, X @ coef + b) + alpha * np.abs(coef).sum()
+        assert value == pytest.approx(alone.value, rel=1e-9)
+    assert 0 == np.count_nonzero(path.coefs[0]) < np.count_nonzero(path.coefs[-1]) < 60
 
 
 def test_one_standard_error_takes_the_largest_alpha_that_is_as_good():

@@ -19,9 +19,9 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.combine import Scaled
+from losskit.design import Gram
 from losskit.errors import CapabilityError, ParameterError
 from losskit.losses.regression import Huber
-from losskit.design import Gram
 from losskit.objective import Array, Objective
 from losskit.solvers.control import Control, Outcome, falls_enough
 from losskit.solvers.newton import STRIDE, direction, is_many

@@ -2,7 +2,7 @@
 
 A quadratic loss is known by its Gram matrix: with that in hand a fit reads X no more, and the Gram matrix of all rows
 but a fold is a difference. Other losses keep their data in standard units, and where a penalty has kinks the columns
-taken out and the last pass too; which columns come in next is told by the strong rule, and all are looked at in the end.
+taken out and the last pass too; the strong rule tells which columns come in next, and all are looked at in the end.
 """
 
 from __future__ import annotations

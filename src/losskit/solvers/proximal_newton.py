@@ -8,6 +8,7 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 
 from losskit.objective import Array, Point
