@@ -47,7 +47,7 @@ class StreamObjective(Objective):
         self.offset = None
         self._widest: Array | None = None
 
-    def _sums(self, theta: Array, order: int) -> tuple[float, Array, Any, Array | None]:
+    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[float, Array, Any, Array | None]:
         value, total = 0.0, 0.0
         sums: Any = 0.0
         grams: Any = 0.0

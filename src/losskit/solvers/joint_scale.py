@@ -105,7 +105,8 @@ def _descend(state: _State, hessian: Array | None, control: Control) -> tuple[_S
         if reason is not None:
             return state, reason
         kept = hessian is not None
-        hessian = hessian if kept else state.hessian()
+        if hessian is None:
+            hessian = state.hessian()
         step, used = direction(hessian, state.gradient, damping)
         ahead, t = _search(state, step)
         if ahead is None and not kept:
