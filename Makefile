@@ -43,4 +43,4 @@ bench: $(STAMP)
 	$(BIN)/losskit bench kernels
 
 clean:
-	rm -rf $(VENV) demo-report docs/_build docs/losses docs/api.md docs/findings.md .losskit-cache .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) demo-report docs/_build docs/losses docs/api.md docs/findings docs/findings.md .losskit-cache .pytest_cache .ruff_cache .mypy_cache

@@ -135,11 +135,11 @@ def show(
     plot: bool = True,
     json: Flag = False,
 ) -> None:
-    """One loss on one page.
+    """One loss on one page; or one of the codes that profile reports.
 
     Parameters
     ----------
-    name : in any case, with or without underscores: huber, squared_error
+    name : in any case, with or without underscores: huber, squared_error; or a code such as LK107
     param : a parameter, as delta=2; may be repeated
     png : write its plot to this file (.png, .svg or .pdf)
     html : write the page to this file, which needs nothing else
@@ -151,6 +151,9 @@ def show(
     from losskit.registry import get
     from losskit.report.loss_page import facts, page
 
+    if name[:3].upper() == "LK1":
+        _show_code(name.upper(), json)
+        return
     loss = get(name, **dict(map(_parameter, param or [])))
     if png is not None:
         loss.plot(path=png)
@@ -167,6 +170,19 @@ def show(
     for what, path in (("plot", png), ("page", html)):
         if path is not None:
             print(f"{what} written to {os.path.abspath(path)}", file=sys.stderr if json else sys.stdout)
+
+
+def _show_code(code: str, json: bool) -> None:
+    """The help page of a code of `profile`."""
+    from dataclasses import asdict
+
+    from losskit.report.profiled import code_page
+    from losskit.selection.codes import CODES
+
+    found = next((each for each in CODES.values() if each.code == code), None)
+    if found is None:
+        raise ParameterError(f"{code} is no code of profile; they go from LK101 to LK{100 + len(CODES)}")
+    write_json({"schema": "losskit.code/1", **asdict(found)}) if json else print(code_page(found))
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -90,6 +90,14 @@ class TableModel:
             raise CapabilityError("this model has one prediction a row; ask for interval:0.9 or distribution")
         return quantiles(self.turn, self.loss, self.scores(X), self.levels, self.shift)
 
+    def crossing(self, X: Any) -> float | None:
+        """The share of rows whose quantiles are not in order before they are put so; None of one prediction a row."""
+        if not self.levels:
+            return None
+        if self.turn != "levels":
+            return 0.0
+        return float((np.diff(self.scores(X) + self.shift, axis=1) < 0).any(axis=1).mean())
+
     def predict(self, X: Any, prior: dict[str, float] | None = None) -> Array:
         """Numbers, or labels as text; of an interval the middle, of a distribution the median.
 

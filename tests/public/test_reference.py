@@ -28,7 +28,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def site(tmp_path_factory):
     home = tmp_path_factory.mktemp("reference")
     shutil.copytree(DOCS, home / "docs", ignore=shutil.ignore_patterns(
-        "_build", "losses", "api.md", "findings.md", "__pycache__"
+        "_build", "losses", "api.md", "findings", "findings.md", "__pycache__"
     ))  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "docs", "site"],

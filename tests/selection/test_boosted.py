@@ -13,7 +13,7 @@ from losskit.cli import main
 from losskit.errors import ModelFileError, ParameterError
 from losskit.model import load_model
 from losskit.selection.compare import Results, Trainer
-from losskit.selection.growing import best_round
+from losskit.selection.growing import course
 from losskit.selection.outcome import Candidate
 from losskit.selection.questions import Contender, Family, as_loss, models_of
 from losskit.selection.ranking import choose
@@ -122,9 +122,9 @@ def test_trees_need_proof_and_worth_too():
 
 def test_the_best_round_is_that_of_all_folds():
     curves = [np.array([3.0, 1, 5]), np.array([3.0, 2, 1, 0.5, 1])]  # the first stopped, and keeps its last cost
-    assert best_round(curves, np.array([1.0, 1.0])) == 2
-    assert best_round(curves, np.array([1.0, 9.0])) == 4
-    assert best_round([np.zeros(0)], np.ones(1)) == 1
+    assert course(curves, np.array([1.0, 1.0])).rounds == 2
+    assert course(curves, np.array([1.0, 9.0])).rounds == 4
+    assert course([np.zeros(0)], np.ones(1)).rounds == 1
 
 
 def test_families_are_in_units_of_the_residuals():

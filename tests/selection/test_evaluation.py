@@ -29,6 +29,10 @@ def test_figures_of_numbers_are_what_they_say():
     assert found.metric == "squared error"
     assert found.worst[0] == int(np.argmax((y - p) ** 2)) + 1
     rome = np.array(data["city"]) == "Rome"
+    kept = found.figures
+    apart = kept["lost by miscalibration"] - kept["gained by discrimination"] + kept["of the best constant"]
+    assert apart == pytest.approx(found.mean)
+    assert kept["of the best constant"] == pytest.approx(np.var(y))
     part = next(each for each in found.parts if each["part"] == "Rome")
     assert part["rows"] == rome.sum()
     assert part["metric"] == pytest.approx(np.mean((y - p)[rome] ** 2))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from losskit import modelfile
 from losskit.cli import main
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.selection import compare
+from losskit.selection import compare, files
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.run import select
 
@@ -118,6 +119,10 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert len(trained) == 12 + 5  # other data are other folds
 
 
+def interrupted(*arguments, **options):
+    raise KeyboardInterrupt
+
+
 def test_the_command_goes_on_and_leaves_no_folds_behind(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     x, y = rows(60)
@@ -135,6 +140,11 @@ def test_the_command_goes_on_and_leaves_no_folds_behind(tmp_path, monkeypatch, c
     monkeypatch.setattr(compare, "_judge", stop_at_third)
     assert main(command) == 130
     assert len(list((tmp_path / "o/unfinished").iterdir())) == 2
+    monkeypatch.setattr(files, "atomic_write", interrupted)  # while the results are written: the model is there
+    assert main(command) == 130
+    monkeypatch.setattr(files, "atomic_write", modelfile.atomic_write)
+    assert (tmp_path / "o/model.losskit").exists()
+    (tmp_path / "o/.losskit-0.tmp").write_text("of a process that was killed")
     assert main(command) == 0
     left = sorted(p.name for p in (tmp_path / "o").iterdir())
     assert left == ["model.losskit", "report.html", "report.md", "result.json"]

@@ -12,6 +12,7 @@ from losskit.errors import CapabilityError, ModelFileError, ParameterError
 from losskit.estimators import LinearRegressor
 from losskit.model import load_model, quantiles
 from losskit.selection.compare import Task, Trainer
+from losskit.selection.evaluation import evaluate
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.metrics import interval_score, quantile_score
 from losskit.selection.questions import Contender, contract, parse_question
@@ -146,3 +147,17 @@ def test_select_answers_for_distributions(tmp_path):
         parse_question("interval:1.5")
     with pytest.raises(CapabilityError, match="one prediction a row"):
         select(X, y, "mean", rounds=1).model.quantiles(X)
+
+
+def test_rows_whose_levels_cross_are_counted():
+    X, y = noisy(80, 0)
+    table = {"a": X[:, 0], "b": X[:, 1], "y": y}
+    found = select(table, "y", "interval:0.5", rounds=1, exclude=["gaussian_nll", "student_t_nll", "squared_error"])
+    assert evaluate(found.model, table).figures["rows whose levels cross"] == found.crossing
+    ends = found.model.coef
+    apart = replace(found.model, coef=ends[:1].repeat(2, axis=0))  # in parallel
+    assert apart.crossing(table) == 0.0
+    turned = replace(found.model, coef=np.stack([ends[0] + 9.0, ends[1]]))
+    q = turned.scores(table) + turned.shift
+    assert 0.2 < turned.crossing(table) == np.mean(q[:, 0] > q[:, 1])
+    assert (np.diff(turned.quantiles(table)) >= 0).all()

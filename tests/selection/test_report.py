@@ -6,7 +6,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from losskit.report import profiled
 from losskit.report.terminal import render
+from losskit.selection.course import Course
+from losskit.selection.findings import profile
 from losskit.selection.run import select
 
 EVIL = "<script>alert('x')</script>\u2028&\"'"
@@ -62,8 +65,29 @@ def test_pages(question, kind):
     assert "default-src 'none'" in text
     assert not re.search(r"(https?:)?//\w", text)
     assert len(text.encode()) < 300_000
+    assert "<h3>Convergence</h3>" in text
+    assert ("<h3>Residuals</h3>" in text) == (kind in ("real", "count"))
+    assert f"Source: {found.winner.source}" in text
     assert "nan" not in re.findall(r'd="([^"]*)"', text)
     assert found.verdict.why[0].split(":")[0] in text.replace("&#39;", "'").replace("&gt;", ">")
+
+
+def test_columns_alike_share_a_paragraph():
+    rng = np.random.default_rng(0)
+    table = {f"gone {i}": [None] * 60 for i in range(7)} | {"x": rng.normal(size=60)}
+    findings = profile(table, rng.normal(size=60))
+    assert len(findings.items) == 7
+    text = " ".join(profiled.render(findings, 80).split())
+    assert text.count("LK123") == 2  # once as found, once in the last line
+    assert "So it is with 3 more columns." in text
+    assert "fewer than two in a hundred raise a suspicion" in text
+
+
+def test_the_course_of_training_is_told():
+    steps = Course("newton", np.array([3.0, 1.0, 0.5]), 0, 1e-9, "kkt", "max_iter")
+    assert str(steps) == "newton, 2 steps, relative gradient 1e-09, stopped by max_iter before what was asked"
+    assert str(Course("", np.array([3.0, 1.0, 2.0]), 2)) == "2 of 3 rounds kept, the best on rows held out"
+    assert made("mean", "real").courses[0].reached
 
 
 def test_the_terminal_is_80_columns():

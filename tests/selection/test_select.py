@@ -223,8 +223,10 @@ def test_too_few_rows_are_refused():
 
 
 KEYS = ["schema", "question", "metric", "rows", "rows_compared", "problem", "findings", "candidates", "top_group"]
-KEYS += ["verdict", "seed", "versions", "seconds", "scrutiny", "decision", "evaluation", "changes", "final_test"]
-EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "reasons"]
+KEYS += ["verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training", "evaluation", "changes"]
+KEYS += ["final_test"]
+EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "source"]
+EACH += ["reasons"]
 
 
 def test_the_result_has_exactly_the_keys_of_the_contract():
@@ -307,5 +309,6 @@ def test_food_in_the_mean_keeps_the_default_and_says_what_looks_better():
         {"Poisson": 38.4, "SquaredError": 8.10, "Tweedie": 39.2, "Gamma": 43.6, "the best constant": 54.3}, rel=0.02
     )
     assert any("--loss squared_error" in each for each in found.verdict.would_change)
-    assert "a few rows may decide" in found.verdict.why[0]
+    assert "too much from fold to fold to be proved" in found.verdict.why[0]
+    assert "SquaredError() looks much better: a lower Poisson half-deviance in 25 of 25" in found.verdict.caution
     assert [c.name for c in found.top_group] == ["SquaredError()"]

@@ -1,50 +1,27 @@
 """The pictures of the report: SVG drawn from numbers, as wide as a phone and sharp at any size.
 
-Every text passes through `Markup.format`, which escapes it; numbers are written by `_n`.
+How they are drawn, and escaped, is in `drawing`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from losskit.labels import is_ordered
+from losskit.report.drawing import Axis, axes, bars, legend, line, picture, pixel
 from losskit.rowwise import Rowwise
+from losskit.selection.explain import number
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Candidate, Selection
 
 Array = np.ndarray
-_W, _H = 360, 236
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 40
 _POINTS = 500
-COLOURS = ("#1f5fa8", "#c8553d", "#3b8a56", "#8c5fb0", "#b8860b")
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A linear scale from numbers to pixels, with round ticks."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, x: float) -> str:
-        return _n(self.start + (x - self.low) / (self.high - self.low) * (self.end - self.start))
-
-    def ticks(self, count: int = 5) -> list[float]:
-        """Round numbers inside the scale."""
-        raw = (self.high - self.low) / count
-        unit = 10.0 ** math.floor(math.log10(raw))
-        step = unit * next((m for m in (1, 2, 2.5, 5) if raw <= m * unit), 10)
-        first = math.ceil(self.low / step - 1e-9)
-        return [k * step for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
@@ -54,8 +31,10 @@ def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
         "probability": calibration, "ordinal": calibration, "label": None, "interval": coverage,
         "distribution": coverage,
     }  # fmt: skip
-    last = kinds.get(found.question.kind, agreement)
-    return [*charts, last(found)] if last else charts
+    judged = kinds.get(found.question.kind, agreement)
+    charts += [judged(found)] if judged else []
+    charts += [residuals(found)] if judged is agreement else []
+    return [*charts, *([convergence(found)] if any(len(each.values) for each in found.courses) else [])]
 
 
 def histogram(found: Selection) -> tuple[str, str, Markup]:
@@ -65,21 +44,11 @@ def histogram(found: Selection) -> tuple[str, str, Markup]:
         return "The target", f"How many rows are of each class of {target.name}.", _shares(target.y, target.classes)
     y, clipped = _without_far_ends(target.y)
     whole = bool((y == np.floor(y)).all()) and np.ptp(y) <= 40
-    edges = (
-        np.arange(y.min() - 0.5, y.max() + 1) if whole else np.histogram_bin_edges(y, min(40, max(8, int(y.size**0.5))))
-    )
-    heights, _ = np.histogram(y, edges)
-    x, h = _axes(edges[0], edges[-1], 0.0, float(heights.max()) * 1.05)
-    bars = Markup("").join(
-        Markup('<rect x="{}" y="{}" width="{}" height="{}"/>').format(
-            x(a), h(count), _n(max(float(x(b)) - float(x(a)) - 0.7, 0.5)), _n(_H - _BOTTOM - float(h(count))))
-        for a, b, count in zip(edges[:-1], edges[1:], heights, strict=True) if count
-    )  # fmt: skip
+    edges = np.arange(y.min() - 0.5, y.max() + 1) if whole else _edges(y)
     caption = f"How the values of {target.name} are distributed." + (
         f" {_count(clipped, 'far-off value')} beyond the picture." if clipped else ""
     )
-    body = Markup('<g class="bars">{}</g>').format(bars)
-    return "The target", caption, _svg(body, x, h, target.name, "rows", caption)
+    return "The target", caption, bars(y, edges, target.name, caption)
 
 
 def losses(found: Selection) -> tuple[str, str, Markup]:
@@ -92,17 +61,11 @@ def losses(found: Selection) -> tuple[str, str, Markup]:
         finite = cost[np.isfinite(cost)]
         curves.append(cost / (finite.max() or 1.0))
         names.append(candidate.label)
-    x, h = _axes(float(grid[0]), float(grid[-1]), 0.0, 1.05)
-    body = Markup("").join(_line(grid, curve, x, h, i) for i, curve in enumerate(curves))
+    x, h = axes(float(grid[0]), float(grid[-1]), 0.0, 1.05)
+    body = Markup("").join(line(grid, curve, x, h, i) for i, curve in enumerate(curves))
     caption = f"What each loss charges a row {wording}, drawn to one height: the shapes are what differs."
-    legend = Markup('<div class="legend">{}</div>').format(
-        Markup("").join(
-            Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[i], name)
-            for i, name in enumerate(names)
-        )
-    )
     label = "prediction - target" if target is None else _label_of(found, target)
-    return "The losses", caption, _svg(body, x, h, label, "cost", caption) + legend
+    return "The losses", caption, picture(body, x, h, label, "cost", caption) + legend(names)
 
 
 def agreement(found: Selection) -> tuple[str, str, Markup]:
@@ -117,7 +80,7 @@ def agreement(found: Selection) -> tuple[str, str, Markup]:
     a, b = a[known], b[known]
     low, high = _ends(np.concatenate([a, b]))
     inside = (a >= low) & (a <= high) & (b >= low) & (b <= high)
-    x, h = _axes(low, high, low, high)
+    x, h = axes(low, high, low, high)
     dots = "".join(f"M{x(u)} {h(v)}h0" for u, v in zip(a[inside], b[inside], strict=True))
     body = Markup('<path class="guide" d="M{} {}L{} {}"/><path class="dots" d="{}"/>').format(
         x(low), h(low), x(high), h(high), dots
@@ -128,7 +91,56 @@ def agreement(found: Selection) -> tuple[str, str, Markup]:
         share = float((y <= prediction)[np.isfinite(prediction)].mean())
         kind = f"About {found.question.level:.0%} of the points should lie below the line: {share:.0%} do."
     caption = kind + (f" {_count(left_out, 'point')} beyond the picture." if left_out else "")
-    return "Predicted and actual", caption, _svg(body, x, h, "predicted", "actual", caption)
+    return "Predicted and actual", caption, picture(body, x, h, "predicted", "actual", caption)
+
+
+def residuals(found: Selection) -> tuple[str, str, Markup]:
+    """How far the rows of the first round lie from their predictions."""
+    scores = found.winner.scores
+    assert scores is not None
+    misses = found.target.y - np.asarray(found.metric.link.to_prediction(scores))
+    misses = misses[np.isfinite(misses)]
+    kept, clipped = _without_far_ends(misses)
+    middle = float(np.median(misses))
+    unit = float(np.median(np.abs(misses - middle))) / 0.6745
+    caption = f"Half of the rows lie within {number(float(np.median(np.abs(misses))))} of their prediction."
+    if unit > 0:
+        far = int((np.abs(misses - middle) > 5 * unit).sum())
+        lie = "No row lies" if not far else "One row lies" if far == 1 else f"{far:,} rows lie"
+        caption += f" {lie} more than 5 robust standard deviations ({number(5 * unit)}) from the middle."
+    caption += f" {_count(clipped, 'row')} beyond the picture." if clipped else ""
+    return "Residuals", caption, bars(kept, _edges(kept), f"{found.target.name}: actual - predicted", caption)
+
+
+def convergence(found: Selection) -> tuple[str, str, Markup]:
+    """How the training of the winner came to its end: steps of a solver, or rounds of trees."""
+    courses, names = found.courses[:5], [f"{level:g}" for level in found.metric.levels[:5]]
+    trees = found.winner.model == "boosted"
+    curves = [each.values if trees else _left_to_go(each.values) for each in courses]
+    known = np.concatenate([[0.0] * (not trees), *(curve[np.isfinite(curve)] for curve in curves)])
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    margin = 0.05 * (high - low or 1)
+    x, h = axes(0, max(max(map(len, curves)) - (not trees), 1), low - margin, high + margin)
+    body = Markup("").join(line(np.arange(len(c)) + trees, c, x, h, i) for i, c in enumerate(curves))
+    if trees:
+        ends = [(x(each.rounds), h(each.values[each.rounds - 1])) for each in courses if each.rounds <= len(each.values)]
+        caption = "The cost of rows held out after each round of trees; the circle is where training stops."
+    else:
+        ends = [(x(i), h(v)) for c in curves for i, v in enumerate(c) if np.isfinite(v)]
+        caption = "How far the objective lies above its end, as a share of the start; the last step ends there."
+    body += Markup('<g class="marks">{}</g>').format(
+        Markup("").join(Markup('<circle cx="{}" cy="{}" r="3"/>').format(*end) for end in ends)
+    )
+    caption += f" Training: {'; '.join(dict.fromkeys(map(str, courses)))}."
+    labels = ("rounds", "cost") if trees else ("steps", "powers of ten")
+    return "Convergence", caption, picture(body, x, h, *labels, caption) + (legend(names) if len(courses) > 1 else "")
+
+
+def _left_to_go(values: Array) -> Array:
+    """In powers of ten of what the start lies above the end; the end itself has no logarithm."""
+    gap = np.maximum(values - values[-1], 1e-16 * abs(values[0]) + 1e-300)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.arange(values.size) < max(values.size - 1, 1), np.log10(gap / gap[0]), np.nan)
 
 
 def coverage(found: Selection) -> tuple[str, str, Markup]:
@@ -137,7 +149,7 @@ def coverage(found: Selection) -> tuple[str, str, Markup]:
     assert scores is not None
     known = np.isfinite(scores).all(axis=1)
     below = (found.target.y[known, None] <= scores[known]).mean(axis=0)
-    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    x, h = axes(0.0, 1.0, 0.0, 1.0)
     marks = Markup("").join(
         Markup('<circle cx="{}" cy="{}" r="4"/>').format(x(q), h(share)) for q, share in zip(levels, below, strict=True)
     )
@@ -146,7 +158,7 @@ def coverage(found: Selection) -> tuple[str, str, Markup]:
     if len(levels) == 2:
         inside, asked = below[1] - below[0], levels[1] - levels[0]
         caption += f" Between the ends lie {inside:.1%} of the rows, where {asked:.0%} were asked."
-    return "Do the levels hold?", caption, _svg(body, x, h, "level asked", "share below", caption)
+    return "Do the levels hold?", caption, picture(body, x, h, "level asked", "share below", caption)
 
 
 def calibration(found: Selection) -> tuple[str, str, Markup]:
@@ -154,7 +166,7 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
     scores, decision = found.winner.scores, found.decision
     assert scores is not None
     several = len(found.target.classes) > 2
-    x, h = _axes(0.0, 1.0, 0.0, 1.0)
+    x, h = axes(0.0, 1.0, 0.0, 1.0)
     marks, count = _reliability(found, scores, x, h)
     body = Markup('<path class="guide" d="M{} {}L{} {}"/><g class="marks">{}</g>').format(x(0), h(0), x(1), h(1), marks)
     what = "The probability of each class in each row" if several else "Rows"
@@ -168,7 +180,7 @@ def calibration(found: Selection) -> tuple[str, str, Markup]:
         how = f"recalibrated ({decision.applied})" if decision.applied else f"what --recalibrate {decision.best} makes"
         caption += f" Open circles: {how}, on rows not used for it."
     label = "probability of a class" if several else f"probability of {found.target.classes[1]}"
-    return "Do the probabilities hold?", caption, _svg(body, x, h, label, "share observed", caption)
+    return "Do the probabilities hold?", caption, picture(body, x, h, label, "share observed", caption)
 
 
 def _reliability(found: Selection, scores: Array, x: Axis, h: Axis) -> tuple[Markup, int]:
@@ -268,42 +280,11 @@ def _shares(y: Array, classes: Sequence[str]) -> Markup:
     counts = np.bincount(y.astype(np.intp), minlength=len(classes))
     order = np.argsort(-counts, kind="stable")[:12]
     bar = Markup('<div><span>{}</span><b style="width:{}%"></b><em>{} rows, {}</em></div>')
-    rows = [bar.format(classes[i], _n(70 * counts[i] / y.size), counts[i], f"{counts[i] / y.size:.1%}") for i in order]
+    share = counts / y.size
+    rows = [bar.format(classes[i], pixel(70 * share[i]), counts[i], f"{share[i]:.1%}") for i in order]
     if len(classes) > len(order):
         rows.append(Markup("<div><em>and {} rarer classes</em></div>").format(len(classes) - len(order)))
     return Markup('<div class="shares">{}</div>').format(Markup("").join(rows))
-
-
-def _axes(x_low: float, x_high: float, y_low: float, y_high: float) -> tuple[Axis, Axis]:
-    return Axis(float(x_low), float(x_high), _LEFT, _W - _RIGHT), Axis(float(y_low), float(y_high), _H - _BOTTOM, _TOP)
-
-
-def _svg(body: Markup, x: Axis, y: Axis, x_label: str, y_label: str, caption: str) -> Markup:
-    parts = [Markup('<path class="axis" d="M{0} {1}V{2}H{3}"/>').format(_LEFT, _TOP, _H - _BOTTOM, _W - _RIGHT)]
-    below = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>')
-    parts += [below.format(x(tick), _H - _BOTTOM + 15, _t(tick)) for tick in x.ticks(4)]
-    beside = Markup('<path class="grid" d="M{0} {1}H{2}"/><text x="{3}" y="{1}" dy="4" text-anchor="end">{4}</text>')
-    parts += [beside.format(_LEFT, y(tick), _W - _RIGHT, _LEFT - 5, _t(tick)) for tick in y.ticks(4)]
-    parts.append(
-        Markup('<text class="name" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _W - _RIGHT, _H - 6, _short(x_label)
-        )
-    )
-    parts.append(
-        Markup('<text class="name" x="{}" y="{}" text-anchor="start">{} (upwards)</text>').format(4, _H - 6, y_label)
-    )
-    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
-        _W, _H, caption, Markup("").join(parts), body
-    )
-
-
-def _line(grid: Array, values: Array, x: Axis, y: Axis, i: int) -> Markup:
-    known = np.isfinite(values)
-    points = "L".join(f"{x(a)} {y(b)}" for a, b in zip(grid[known], values[known], strict=True))
-    dash = ("", "6 3", "2 2", "8 3 2 3", "4 4")[i]
-    return Markup('<path class="curve" style="stroke:{};stroke-dasharray:{}" d="M{}"/>').format(
-        COLOURS[i], dash or "none", points
-    )
 
 
 def _ends(values: Array) -> tuple[float, float]:
@@ -321,20 +302,9 @@ def _without_far_ends(values: Array) -> tuple[Array, int]:
     return kept, int(values.size - kept.size)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 34 else text[:33] + "…"
+def _edges(values: Array) -> Array:
+    return np.histogram_bin_edges(values, min(40, max(8, int(values.size**0.5))))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what} lies" if number == 1 else f"{number} {what}s lie"
-
-
-def _n(value: float) -> str:
-    return f"{value:.1f}".rstrip("0").rstrip(".")
-
-
-def _t(value: float) -> str:
-    size = abs(value)
-    if size >= 1e6 or 0 < size < 1e-3:
-        return f"{value:.3g}"
-    return f"{value / 1000:.4g}k" if size >= 1e4 else f"{value:.4g}"
+def _count(many: int, what: str) -> str:
+    return f"{many} {what} lies" if many == 1 else f"{many:,} {what}s lie"

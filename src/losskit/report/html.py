@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
 from losskit.report.evaluated import worst
+from losskit.report.profiled import grouped
 from losskit.report.terminal import change
 from losskit.selection.compare import MANY
-from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import asked_for, number, percent, shown
 from losskit.selection.growing import budget_of
 
@@ -32,17 +32,20 @@ def page(found: Selection) -> str:
 
 
 def _content(found: Selection) -> dict[str, Any]:
-    made, changes = of_selection(found)
+    made, changes = found.evaluated
     verdict, winner, baseline = found.verdict, found.winner, found.baseline
     saved = 1 - winner.mean / baseline.mean if winner.valid and baseline.mean > 0 else None
     least = verdict.smallest_difference
     return {
         "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
+        "root": number(winner.mean**0.5) if winner.valid and found.metric.power == 2 else "",
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
         "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "asked": asked_for(found.question),
         "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "worst": worst(made),
+        "findings": grouped(found.findings.items),
+        "headings": part_headings(found),
         "parts": [{k: v if isinstance(v, str) else f"{v:,}" if isinstance(v, int) else number(v)
                    for k, v in part.items()} for part in made.parts],
     }  # fmt: skip
@@ -56,10 +59,21 @@ def _leaderboard(found: Selection) -> list[dict[str, Any]]:
             "error": number(c.standard_error), "p": "" if c.p_holm != c.p_holm else shown(c.p_holm),
             "change": "default" if c.role == "default" else change(-c.gain(found.against(c))) if c.valid
             else "not ranked",
-            "how": how(c), "chance": f"the best with {c.chance:.0%}" if c in found.top_group else "",
+            "how": how(c), "chance": f"top group, {c.chance:.0%}" if c in found.top_group else "",
         }
         for c in found.candidates
     ]  # fmt: skip
+
+
+def part_headings(found: Selection) -> tuple[str, ...]:
+    """The columns of the table of parts."""
+    classes = found.target.classes
+    if len(classes) > 2:
+        return ("class", "rows", found.metric.name, "share called so", "share that is")
+    if classes:
+        told = "mean probability" if found.metric.loss is not None else "share called so"
+        return ("predictions", "rows", found.metric.name, f"{told}: {classes[1]}", f"share that is {classes[1]}")
+    return ("predictions", "rows", found.metric.name, "mean prediction", "mean target")
 
 
 def how(candidate: Candidate) -> str:
@@ -105,6 +119,7 @@ def details(found: Selection) -> list[tuple[str, str]]:
             "test",
             "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5 % win",
         ),
+        *([("training", "; ".join(dict.fromkeys(map(str, found.courses))))] if found.courses else []),
         ("seed", str(found.seed)),
         ("time", f"{found.seconds:.1f} s"),
         ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),

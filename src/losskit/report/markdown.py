@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from losskit.report.evaluated import worst
-from losskit.report.html import details, how
+from losskit.report.html import details, how, part_headings
+from losskit.report.profiled import grouped
 from losskit.report.scrutinised import content
 from losskit.report.terminal import change
-from losskit.selection.evaluation import of_selection
 from losskit.selection.explain import number, shown
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def page(found: Selection) -> str:
     """The page as text; every text from outside is escaped."""
     verdict = found.verdict
     lines = [f"# Which loss for {_t(found.target.name)}?", "", f"**{_t(verdict.sentence)}** {_t(verdict.meaning)}", ""]
+    lines += [f"**{_t(verdict.caution)}**", ""] if verdict.caution else []
     lines += [f"- {_t(each)}" for each in (*verdict.why, verdict.kinds) if each]
     lines += ["", "What would change it:", "", *(f"- {_t(each)}" for each in verdict.would_change), ""]
     if found.also is not None:
@@ -36,19 +37,20 @@ def page(found: Selection) -> str:
         for c in found.candidates
     ]  # fmt: skip
     lines += [*_table(head, rows), ""]
-    made, changes = of_selection(found)
+    made, changes = found.evaluated
     lines += ["## On rows not seen in training", ""]
     figures = {**made.figures, **changes}
     lines += [*_table(["figure", "value"], [[_t(name), number(value)] for name, value in figures.items()]), ""]
     parts = [[_t(p["part"]), f"{p['rows']:,}", *(number(p[k]) for k in ("metric", "prediction", "target"))]
              for p in made.parts]  # fmt: skip
-    lines += [*_table(["predictions", "rows", _t(made.metric), "mean prediction", "mean target"], parts), ""]
+    lines += [*_table([_t(heading) for heading in part_headings(found)], parts), ""]
     lines += [_t(worst(made)), "", *_closer(found), "## For and against", ""]
     for c in found.candidates:
         reasons = [*(f"- for: {_t(x)}" for x in c.pros), *(f"- against: {_t(x)}" for x in c.cons)]
+        reasons += [f"- source: {_t(c.source)}"] if c.source else []
         lines += [f"### {_t(c.label)}{' (boosted)' if c.model == 'boosted' else ''}", "", *reasons, ""]
     lines += ["## What the data holds", ""]
-    items = [f"- {i.code} {_t(i.what)} {_t(i.why)} {_t(i.do)}" for i in found.findings.items]
+    items = [f"- {i.code} {_t(what)} {_t(i.why)} {_t(i.do)}" for i, what in grouped(found.findings.items)]
     lines += items or ["Nothing to look at."]
     lines += ["", "## Details", "", *(f"- {label}: {_t(value)}" for label, value in details(found))]
     return "\n".join(lines) + "\n"

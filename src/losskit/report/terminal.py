@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from losskit.report.profiled import grouped
 from losskit.selection.explain import number, shown
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def render(found: Selection, width: int | None) -> str:
 
     console = Console(width=width, highlight=False, emoji=False, markup=False)
     lines = [*_wrap(found.verdict.sentence, console.width)]
+    if found.verdict.caution:
+        lines += _wrap(f"! {found.verdict.caution}", console.width)
     whys = [why for why in (*found.verdict.why, found.verdict.kinds) if why]
     lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
@@ -33,8 +36,8 @@ def render(found: Selection, width: int | None) -> str:
     with console.capture() as captured:
         console.print(leaderboard(found))
     lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n")), ""]
-    for item in found.findings.warnings:
-        lines += _wrap(f"! {item.what} {item.do}", console.width)
+    for item, what in grouped(found.findings.warnings):
+        lines += _wrap(f"! {what} {item.do}", console.width)
     return "\n".join([*lines, ""] if found.findings.warnings else lines)
 
 
@@ -43,6 +46,8 @@ def leaderboard(found: Selection) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    several = len({c.model for c in found.candidates}) > 2
+    against = "; each against the default of its kind of model" if several else ""
     counted = f"{found.folds} folds x {found.rounds} round{'s' if found.rounds > 1 else ''}"
     table = Table(
         box=None,
@@ -50,9 +55,8 @@ def leaderboard(found: Selection) -> Table:
         pad_edge=False,
         padding=(0, 1),
         title_justify="left",
-        title=Text(f"{found.metric.name}, {counted}; smaller is better; * top group", "italic"),
+        title=Text(f"{found.metric.name}, {counted}; smaller is better; * top group{against}", "italic"),
     )
-    several = len({c.model for c in found.candidates}) > 2
     for heading in ("", "loss", "model" if several else "link"):
         table.add_column(heading, overflow="fold")
     for heading in ("mean", "+- error", "vs default", "p (Holm)"):

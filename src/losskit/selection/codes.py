@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+ALARMS = "Of clean simulated tables of 100 to 1000 rows fewer than two in a hundred raise a suspicion"
+
 
 @dataclass(frozen=True)
 class Code:
@@ -25,6 +27,12 @@ class Code:
     why: str
     do: str
     measure: str = ""
+
+    def paragraphs(self) -> list[str]:
+        """The help page of the code, heading apart."""
+        figures = [f"In figures (statistic; effect): {self.measure}."] if self.measure else []
+        ask = f"`losskit profile DATA --target COLUMN` reports it, as `{self.name}` in JSON."
+        return [self.why, *figures, f"What helps. {self.do}", ask]
 
 
 _TABLE = (
@@ -98,8 +106,8 @@ _TABLE = (
          "Gather more, or stay with the default.", "rows; the same"),
     Code("LK122", "missing", "Missing values", "What is put in for them is a guess.",
          "Find out why they are missing; that they are is kept as a feature.", "rows; their share"),
-    Code("LK123", "empty", "An empty column", "It tells nothing.", "It is left out.", ""),
-    Code("LK124", "constant", "A constant column", "It tells nothing.", "It is left out.", ""),
+    Code("LK123", "empty", "An empty column", "It tells nothing.", "Such a column is left out.", ""),
+    Code("LK124", "constant", "A constant column", "It tells nothing.", "Such a column is left out.", ""),
     Code("LK125", "id", "An identifier", "It does not help on new rows.", "Remove it unless its size means something.",
          "different values; the same"),
     Code("LK126", "text", "A column of text", "Each frequent value becomes a yes-or-no feature.",

@@ -21,6 +21,7 @@ from losskit.errors import DataError, LosskitError
 from losskit.kernels.run import thread_count
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
+from losskit.selection.course import Course
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.growing import Grower
 from losskit.selection.metrics import Metric
@@ -78,7 +79,8 @@ class Task:
         made = Preprocessor().fit(self.table, at, self.w)
         if not made.feature_names:
             raise DataError(
-                f"{self.table.source}: no feature varies over {len(at)} training rows; nothing to learn from"
+                f"{self.table.source}: no feature varies over {len(at)} training rows; nothing to learn from; "
+                "add a column that does"
             )
         return made
 
@@ -153,12 +155,13 @@ class Trainer:
         best = min([first, *others], key=lambda trial: trial.cost)
         start = outer or (None if contender.turn == "levels" else best.lines[0])
         levels = task.metric.levels
-        line = fit_lines(contender, best.loss, levels, rows, [best.alpha], best.constant, start, self.keep)[0]
+        went: list[Course] = []
+        line = fit_lines(contender, best.loss, levels, rows, [best.alpha], best.constant, start, self.keep, went)[0]
         self._lines.setdefault(type(contender.loss).__name__, (line, best.lines))
         if self._residuals is None and not task.classes:
             self._residuals = rows.y - score(line, rows.X) if line[0].ndim == 1 else None
         shift = self._shift(contender, rows, line) + self._widening(contender, best.loss, best.lines)
-        return Fitted(contender, best.loss, best.alpha, line, shift)
+        return Fitted(contender, best.loss, best.alpha, line, shift, courses=tuple(went))
 
     @cached_property
     def grower(self) -> Grower:

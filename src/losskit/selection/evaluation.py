@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.errors import DataError
+from losskit.corp import decomposition
+from losskit.errors import CapabilityError, DataError
 from losskit.labelling import log_loss, worth
 from losskit.links import LOG
 from losskit.model import TableModel, cheapest
@@ -34,6 +35,7 @@ from losskit.tables import Column, Table, as_table
 
 Array = np.ndarray
 _LISTED, _PARTS, _MOST = 10, 5, 12
+_FEW = 4_000  # rows of which a score is taken apart where that takes a constant a pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +104,8 @@ def evaluate(
     figures = _of_numbers(y, prediction) if not model.classes else _of_classes(y, model, f, told)
     if model.levels:
         figures |= _of_levels(y, model.quantiles(table), model.levels)
+        figures["rows whose levels cross"] = model.crossing(table) or 0.0
+    figures |= parts_of_score(metric, y, scores)
     groups = groups_of(table.column(by)) if by is not None else _fifths(prediction)
     made = judged(metric, y, prediction, costs, {metric.name: float(costs.mean()), **figures}, groups)
     if len(model.classes) > 2 and by is None:
@@ -129,6 +133,21 @@ def judged(
     share = float(costs[order[:few]].sum() / total) if total > 0 and math.isfinite(total) else math.nan
     worst = tuple(int(i) + 1 for i in order[:_LISTED])
     return Evaluation(metric.name, float(costs.mean()), figures, parts, worst, share)
+
+
+def parts_of_score(metric: Metric, y: Array, scores: Array) -> dict[str, float]:
+    """The mean metric as miscalibration - discrimination + uncertainty, where it has such parts (CORP)."""
+    if not isinstance(metric.loss, Pointwise) or scores.ndim > 1 or not np.isfinite(scores).all():
+        return {}
+    step = 1 + (len(y) - 1) // (_FEW if metric.loss.traits().elicits != "mean" else len(y))
+    try:
+        found = decomposition(metric.loss, y[::step], scores[::step])
+    except CapabilityError:
+        return {}
+    return {
+        "lost by miscalibration": found.miscalibration, "gained by discrimination": found.discrimination,
+        "of the best constant": found.uncertainty,
+    }  # fmt: skip
 
 
 def _by_class(y: Array, chosen: Array, costs: Array, classes: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -278,6 +297,10 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     figures: dict[str, float] = {metric.name: float(costs.mean())}
     if not found.target.classes:
         figures |= _of_numbers(y, central)
+    figures |= parts_of_score(metric, y, scores)
+    if metric.levels:
+        figures |= _of_levels(y, scores, metric.levels)
+        figures["rows whose levels cross"] = found.crossing or 0.0
     made = judged(metric, y, central, costs, figures, _fifths(central))
     made = replace(made, worst=tuple(int(found.numbers[where[i - 1]]) for i in made.worst))
     if len(found.target.classes) > 2:

@@ -191,8 +191,19 @@ def verdict(
     return Verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
         _MEANING["costs" if question.costs else question.kind].format(level=question.level or 0), changes, least,
-        winner.model,
+        winner.model, caution=_caution(winner, rival, metric),
     )  # fmt: skip
+
+
+def _caution(winner: Candidate, rival: Candidate | None, metric: Metric) -> str:
+    """What a reader who goes no further should know of a challenger that falls short of proof."""
+    if rival is None or rival is winner or not rival.promising:
+        return ""
+    return (
+        f"{rival.name} looks much better: a lower {metric.name} in {rival.lower} of {rival.folds} folds, and the best "
+        f"of all with a probability of {rival.chance:.0%}. It falls short of the proof that a change of the default "
+        "needs; with no reason to prefer the default, take it."
+    )
 
 
 def about_kinds(kinds: Kinds, metric: Metric) -> str:
@@ -208,7 +219,7 @@ def about_kinds(kinds: Kinds, metric: Metric) -> str:
             f"{number(linear.mean)} ({linear.name}) to {number(boosted.mean)} ({boosted.name}; {p}), in "
             f"{kinds.lower} of {folds} folds."
         )
-    told = f" {_visible(kinds.least)}" if math.isfinite(kinds.least) else ""
+    told = f" {_visible(kinds.least, 'of one kind over the other')}" if math.isfinite(kinds.least) else ""
     if kinds.gain > 0:
         return (
             f"Model: linear, the simpler. Boosted trees ({boosted.name}) come out {percent(kinds.gain)} lower in "
@@ -269,7 +280,7 @@ def _why(
         elif gain > 0:
             small = "is too little to matter" if best.p_holm < 0.05 else "may be chance"
             if best.promising and best.p_holm >= 0.05:
-                small = "differs so much from fold to fold that a few rows may decide"
+                small = "differs in size too much from fold to fold to be proved"
             yield (
                 f"{_best(len(challengers))} {best.name}: its {metric.name} is {percent(gain)} lower (in "
                 f"{best.lower} of {best.folds} folds), which {small}: {shown(best.p_holm)} after Holm, where p < 0.05 "
@@ -297,11 +308,12 @@ def _why(
         )
 
 
-def _visible(least: float) -> str:
+def _visible(least: float, what: str = "over the default") -> str:
     """How small a gain the test can see."""
     if least >= 1:
-        return "With these rows no gain could have been told from chance."
-    return f"With these rows only a gain of {percent(max(least, 0.005))} or more could have been told from chance."
+        return f"With these rows no gain {what} could have been told from chance."
+    share = percent(max(least, 0.005))
+    return f"With these rows only a gain {what} of {share} or more could have been told from chance."
 
 
 def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:
@@ -337,7 +349,7 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         yield "A feature that determines the target makes every figure here an illusion, if it is not known in time."
     if rival is not None and rival is not winner and rival.promising:
         yield (
-            f"{rival.name} looks much better and falls short of proof; more rows may show it."
+            f"More rows may prove that {rival.name} is better."
             + (f" To have it now: losskit fit --loss {plain_name(rival)}." if rival.model == "linear" else "")
         )
     elif rival is not winner:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from losskit.errors import DataError
 from losskit.modelfile import atomic_write, to_json
-from losskit.selection.resume import clear, is_unfinished
+from losskit.selection.resume import begin_writing, clear, is_unfinished
 from losskit.tables import read_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise DataError(f"{path} is a file; --out names a folder")
-    if path.exists() and not force and not is_unfinished(path):
+    if path.exists() and not force and not is_unfinished(path, NAMES.values()):
         raise DataError(f"{path} exists; choose another folder, or write into it with --force")
     nearest = path.absolute()
     while not nearest.exists():
@@ -49,11 +49,13 @@ def check_folder(folder: str | os.PathLike[str], force: bool) -> Path:
 def save_selection(selection: Selection, folder: str | os.PathLike[str], force: bool) -> dict[str, str]:
     """See `Selection.save`."""
     path = check_folder(folder, force)
+    force = force or path.is_dir()  # what lies there is of the same run, stopped while it wrote
     page, text, result = selection.to_html(), selection.to_markdown(), to_json(selection.to_dict(), indent=2) + "\n"
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{path} cannot be made ({error.strerror}); check the folder above it") from None
+    begin_writing(path)
     names = dict(NAMES)
     if selection.can_be_saved:
         selection.model.save(path / NAMES["model"], force=force)

@@ -17,6 +17,7 @@ import numpy as np
 
 from losskit.constants import weighted_quantile
 from losskit.losses.regression import Quantile
+from losskit.selection.course import Course
 from losskit.selection.questions import Contender
 from losskit.selection.training import Fitted, Loss, Rows, members, metric_score, weighed, widening
 from losskit.trees import ENGINE, Trees
@@ -44,12 +45,17 @@ def budget_of(rows: int) -> Budget:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What the inner folds tell of one loss: rounds, one a level; scores of the rows held out; the mean metric."""
+    """What the inner folds tell of one loss: the courses, one a level; scores of the rows held out; the mean metric."""
 
     loss: Loss
-    rounds: list[int]
+    courses: list[Course]
     scores: Array
     cost: float
+
+    @property
+    def rounds(self) -> list[int]:
+        """The best rounds, one a level."""
+        return [course.rounds for course in self.courses]
 
 
 class Grower:
@@ -90,7 +96,7 @@ class Grower:
             again = self._again(contender, found)
             ends = metric_score(contender, found.loss, self.task.metric, again, self._shift(contender, again))
             shift = shift + widening(levels, self.y, ends, self.w)
-        return Fitted(contender, found.loss, float("nan"), trees, shift, tuple(found.rounds))
+        return Fitted(contender, found.loss, float("nan"), trees, shift, tuple(found.rounds), tuple(found.courses))
 
     def grow(self, contender: Contender, loss: Loss, rounds: Sequence[int]) -> Trees:
         """Trees of all training rows, so many rounds for each part of the loss."""
@@ -103,7 +109,7 @@ class Grower:
 
     def _search(self, contender: Contender, loss: Loss) -> Found:
         """The rounds that are best over the inner folds together."""
-        metric, rounds, columns = self.task.metric, [], []
+        metric, courses, columns = self.task.metric, [], []
         weights = np.array([len(test.y) if test.w is None else test.w.sum() for _, test in self.inner])
         for part in self._parts(contender, loss):
             grown = []
@@ -112,13 +118,13 @@ class Grower:
                 model = self._model(part, self.budget.rounds, self._judge(contender, loss))
                 held = (X, y) if w is None else (X, y, w)
                 grown.append(model.fit(*_given(weighed(train, contender, metric)), eval_set=held))
-            rounds.append(best_round([model.validation_costs_ for model in grown], weights))
+            courses.append(course([model.validation_costs_ for model in grown], weights))
             columns.append(np.concatenate([
                 model.raw_scores(test.X) for model, (_, test) in zip(grown, self.inner, strict=True)
             ]))  # fmt: skip
         scores = columns[0] if len(columns) == 1 else np.column_stack(columns)
         judged = metric_score(contender, loss, metric, scores, self._shift(contender, scores))
-        return Found(loss, rounds, scores, float(np.average(metric.rows(self.y, judged), weights=self.w)))
+        return Found(loss, courses, scores, float(np.average(metric.rows(self.y, judged), weights=self.w)))
 
     def _again(self, contender: Contender, found: Found) -> Array:
         """Scores of the rows held out by trees of the rounds chosen for all folds.
@@ -171,13 +177,14 @@ class Grower:
         return np.array(each) if levels else each[0]
 
 
-def best_round(curves: Sequence[Array], weights: Array) -> int:
-    """The round of the lowest mean cost over folds; a fold that stopped keeps its last cost."""
+def course(curves: Sequence[Array], weights: Array) -> Course:
+    """The mean cost over folds after each round, and the round of the lowest; a fold that stopped keeps its last."""
     length = max(map(len, curves))
     if not length:
-        return 1  # no tree could split
+        return Course("", np.zeros(0), 1)  # no tree could split
     padded = [np.pad(curve, (0, length - len(curve)), mode="edge" if len(curve) else "constant") for curve in curves]
-    return int(np.argmin(weights @ np.array(padded))) + 1
+    mean = weights @ np.array(padded) / weights.sum()
+    return Course("", mean, int(np.argmin(mean)) + 1)
 
 
 def _given(rows: Rows) -> tuple[Array, Array, Array | None]:

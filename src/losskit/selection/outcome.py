@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,13 +14,14 @@ from losskit.base import Pointwise
 from losskit.expressions import is_known
 from losskit.model import TableModel
 from losskit.rowwise import Rowwise
-from losskit.selection.evaluation import of_selection
+from losskit.selection.evaluation import Evaluation, of_selection
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Question
 from losskit.selection.target import Target
 
 if TYPE_CHECKING:
+    from losskit.selection.course import Course
     from losskit.selection.decisions import Decision
     from losskit.selection.scrutiny import Scrutiny
 
@@ -91,9 +93,22 @@ class Candidate:
         return type(self.loss).__name__ + (f"({', '.join(listed)})" if listed else "") + shift
 
     @property
+    def source(self) -> str:
+        """Where the loss is from."""
+        return "" if self.loss is None else type(self.loss).source
+
+    @property
     def title(self) -> str:
         """The name, with the kind of model where it is not the linear one."""
-        return f"{self.name}, boosted" if self.model == "boosted" else self.name
+        return self._of_kind(self.name)
+
+    @property
+    def label_with_kind(self) -> str:
+        """The label likewise."""
+        return self._of_kind(self.label)
+
+    def _of_kind(self, name: str) -> str:
+        return f"{name}, boosted" if self.model == "boosted" else name
 
     @property
     def promising(self) -> bool:
@@ -109,7 +124,7 @@ class Candidate:
         numbers = {k: _plain(getattr(self, k)) for k in ("alpha", "mean", "standard_error", "difference", "p_holm")}
         reasons = {"for": self.pros, "against": self.cons}
         told = {"loss": self.name, "link": self.link, "model": self.model}
-        return {**told, **numbers, "chance": self.chance, "reasons": reasons}
+        return {**told, **numbers, "chance": self.chance, "source": self.source, "reasons": reasons}
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,7 @@ class Verdict:
     smallest_difference: float  # as a share of the default's metric
     model: str = "linear"
     kinds: str = ""  # which kind of model, and how that was decided
+    caution: str = ""  # what looks much better without having proved it
 
 
 @dataclass(eq=False)
@@ -147,6 +163,8 @@ class Selection:
     numbers : the number of each row in the source, from 1
     scrutiny : Scrutiny, which rows carry the loss, which the choice moves, and on what the verdict hangs
     decision : Decision or None, whether probabilities hold and how labels are made of them
+    courses : of Course, how the training of the winner went, one a level of quantiles
+    crossing : the share of the rows compared whose quantiles the model had to put in order; None for other questions
     """
 
     question: Question
@@ -170,6 +188,8 @@ class Selection:
     numbers: Array | None = None
     scrutiny: Scrutiny | None = None
     decision: Decision | None = None
+    courses: tuple[Course, ...] = ()
+    crossing: float | None = None
 
     @property
     def default(self) -> Candidate:
@@ -196,6 +216,11 @@ class Selection:
         """The fewest candidates that hold the best of all with a probability of 80 %, the likeliest first."""
         return top_group(self.candidates)
 
+    @cached_property
+    def evaluated(self) -> tuple[Evaluation, dict[str, float]]:
+        """The winner's figures on rows it has not seen, and how far its predictions are from the default's."""
+        return of_selection(self)
+
     @property
     def compared(self) -> int:
         """How many rows were compared: all but those set apart, or those drawn of many."""
@@ -217,7 +242,7 @@ class Selection:
 
     def to_dict(self) -> dict[str, Any]:
         """`result.json`, in plain JSON types; what has no finite value is None."""
-        made, changes = of_selection(self)
+        made, changes = self.evaluated
         verdict = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self.verdict).items()}
         verdict["smallest_difference"] = _plain(self.verdict.smallest_difference)
         if self.also is not None:
@@ -237,6 +262,7 @@ class Selection:
             "versions": self.versions, "seconds": round(self.seconds, 3),
             "scrutiny": None if self.scrutiny is None else self.scrutiny.to_dict(),
             "decision": None if self.decision is None else self.decision.to_dict(),
+            "training": [course.to_dict() for course in self.courses],
             "evaluation": made.to_dict(), "changes": {k: _plain(v) for k, v in changes.items()},
             "final_test": {"rows": self.tested, **{c.title: _plain(c.tested) for c in self.candidates if self.tested}},
         }  # fmt: skip

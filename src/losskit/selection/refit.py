@@ -11,6 +11,7 @@ from losskit.errors import ConvergenceWarning
 from losskit.objective import one_thread_each
 from losskit.preprocess import Preprocessor
 from losskit.selection.compare import Results, Task, Trainer, train_all
+from losskit.selection.course import Course
 from losskit.selection.folds import round_rng
 from losskit.selection.growing import Grower, budget_of
 from losskit.selection.outcome import Candidate
@@ -57,8 +58,9 @@ def on_all(task: Task, whole: Part, chosen: Fitted) -> tuple[Preprocessor, Fitte
     constant = central(loss, given.code(loss), given.w, given.classes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        line = fit_lines(contender, loss, task.metric.levels, given, [chosen.alpha], constant, None, keep=True)[0]
-    return learned, replace(chosen, body=line)
+        went: list[Course] = []
+        line = fit_lines(contender, loss, task.metric.levels, given, [chosen.alpha], constant, None, True, went)[0]
+    return learned, replace(chosen, body=line, courses=tuple(went))
 
 
 def final_test(

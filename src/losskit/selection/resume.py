@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 FOLDER = "unfinished"
+_WRITING = "writing"  # in that folder while the results of this run are written beside it
 
 
 class Shelf:
@@ -62,14 +64,28 @@ class Shelf:
 
 
 def clear(folder: str | os.PathLike[str]) -> None:
-    """Remove the finished folds once their result is written."""
+    """Remove the finished folds once their result is written, and what a killed run had half written."""
     with contextlib.suppress(OSError):
         shutil.rmtree(Path(folder) / FOLDER)
+        for path in Path(folder).glob(".losskit-*.tmp"):
+            path.unlink()
 
 
-def is_unfinished(folder: Path) -> bool:
-    """Whether a folder holds finished folds and nothing else."""
-    return [path.name for path in folder.iterdir()] == [FOLDER]
+def begin_writing(folder: Path) -> None:
+    """Say that what is written from now on is of the run whose folds are kept here, if any are."""
+    with contextlib.suppress(OSError):
+        (folder / FOLDER / _WRITING).touch()
+
+
+def is_unfinished(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder holds finished folds, and besides them at most what their run had begun to write.
+
+    Parameters
+    ----------
+    names : of the files of a result
+    """
+    held = {path.name for path in folder.iterdir() if not path.name.startswith(".losskit-")}
+    return FOLDER in held and held <= {FOLDER, *(names if (folder / FOLDER / _WRITING).exists() else ())}
 
 
 def _key(task: Task, settings: tuple[int, ...]) -> str:

@@ -272,6 +272,8 @@ class _Run:
         contenders = _contenders(row, level, models, positive=bool(whole.y.min() > 0))
         task = Task(part.table, part.y, part.w, len(target.classes), row.metric(level), level, contenders, self.plan)
         results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
+        if progress is not None:  # of many rows this takes as long as a fold or two
+            progress(self.folds * self.rounds, self.folds * self.rounds, "training on all rows")
         fitted = refit(task, results, self.seed)
         candidates = candidates_of(task, results, fitted[1])
         winner, kinds = choose(candidates, results)
@@ -296,7 +298,7 @@ class _Run:
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
             results.rounds, self.rounds, clock.monotonic() - began, _versions(), part.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
-            numbers=part.table.numbers, decision=decision,
+            numbers=part.table.numbers, decision=decision, courses=kept[1].courses, crossing=made.crossing(part.table),
             scrutiny=look(part.table, target, part.w, task.metric, candidates, winner, results.by_round),
         )  # fmt: skip
 

@@ -60,8 +60,9 @@ class Scrutiny:
         low, high = (f"{-v:+.2%}" for v in (max(self.by_round), min(self.by_round)))
         lines = [
             f"Over {len(self.by_round)} rounds, each with other folds, {self.rival} was better than the default in "
-            f"{better}: {low} to {high}." if len(self.by_round) > 1 else
-            f"In its one round {self.rival} was {'better' if better else 'no better'} than the default: {low}."
+            f"{better}: its metric differs by {low} to {high}." if len(self.by_round) > 1 else
+            f"In its one round {self.rival} was {'better' if better else 'no better'} than the default: its metric "
+            f"differs by {low}."
         ]  # fmt: skip
         if not math.isfinite(self.saved_without):
             return lines

@@ -27,6 +27,7 @@ from losskit.objective import Objective
 from losskit.ordered_objective import OrderedObjective
 from losskit.penalties import L2
 from losskit.rowwise import Rowwise
+from losskit.selection.course import Course
 from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
 from losskit.solvers.choose import METHODS, choose
@@ -66,6 +67,7 @@ class Fitted:
     body: Line | Trees
     shift: Any  # added to scores: a quantile of residuals for each level, and what makes intervals reach theirs
     rounds: tuple[int, ...] = ()  # of trees, one a level
+    courses: tuple[Course, ...] = ()  # one a level
 
     def metric_score(self, metric: Metric, X: Array) -> Array:
         """Predictions for rows, on the metric's scale."""
@@ -183,14 +185,17 @@ def _size(residuals: Array, w: Array | None) -> float:
 
 
 def fit_path(
-    loss: Loss, rows: Rows, alphas: Sequence[float], constant: Any, start: Line | None = None, keep: bool = False
-) -> list[Line]:
+    loss: Loss, rows: Rows, alphas: Sequence[float], constant: Any, start: Line | None = None, keep: bool = False,
+    courses: list[Course] | None = None,
+) -> list[Line]:  # fmt: skip
     """The minima of mean loss + alpha/2 ||coef||^2, one an alpha, each started from the one before.
 
-    Fits to `keep` are solved to the tolerance of the estimators; those that are only compared, to less.
+    Fits to `keep` are solved to the tolerance of the estimators; those that are only compared, to less. How each went
+    is added to `courses`.
     """
     objective = _objective(loss, rows, alphas[0], constant)
-    solver = METHODS[choose(objective)[0]]
+    name = choose(objective)[0]
+    solver = METHODS[name]
     smooth, kinked = _TO_KEEP if keep else _TO_COMPARE
     tol = kinked if loss.traits().differentiable is False else smooth
     fits = start is not None and start[0].shape[-1] == rows.X.shape[1]  # folds may differ in rare levels
@@ -199,7 +204,11 @@ def fit_path(
     for alpha in alphas:
         each = copy.copy(objective)  # keeps what is cached of data and loss
         each.penalty = L2(alpha)
-        outcome = solver.solve(each, theta, Control(tol, solver.max_iter))
+        control = Control(tol, solver.max_iter)
+        outcome = solver.solve(each, theta, control)
+        if courses is not None:
+            end = outcome.certificate, outcome.kind, outcome.reason
+            courses.append(Course(name, np.array(control.curve), 0, *end))
         theta = outcome.theta
         found.append(each.to_user(theta))
     return found
@@ -207,13 +216,13 @@ def fit_path(
 
 def fit_lines(
     contender: Contender, loss: Loss, levels: tuple[float, ...], rows: Rows, alphas: Sequence[float], constant: Any,
-    start: Line | None = None, keep: bool = False,
+    start: Line | None = None, keep: bool = False, courses: list[Course] | None = None,
 ) -> list[Line]:  # fmt: skip
     """`fit_path`, once for each level where that is wanted."""
     if contender.turn != "levels":
-        return fit_path(loss, rows, alphas, constant, start, keep)
+        return fit_path(loss, rows, alphas, constant, start, keep, courses)
     each = [
-        fit_path(Quantile(level), rows, alphas, weighted_quantile(rows.y, level, rows.w), None, keep)
+        fit_path(Quantile(level), rows, alphas, weighted_quantile(rows.y, level, rows.w), None, keep, courses)
         for level in levels
     ]
     return [(np.array([c for c, _ in at]), np.array([b for _, b in at])) for at in zip(*each, strict=True)]

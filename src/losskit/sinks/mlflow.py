@@ -28,7 +28,8 @@ def write(found: Selection, where: str) -> str:
         client.log_param(run.info.run_id, name, str(value)[:500])
     for candidate in found.candidates:
         if candidate.valid:
-            client.log_metric(run.info.run_id, _ODD.sub("_", f"{told['metric']}/{candidate.label}"), candidate.mean)
+            key = _ODD.sub("_", f"{told['metric']}/{candidate.label_with_kind}")
+            client.log_metric(run.info.run_id, key, candidate.mean)
     client.set_tag(run.info.run_id, "verdict", found.verdict.sentence)
     client.log_text(run.info.run_id, found.to_html(), "report.html")
     client.log_dict(run.info.run_id, told, "result.json")

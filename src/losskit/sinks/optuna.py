@@ -17,10 +17,10 @@ def write(found: Selection, where: str) -> str:
     name = next(n for n in (base, *(f"{base} {i}" for i in range(2, len(taken) + 3))) if n not in taken)
     study = optuna.create_study(storage=where, study_name=name, direction="minimize")
     tried = [candidate for candidate in found.candidates if candidate.valid]
-    choice = optuna.distributions.CategoricalDistribution([candidate.name for candidate in tried])
+    choice = optuna.distributions.CategoricalDistribution([candidate.title for candidate in tried])
     for candidate in tried:
         study.add_trial(optuna.trial.create_trial(
-            params={"loss": candidate.name}, distributions={"loss": choice}, value=candidate.mean,
+            params={"loss": candidate.title}, distributions={"loss": choice}, value=candidate.mean,
             user_attrs={**candidate.to_dict(), "role": candidate.role},
         ))  # fmt: skip
     study.set_user_attr("verdict", found.verdict.sentence)

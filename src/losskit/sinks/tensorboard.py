@@ -24,8 +24,8 @@ def write(found: Selection, where: str) -> str:
             continue
         figures = {found.metric.name: candidate.mean, "standard error": candidate.standard_error}
         if candidate.role == "challenger":
-            figures["saved"] = candidate.gain(found.default)
-        writer = EventFileWriter(str(folder / _ODD.sub("_", candidate.label)))
+            figures["saved"] = candidate.gain(found.against(candidate))
+        writer = EventFileWriter(str(folder / _ODD.sub("_", candidate.label_with_kind)))
         values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
         writer.add_event(Event(step=0, summary=Summary(value=values)))
         writer.close()
