@@ -14,7 +14,10 @@ import pytest
 
 import losskit as lk
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras on torch
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras on torch
+    pytest.mark.xdist_group("keras"),
+]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("float32")
