@@ -95,5 +95,7 @@ def test_a_configuration_comes_back_and_a_class_of_ones_own_is_refused():
 
     with pytest.raises(lk.ParameterError, match="from_formula"):
         Own().to_keras().get_config()
+    with pytest.raises(lk.CapabilityError, match="couples rows"):
+        lk.TailRisk(lk.Huber()).to_keras()
     with pytest.raises(lk.ParameterError, match="average"):
         lk.Huber().to_keras("average")

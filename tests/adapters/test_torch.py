@@ -226,6 +226,8 @@ def test_a_row_outside_the_domain_raises_and_is_nan_where_no_data_can_be_seen():
         (lambda: vmap(lk.BrierScore())(torch.zeros(2, 3, dtype=torch.int64), torch.rand(2, 3, 2)), lk.CapabilityError,
          "has no form"),
         (lambda: lk.Huber("auto").to_torch(), lk.ParameterError, "auto"),
+        (lambda: lk.Huber("auto").to_torch(learn="delta"), lk.ParameterError, "learned from a number on"),
+        (lambda: lk.TailRisk(lk.Huber()).to_torch(), lk.CapabilityError, "couples rows"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(call, error, words):
