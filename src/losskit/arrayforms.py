@@ -189,6 +189,8 @@ def form_of(loss: Any, curvature: str | None = None, learn: tuple[str, ...] = ()
         If it has no such parameter to learn, or one is still "auto".
     """
     numbers = [name for name, value in loss.parameters.items() if isinstance(value, float)]
+    if still := [name for name in learn if loss.parameters.get(name) == "auto"]:
+        raise ParameterError(f"{loss!r}: {still[0]} is learned from a number on; give one in place of \"auto\"")
     if unknown := [name for name in learn if not isinstance(loss, Pointwise) or name not in numbers]:
         raise ParameterError(
             f"{loss!r} has no parameter {unknown[0]!r} that can be learned; "

@@ -12,7 +12,7 @@ class Exports:
     """The methods by which every loss that can be evaluated is handed on."""
 
     def to_torch(
-        self, reduction: Reduction = "mean", *, learn: tuple[str, ...] = (), empty: str = "nan",
+        self, reduction: Reduction = "mean", *, learn: str | tuple[str, ...] = (), empty: str = "nan",
         distributed: bool = False,
     ) -> Any:
         """This loss as a PyTorch module, called in torch's order: `module(input, target, weight=None)`.
@@ -26,7 +26,7 @@ class Exports:
         reduction : {"mean", "sum", "none", "mean_over_rows"}
             As for a call: with weights "mean" divides by their sum, where torch's losses divide by the number of rows
             ("mean_over_rows").
-        learn : tuple of str
+        learn : str or tuple of str
             Parameters of the loss that are learned with the network's. They are kept as any real number, from which
             `module.learned(name)` makes one of the parameter's domain. Learn those of densities: a plain loss becomes
             least where its scale makes it 0.
@@ -40,7 +40,8 @@ class Exports:
         ------
         MissingExtra, ParameterError
         """
-        return adapter("torch").LossModule(self, reduction, tuple(learn), empty, distributed)
+        names = (learn,) if isinstance(learn, str) else tuple(learn)
+        return self._framework("torch").LossModule(self, reduction, names, empty, distributed)
 
     def to_jax(self, reduction: Reduction = "mean", *, empty: str = "nan") -> Any:
         """This loss as a function of JAX arrays in optax's order: `f(prediction, target, weight=None)`.
@@ -60,7 +61,7 @@ class Exports:
         ------
         MissingExtra, ParameterError
         """
-        return adapter("jax").function(self, reduction, empty)
+        return self._framework("jax").function(self, reduction, empty)
 
     def to_keras(self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None) -> Any:
         """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch, JAX and TensorFlow backends.
@@ -83,7 +84,7 @@ class Exports:
         CapabilityError
             On another backend.
         """
-        return adapter("keras").KerasLoss(self, reduction, empty, name)
+        return self._framework("keras").KerasLoss(self, reduction, empty, name)
 
     def to_scorer(self, response_method: str | None = None) -> Any:
         """This loss as a scikit-learn scorer: minus the mean loss, so that greater is better.
@@ -138,6 +139,10 @@ class Exports:
 
     def _to_booster(self, library: str, **options: Any) -> Any:
         return adapter(library).objective(self, **options)
+
+    def _framework(self, library: str) -> ModuleType:
+        """The adapter of a library that asks for a number a row."""
+        return adapter(library)
 
     def _elsewhere(self, host: str, *call: Any) -> Any:
         """A call whose arrays belong to another library, by its adapter."""

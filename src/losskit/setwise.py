@@ -76,6 +76,12 @@ class Setwise(Evaluated):
             "value_and_gradient, with NumPy arrays"
         )
 
+    def _framework(self, library: str) -> Any:
+        raise CapabilityError(
+            f"{self!r} couples rows, and has code for NumPy arrays alone; hand the loss inside to {library}, or call "
+            "value_and_gradient"
+        )
+
     def _to_booster(self, library: str, **options: Any) -> Any:
         raise CapabilityError(f"{self!r} couples rows; {library} asks for a gradient and a Hessian of each row alone")
 

@@ -204,6 +204,19 @@ def test_a_fixed_small_delta_does_not_creep():
     assert steady.loss_(y, steady.predict(X)) > 2 * model.loss_(y, model.predict(X))
 
 
+def test_a_loss_of_ones_own_is_descended_by_its_hessian_and_stopped_where_that_is_negative():
+    X, y = numbers(200)
+    own = lk.from_formula("where(f > y, 3, 1) * (f - y) ** 2")
+    model = regressor(own).fit(X, y)
+    assert (model.objective_, model.curvature_) == ("losskit", "hessian")
+    stated = regressor(lk.AsymmetricSquared(under=1.0, over=3.0), curvature="hessian").fit(X, y)
+    np.testing.assert_allclose(model.predict(X), stated.predict(X), rtol=1e-6)
+    with pytest.raises(CapabilityError, match="nothing says that it is convex"):
+        regressor(lk.from_formula("where(f > y, 3, 1) * abs(f - y)")).fit(X, y)
+    with pytest.raises(CapabilityError, match=r"Hessian .* in round .*, first at row .*'absolute'"):
+        regressor(lk.from_formula("(f - y) ** 2 - where(abs(f - 1018) < 2, 2, 0) * (f - 1016) ** 2")).fit(X, y)
+
+
 def test_names_of_curvatures_are_checked_and_asking_for_a_wrong_one_says_so():
     X, y = numbers(100, far=0.0)
     assert set(CURVATURES) >= {"hessian", "fisher", "majorizer"}

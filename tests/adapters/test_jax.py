@@ -87,6 +87,7 @@ def test_a_row_outside_the_domain_raises_and_is_nan_inside_jit():
     [
         (lambda y, f: lk.Huber()(y, np.asarray(f)), lk.CapabilityError, "y is jax, f is numpy"),
         (lambda y, f: lk.Huber()(y, f.astype(int)), lk.CapabilityError, r"f\.astype\(float\)"),
+        (lambda y, f: lk.Huber()(y + 1j, f), lk.CapabilityError, "complex64; losses take real"),
         (lambda y, f: lk.Huber()(y, f[:, None]), lk.ShapeError, "nothing is broadcast"),
         (lambda y, f: jax.jit(lk.Huber().to_jax())(f[:, None], y), lk.ShapeError, "nothing is broadcast"),
         (lambda y, f: lk.Huber()(y, f, -jnp.ones(3)), lk.DomainError, "negative"),

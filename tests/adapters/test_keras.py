@@ -14,7 +14,10 @@ import pytest
 
 import losskit as lk
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras on torch
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # of Keras on torch
+    pytest.mark.xdist_group("keras"),
+]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 3)).astype("float32")
 LABELS = (X[:, 0] > 0).astype("float32")
@@ -92,5 +95,7 @@ def test_a_configuration_comes_back_and_a_class_of_ones_own_is_refused():
 
     with pytest.raises(lk.ParameterError, match="from_formula"):
         Own().to_keras().get_config()
+    with pytest.raises(lk.CapabilityError, match="couples rows"):
+        lk.TailRisk(lk.Huber()).to_keras()
     with pytest.raises(lk.ParameterError, match="average"):
         lk.Huber().to_keras("average")

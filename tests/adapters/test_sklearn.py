@@ -90,6 +90,7 @@ def test_in_cross_validation_and_search_with_weights_by_routing():
          "3 classes; use SoftmaxCrossEntropy"),
         (lambda: lk.Huber().to_scorer()(LogisticRegression().fit(X, WORDS), X, WORDS), lk.CapabilityError,
          "loss of numbers"),
+        (lambda: lk.Poisson().to_scorer()(Ridge().fit(X, REAL), X, COUNTS), lk.DomainError, "Ridge predicts -.*of 120"),
         (lambda: lk.GaussianNLL().to_scorer()(Ridge().fit(X, REAL), X, REAL), lk.CapabilityError, "2 numbers a row"),
     ],
 )  # fmt: skip

@@ -213,6 +213,9 @@ def test_a_row_outside_the_domain_raises_and_is_nan_where_no_data_can_be_seen():
         (lambda: lk.Huber()(torch.zeros(2, requires_grad=True), torch.zeros(2)), lk.CapabilityError, r"y\.detach\(\)"),
         (lambda: lk.Huber()(torch.zeros(2), torch.zeros(2), torch.ones(2, requires_grad=True)), lk.CapabilityError,
          r"sample_weight\.detach\(\)"),
+        (lambda: lk.Huber().to_torch()(np.zeros(2), np.zeros(2)), lk.CapabilityError, r"torch\.as_tensor"),
+        (lambda: lk.Huber()(torch.zeros(2), torch.zeros(2).to_sparse()), lk.CapabilityError, "f is a sparse.*to_dense"),
+        (lambda: lk.Huber()(torch.zeros(2), torch.zeros(2).to(torch.float8_e4m3fn)), lk.CapabilityError, "16 to 64"),
         (lambda: lk.Huber()(torch.zeros(2), torch.zeros(2, 1)), lk.ShapeError, "nothing is broadcast"),
         (lambda: lk.Huber()(torch.zeros(2), torch.zeros(2), torch.tensor([1.0, -1.0])), lk.DomainError, "negative"),
         (lambda: lk.Huber().gradient(torch.zeros(2), torch.zeros(2), out=np.zeros(2)), lk.CapabilityError, "out="),
@@ -223,6 +226,8 @@ def test_a_row_outside_the_domain_raises_and_is_nan_where_no_data_can_be_seen():
         (lambda: vmap(lk.BrierScore())(torch.zeros(2, 3, dtype=torch.int64), torch.rand(2, 3, 2)), lk.CapabilityError,
          "has no form"),
         (lambda: lk.Huber("auto").to_torch(), lk.ParameterError, "auto"),
+        (lambda: lk.Huber("auto").to_torch(learn="delta"), lk.ParameterError, "learned from a number on"),
+        (lambda: lk.TailRisk(lk.Huber()).to_torch(), lk.CapabilityError, "couples rows"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(call, error, words):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from losskit.base import Margin, Pointwise, Residual
 from losskit.calculus.derive import derivative
-from losskit.calculus.exact import evaluate
+from losskit.calculus.exact import Known, evaluate
 from losskit.calculus.graph import Node, symbol
 from losskit.tracing import Structure, twin_of
 
@@ -48,7 +48,13 @@ def exact(loss: Pointwise, y: Any, f: Any, output: str, by: By | None = None) ->
     else:
         values |= named(loss.targets, y) | named(loss.outputs, f)
     by = (0,) * OUTPUTS.index(output) if by is None else by
-    return evaluate(_graph(loss._structure(), by), values) * sign
+    return evaluate(_graph(loss._structure(), by), values, known=_known(tuple(values.items()))) * sign
+
+
+@lru_cache(maxsize=1)
+def _known(values: tuple[tuple[str, Any], ...]) -> Known:
+    """What is known at the row looked at last: its value and derivatives share most of their nodes."""
+    return {}
 
 
 @cache
@@ -63,15 +69,8 @@ def _graph(structure: Structure, by: By) -> Node:
 def ulp(x: Any) -> Any:
     """The spacing of doubles at the real number x."""
     x = abs(x)
-    if x == 0 or x < mpmath.mpf(2) ** -1022:
-        return mpmath.mpf(2) ** -1074
-    if x >= mpmath.mpf(2) ** 1024:
-        return mpmath.mpf(2) ** 971
-    return (
-        mpmath.mpf(2) ** (int(mpmath.floor(mpmath.log(x, 2))) - 52)
-        if not math.isinf(float(x))
-        else mpmath.mpf(2) ** 971
-    )
+    above = mpmath.mag(x) if mpmath.isfinite(x) else math.inf  # x is at least half of 2**above, and less than it
+    return mpmath.ldexp(1, max(-1074, min(971, above - 53)))
 
 
 _LIMIT = mpmath.mpf(2) ** 1024 - mpmath.mpf(2) ** 970  # beyond it the nearest double is infinite

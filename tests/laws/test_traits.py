@@ -24,7 +24,7 @@ def test_no_search_refutes_a_declared_trait(cls):
         sizes = [v for v in loss.parameters.values() if isinstance(v, float) and 0 < v < float("inf")]
         if shapes & near_a_limit or (sizes and max(sizes) > 1e4 * min(sizes)):  # nor does it span such scales
             continue
-        assert contradictions(loss, loss.traits(), by_arrays(loss.trace(), loss)) == [], loss
+        assert contradictions(loss, loss.traits(), remembered(by_arrays(loss.trace(), loss))) == [], loss
 
 
 def _flips(claimed: Traits) -> list[Traits]:

@@ -37,17 +37,17 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
         if len(y) > most:
             pick = rng.permutation(len(y))[:most]
             y, f = y[pick], f[pick]
-        got = loss.value_gradient_and_hessian(y, f, reduction="none")
-        for output, computed in zip(OUTPUTS, got, strict=True):
-            for by in elements(loss, output):
-                column = computed[(..., *by)] if len(loss.outputs) > 1 else computed
-                for yi, fi, number in zip(y.tolist(), f.tolist(), column.tolist(), strict=True):
-                    away = excess(loss, yi, fi, output, number, exact(loss, yi, fi, output, by), by)
-                    if away * 1.0 > found[output][0]:
-                        found[output] = (away, f"{loss!r} at y={yi!r}, f={fi!r}: {number!r}, {away:.2f} ulp")
-                    assert away <= promise(loss), (
-                        f"{loss!r} {output} {by} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
-                    )
+        got = dict(zip(OUTPUTS, loss.value_gradient_and_hessian(y, f, reduction="none"), strict=True))
+        each = [(output, by) for output in OUTPUTS for by in elements(loss, output)]
+        columns = [(got[output][(..., *by)] if len(loss.outputs) > 1 else got[output]).tolist() for output, by in each]
+        for yi, fi, *numbers in zip(y.tolist(), f.tolist(), *columns, strict=True):  # by rows, as the oracle likes it
+            for (output, by), number in zip(each, numbers, strict=True):
+                away = excess(loss, yi, fi, output, number, exact(loss, yi, fi, output, by), by)
+                if away * 1.0 > found[output][0]:
+                    found[output] = (away, f"{loss!r} at y={yi!r}, f={fi!r}: {number!r}, {away:.2f} ulp")
+                assert away <= promise(loss), (
+                    f"{loss!r} {output} {by} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
+                )
     return found
 
 

@@ -92,6 +92,9 @@ def evaluate(
     if not jnp.issubdtype(f.dtype, jnp.floating):
         raise CapabilityError(f"f has dtype {f.dtype}; predictions are floating point: pass f.astype(float)")
     given = [x for x in (y, f, w) if x is not None]
+    for name, x in (("y", y), ("sample_weight", w)):
+        if x is not None and jnp.issubdtype(x.dtype, jnp.complexfloating):
+            raise CapabilityError(f"{name} has dtype {x.dtype}; losses take real numbers")
     narrow = f.dtype if f.dtype in _HALF else None
     f = f.astype(jnp.float32) if narrow else f
     y, w = (x if x is None or x.dtype == f.dtype else x.astype(f.dtype) for x in (y, w))

@@ -30,7 +30,7 @@ class LossScorer(_BaseScorer):
             y, f = self._of_classifier(estimator, X, y_true)
         else:
             y, f = y_true, self._response(estimator, X, "predict")
-            f = f if self._raw else self._scores(f)
+            f = f if self._raw else self._inside(estimator, f)
         return -float(self._score_func(y, f, **options))
 
     def _of_classifier(self, estimator: Any, X: Any, y_true: Any) -> tuple[Any, Any]:
@@ -56,6 +56,18 @@ class LossScorer(_BaseScorer):
             return codes, self._response(estimator, X, raw)
         p = self._response(estimator, X, "predict_proba")
         return codes, self._scores(p[:, 1] if isinstance(loss, Pointwise) else p)
+
+    def _inside(self, estimator: Any, predictions: Any) -> Any:
+        """The raw scores of a regressor's predictions, each of which must be one that the loss's link can give."""
+        scores = self._scores(predictions)
+        if (bad := np.isnan(scores) & ~np.isnan(predictions)).any():
+            first = predictions[bad][0].item()
+            raise DomainError(
+                f"{type(estimator).__name__} predicts {first!r} ({int(bad.sum())} of {bad.size} predictions), which "
+                f"{self.loss!r} has no score for; score with a loss of any number (SquaredError), or fit a model whose "
+                "predictions keep to its domain"
+            )
+        return scores
 
     def _response(self, estimator: Any, X: Any, usual: str) -> Any:
         name = self._raw or usual

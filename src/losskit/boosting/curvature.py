@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Evaluated, Pointwise
+from losskit.calculus.graph import is_constant
 from losskit.errors import CapabilityError
 from losskit.forecast import Forecast
 from losskit.links import LOG
@@ -46,6 +47,10 @@ def curvature_of(loss: Evaluated) -> str:
         return "fisher"
     if renews(loss):
         return "unit"
+    if is_unknown(loss):
+        if is_constant(loss.trace().hessian[0], 0):
+            raise CapabilityError(f"trees cannot descend {loss!r}: {_UNSTATED}")
+        return "hessian"
     if bound == 0.0 or (bound is None and known.differentiable is not True):
         raise CapabilityError(f"trees cannot descend {kind}: {_WHY_NOT[bool(known.differentiable)]}")
     if known.convex:
@@ -63,10 +68,21 @@ def curvature_of(loss: Evaluated) -> str:
     return "absolute"
 
 
+_UNSTATED = (
+    "its second derivative is 0, and nothing says that it is convex, so leaves cannot be set to their own optimum; "
+    "write it as a class whose traits() say so, Traits(convex=True, differentiable=False, curvature=0.0), or out of "
+    "losses of the catalogue (3 * Quantile(0.9)); curvature='unit' trains without: slow and biased"
+)
 _WHY_NOT = {
     True: "it is a straight line, lower the farther one goes; use Hinge or Logistic for classes, Huber for numbers",
     False: "it has corners or steps and is not convex; use Huber or Tukey for numbers, Logistic or Sigmoid for classes",
 }
+
+
+def is_unknown(loss: Evaluated) -> bool:
+    """Whether nothing is stated of the loss's shape, as of a formula of the user's own."""
+    known = loss.traits()
+    return isinstance(loss, Pointwise) and known.convex is known.curvature is known.differentiable is None
 
 
 def renews(loss: Evaluated) -> bool:

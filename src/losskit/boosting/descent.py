@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.boosting.curvature import CURVATURES, curvature_of, parts
+from losskit.boosting.curvature import CURVATURES, curvature_of, is_unknown, parts
 from losskit.constants import best_scores
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError, ParameterError
@@ -49,6 +49,7 @@ class Descent:
         self.loss = _resolved(loss, y, None, w) if loss._open() else loss
         self.outputs = classes or len(self.loss.outputs)
         self.curvature = curvature_of(self.loss) if curvature == "auto" else curvature
+        self._unsure = self.curvature == "hessian" and is_unknown(self.loss)
         self.intercept = np.atleast_1d(np.asarray(best_scores(self.loss, y, w, classes), dtype=np.float64))
         if not np.isfinite(self.intercept).all() and (y != y[0]).any() and self.loss.domain is SIGNS:
             self.intercept = np.zeros(1)  # losses bounded for both classes: the larger takes all
@@ -80,7 +81,13 @@ class Descent:
             self.rescale(margins)
             self._next *= 2
         self._round += 1
-        return self._scaled(*parts(self.loss, self.curvature, self.y, f, self.w, self._room), self._single)
+        g, h = parts(self.loss, self.curvature, self.y, f, self.w, self._room)
+        if self._unsure and not h.min(initial=0.0) >= 0:
+            raise CapabilityError(
+                f"the Hessian of {self.loss!r} is {h.min():g} in round {self._round}, first at row "
+                f"{int((h < 0).argmax())}: trees would go uphill; use curvature='absolute', or a convex loss"
+            )
+        return self._scaled(g, h, self._single)
 
     def at(self, y: Array, f: Array, w: Array | None) -> tuple[Array, Array]:
         """The same for any rows, at raw scores f, in float64."""
@@ -110,7 +117,7 @@ class Descent:
         if not (mean > 0 and (h >= 0).all()):
             raise CapabilityError(
                 f"the curvature {self.curvature!r} of {self.loss!r} is not positive at the start (mean {mean:g}); use "
-                f"curvature={curvature_of(self.loss)!r}"
+                f"curvature={'absolute' if self._unsure else curvature_of(self.loss)!r}"
             )
         return mean
 

@@ -20,9 +20,14 @@ _START, _LIMIT = 1_280, 70_000
 _ZERO = 5_000  # at this many bits a sum of doubles that cancels to almost nothing is zero: doubles span 2100 bits
 _NOTHING = mpmath.mpf(2) ** -3_000
 
+Known = dict[int, dict[Node, Any]]  # what has been found of nodes, by bits of precision
 
-def evaluate(root: Node, values: Mapping[str, float], digits: int = 50) -> Any:
+
+def evaluate(root: Node, values: Mapping[str, float], digits: int = 50, known: Known | None = None) -> Any:
     """The exact value of `root` at the doubles `values`, to `digits` digits, as an mpmath number.
+
+    Graphs that share nodes are evaluated faster with one `known` for all calls of the same `values`; other values
+    need another.
 
     Raises
     ------
@@ -32,7 +37,8 @@ def evaluate(root: Node, values: Mapping[str, float], digits: int = 50) -> Any:
     previous, bits = None, max(_START, 4 * digits)
     while bits <= _LIMIT:
         context = _context(bits)
-        result = _evaluate(root, {k: context.mpf(v) for k, v in values.items()}, context)
+        memo = {} if known is None else known.setdefault(bits, {})
+        result = _evaluate(root, {k: context.mpf(v) for k, v in values.items()}, context, memo)
         if not context.isfinite(result):
             settled = bits >= 2 * _START
         elif abs(result) < _NOTHING and bits >= _ZERO:
@@ -54,10 +60,9 @@ def _context(bits: int) -> Any:
     return context
 
 
-def _evaluate(node: Node, values: Mapping[str, Any], context: Any, memo: dict[int, Any] | None = None) -> Any:
-    memo = {} if memo is None else memo
-    if id(node) in memo:
-        return memo[id(node)]
+def _evaluate(node: Node, values: Mapping[str, Any], context: Any, memo: dict[Node, Any]) -> Any:
+    if node in memo:
+        return memo[node]
     if node.op == "constant":
         result = context.mpf(node.value)
     elif node.op == "symbol":
@@ -72,8 +77,8 @@ def _evaluate(node: Node, values: Mapping[str, Any], context: Any, memo: dict[in
         if row.exact is not None:
             result = row.exact(context, *args)
         else:
-            result = _evaluate(face(node.op, len(args)), {f"_{i}": a for i, a in enumerate(args)}, context)
-    memo[id(node)] = result
+            result = _evaluate(face(node.op, len(args)), {f"_{i}": a for i, a in enumerate(args)}, context, {})
+    memo[node] = result
     return result
 
 

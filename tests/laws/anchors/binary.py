@@ -10,7 +10,7 @@ from mpmath import exp, log, sqrt
 from scipy import special, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import BITS, ZERO, R, metric, same, sklearn_loss, value
+from tests.laws.anchors.samples import BITS, ZERO, R, mean, metric, same, sklearn_loss, slope, value
 
 
 def _p(f: Any) -> Any:
@@ -92,12 +92,12 @@ P = special.expit(R)
 ANCHORS: dict[str, Any] = {
     "Logistic": [
         lambda: same(value(lk.Logistic(), [0, 1], [0.0, 0.0]), [np.log(2)] * 2),
-        lambda: same(lk.Logistic()(BITS, R), metric("log_loss", BITS, P)),
+        lambda: same(mean(lk.Logistic(), BITS, R), metric("log_loss", BITS, P)),
         lambda: same(value(lk.Logistic(), BITS, R), sklearn_loss("HalfBinomialLoss", BITS, R)),
     ],
     "BinaryCrossEntropy": [
-        lambda: same(lk.BinaryCrossEntropy()([1.0, 0, 1, 1], [0.9, 0.1, 0.8, 0.4]), 0.33753883, 1e-7),
-        lambda: same(lk.BinaryCrossEntropy()(BITS, P), metric("log_loss", BITS, P)),
+        lambda: same(mean(lk.BinaryCrossEntropy(), [1.0, 0, 1, 1], [0.9, 0.1, 0.8, 0.4]), 0.33753883, 1e-7),
+        lambda: same(mean(lk.BinaryCrossEntropy(), BITS, P), metric("log_loss", BITS, P)),
         lambda: same(value(lk.BinaryCrossEntropy(), BITS, P), -stats.bernoulli.logpmf(BITS, P)),
     ],
     "BinaryFocal": [
@@ -125,12 +125,12 @@ ANCHORS: dict[str, Any] = {
     ],
     "Brier": [
         lambda: same(value(lk.Brier(), [0, 1, 1], [0.0, 0.0, np.log(3)]), [0.25, 0.25, 1 / 16]),
-        lambda: same(lk.Brier()(BITS, R), metric("brier_score_loss", BITS, P)),
-        lambda: same(lk.Brier().gradient(BITS, R, reduction="none"), 2 * P * (1 - P) * (P - BITS), 1e-9),
+        lambda: same(mean(lk.Brier(), BITS, R), metric("brier_score_loss", BITS, P)),
+        lambda: same(slope(lk.Brier(), BITS, R), 2 * P * (1 - P) * (P - BITS), 1e-9),
     ],
     "BrierProbability": [
         lambda: same(value(lk.BrierProbability(), [0, 1, 0.5], [0.25, 0.25, 0.0]), [1 / 16, 9 / 16, 0.5]),
-        lambda: same(lk.BrierProbability()(BITS, P), metric("brier_score_loss", BITS, P)),
+        lambda: same(mean(lk.BrierProbability(), BITS, P), metric("brier_score_loss", BITS, P)),
         lambda: same(value(lk.BrierProbability(), BITS, P), value(lk.SquaredError(), BITS, P)),
     ],
     "Spherical": [
@@ -148,7 +148,7 @@ ANCHORS: dict[str, Any] = {
         lambda: same(value(lk.LogitAdjusted(0.2), [1, 0], [np.log(4)] * 2), [np.log(2)] * 2),
         lambda: same(value(lk.LogitAdjusted(0.2), [1, 0], [0.0, 0.0]), -np.log([0.2, 0.8])),
         lambda: same(
-            lk.LogitAdjusted(0.3)(BITS, R), metric("log_loss", BITS, special.expit(R + special.logit(0.3))), 1e-9
+            mean(lk.LogitAdjusted(0.3), BITS, R), metric("log_loss", BITS, special.expit(R + special.logit(0.3))), 1e-9
         ),
     ],
     "WeightedLogistic": [
@@ -156,7 +156,7 @@ ANCHORS: dict[str, Any] = {
         lambda: same(value(lk.WeightedLogistic(3), BITS, R), -(3 * BITS * np.log(P) + (1 - BITS) * np.log1p(-P)), 1e-9),
         lambda: same(value(lk.WeightedLogistic(3), [1, 0, 0.5], [0.0] * 3), np.log(2) * np.array([3, 1, 2])),
         lambda: same(
-            lk.WeightedLogistic(3)(BITS, R) * R.size,
+            mean(lk.WeightedLogistic(3), BITS, R) * R.size,
             metric("log_loss", BITS, P, sample_weight=1 + 2 * BITS, normalize=False),
         ),
     ],

@@ -10,7 +10,7 @@ from mpmath import exp, log
 from scipy import special, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import AMOUNTS, COUNTS, ZERO, R, metric, same, sklearn_loss, value
+from tests.laws.anchors.samples import AMOUNTS, COUNTS, ZERO, R, bend, mean, metric, same, sklearn_loss, value
 
 
 def _xlogx(y: Any) -> Any:
@@ -77,13 +77,13 @@ IDENTITIES: dict[str, Any] = {
 
 ANCHORS: dict[str, Any] = {
     "PoissonMean": [
-        lambda: same(lk.PoissonMean()([2.0], [1.0]), 2 * np.log(2) - 1),
-        lambda: same(2 * lk.PoissonMean()(COUNTS, np.exp(R)), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
+        lambda: same(mean(lk.PoissonMean(), [2.0], [1.0]), 2 * np.log(2) - 1),
+        lambda: same(2 * mean(lk.PoissonMean(), COUNTS, np.exp(R)), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
         lambda: same(value(lk.PoissonMean(), COUNTS, np.exp(R)), special.kl_div(COUNTS, np.exp(R)), 1e-9),
     ],
     "NegativeBinomial": [
         # y = 2, mu = 1, alpha = 1: 2 log 2 - 3 log(3/2)
-        lambda: same(lk.NegativeBinomial(1.0)([2.0], [0.0]), 2 * np.log(2) - 3 * np.log(1.5)),
+        lambda: same(mean(lk.NegativeBinomial(1.0), [2.0], [0.0]), 2 * np.log(2) - 3 * np.log(1.5)),
         lambda: same(value(lk.NegativeBinomial(0.5), ZERO, R), 2 * np.log1p(np.exp(R) / 2)),
         # up to what does not depend on the mean, the log probability of r = 1/alpha and p = 1/(1 + alpha mu)
         lambda: same(
@@ -93,9 +93,9 @@ ANCHORS: dict[str, Any] = {
         ),
     ],
     "InverseGaussian": [
-        lambda: same(lk.InverseGaussian()([2.0], [0.0]), 0.25),
+        lambda: same(mean(lk.InverseGaussian(), [2.0], [0.0]), 0.25),
         lambda: same(
-            2 * lk.InverseGaussian()(AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)
+            2 * mean(lk.InverseGaussian(), AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)
         ),
         # scipy's invgauss(m/s, scale=s) has mean m; the density at the mean's own place is constant in y^-3/2
         lambda: same(
@@ -105,7 +105,7 @@ ANCHORS: dict[str, Any] = {
     ],
     "Weibull": [
         lambda: same(value(lk.Weibull(2.0), [np.e], [0.0]), [np.e**2 - 3]),
-        lambda: same(lk.Weibull(2.0).hessian([1.0], [0.0]), 4.0),
+        lambda: same(bend(lk.Weibull(2.0), [1.0], [0.0]), 4.0),
         lambda: same(
             value(lk.Weibull(1.7), AMOUNTS, R),
             stats.weibull_min.logpdf(AMOUNTS, 1.7, scale=AMOUNTS)
@@ -115,26 +115,28 @@ ANCHORS: dict[str, Any] = {
     ],
     "LogNormal": [
         lambda: same(value(lk.LogNormal(), [np.e], [3.0]), [2.0]),
-        lambda: same(2 * lk.LogNormal()(COUNTS + 1, R), metric("mean_squared_error", np.log(COUNTS + 1), R)),
+        lambda: same(2 * mean(lk.LogNormal(), COUNTS + 1, R), metric("mean_squared_error", np.log(COUNTS + 1), R)),
         lambda: same(
             value(lk.LogNormal(), AMOUNTS, R),
             stats.lognorm.logpdf(AMOUNTS, 1, scale=AMOUNTS) - stats.lognorm.logpdf(AMOUNTS, 1, scale=np.exp(R)), 1e-8,
         ),
     ],
     "Poisson": [
-        lambda: same(lk.Poisson()([2.0], [0.0]), 2 * np.log(2) - 1),
-        lambda: same(2 * lk.Poisson()(COUNTS, R), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
+        lambda: same(mean(lk.Poisson(), [2.0], [0.0]), 2 * np.log(2) - 1),
+        lambda: same(2 * mean(lk.Poisson(), COUNTS, R), metric("mean_poisson_deviance", COUNTS, np.exp(R))),
         lambda: same(value(lk.Poisson(), COUNTS, R), sklearn_loss("HalfPoissonLoss", COUNTS, R), 1e-9),
     ],
     "Gamma": [
-        lambda: same(lk.Gamma()([1.0], [np.log(2)]), np.log(2) - 0.5),
-        lambda: same(2 * lk.Gamma()(AMOUNTS, R), metric("mean_gamma_deviance", AMOUNTS, np.exp(R))),
+        lambda: same(mean(lk.Gamma(), [1.0], [np.log(2)]), np.log(2) - 0.5),
+        lambda: same(2 * mean(lk.Gamma(), AMOUNTS, R), metric("mean_gamma_deviance", AMOUNTS, np.exp(R))),
         lambda: same(value(lk.Gamma(), AMOUNTS, R), sklearn_loss("HalfGammaLoss", AMOUNTS, R), 1e-8),
     ],
     "Tweedie": [
-        lambda: same(lk.Tweedie(1.5)([4.0], [0.0]), 2.0),  # y sqrt: 2(sqrt y - 1)^2 at mu = 1
-        lambda: same(2 * lk.Tweedie(1.7)(COUNTS, R), metric("mean_tweedie_deviance", COUNTS, np.exp(R), power=1.7)),
-        lambda: same(2 * lk.Tweedie(3)(AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)),
+        lambda: same(mean(lk.Tweedie(1.5), [4.0], [0.0]), 2.0),  # y sqrt: 2(sqrt y - 1)^2 at mu = 1
+        lambda: same(
+            2 * mean(lk.Tweedie(1.7), COUNTS, R), metric("mean_tweedie_deviance", COUNTS, np.exp(R), power=1.7)
+        ),
+        lambda: same(2 * mean(lk.Tweedie(3), AMOUNTS, R), metric("mean_tweedie_deviance", AMOUNTS, np.exp(R), power=3)),
     ],
 }
 

@@ -10,7 +10,7 @@ from mpmath import exp, log, loggamma, pi
 from scipy import special, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import AMOUNTS, COUNTS, RNG, R, same, value
+from tests.laws.anchors.samples import AMOUNTS, COUNTS, RNG, R, mean, same, slope, value
 
 S = RNG.normal(size=R.size)  # logarithms of scales
 Y = np.round(RNG.normal(size=R.size) * 2, 2)
@@ -75,7 +75,7 @@ IDENTITIES: dict[str, Any] = {
     ),
     "the gamma density is its half deviance, weighted by the shape, and what does not depend on the mean": lambda: same(
         lk.GammaNLL().gradient(AMOUNTS, BOTH, reduction="none")[:, 0],
-        np.exp(S) * lk.Gamma().gradient(AMOUNTS, R, reduction="none"), 1e-9,
+        np.exp(S) * slope(lk.Gamma(), AMOUNTS, R), 1e-9,
     ),
     "a Poisson count without extra zeros": lambda: same(
         value(lk.ZeroInflatedPoisson(), COUNTS, np.stack([R, np.full_like(R, -np.inf)], axis=-1)),
@@ -86,8 +86,8 @@ IDENTITIES: dict[str, Any] = {
         value(lk.PoissonNLL(), COUNTS, R)
     ),
     "the negative binomial density is its half deviance and what does not depend on the mean": lambda: same(
-        lk.NegativeBinomialNLL().gradient(COUNTS, np.stack([R, 0 * R + np.log(0.5)], axis=-1))[:, 0],
-        lk.NegativeBinomial(0.5).gradient(COUNTS, R), 1e-11
+        lk.NegativeBinomialNLL().gradient(COUNTS, np.stack([R, 0 * R + np.log(0.5)], axis=-1), reduction="none")[:, 0],
+        slope(lk.NegativeBinomial(0.5), COUNTS, R), 1e-11
     ),
     "a hurdle is a binary loss and, above 0, a truncated count": lambda: same(
         value(lk.HurdlePoisson(), COUNTS, BOTH),
@@ -160,48 +160,48 @@ def _row(*f: float) -> Any:
 ANCHORS: dict[str, Any] = {
     "GaussianNLL": [
         # variance 1e-8, one standard deviation away: -log(1e4) + log(2 pi)/2 + 1/2
-        lambda: same(lk.GaussianNLL()([1e-4], [[0.0, np.log(1e-8)]]), -7.79140183877151),
+        lambda: same(mean(lk.GaussianNLL(), [1e-4], [[0.0, np.log(1e-8)]]), -7.79140183877151),
         lambda: same(value(lk.GaussianNLL(), Y, BOTH), -stats.norm.logpdf(Y, R, np.exp(S / 2))),
         lambda: same(lk.GaussianNLL().constant(Y), [Y.mean(), np.log(Y.var())]),
     ],
     "GaussianVarianceNLL": [
-        lambda: same(lk.GaussianVarianceNLL()([1e-4], [[0.0, 1e-8]]), -7.79140183877151),
+        lambda: same(mean(lk.GaussianVarianceNLL(), [1e-4], [[0.0, 1e-8]]), -7.79140183877151),
         lambda: same(value(lk.GaussianVarianceNLL(), Y, VARIANCES), -stats.norm.logpdf(Y, R, np.exp(S / 2))),
         _gaussian_of_torch,
     ],
     "LaplaceNLL": [
-        lambda: same(lk.LaplaceNLL()([3.0], [[1.0, 0.0]]), 2 + np.log(2)),
+        lambda: same(mean(lk.LaplaceNLL(), [3.0], [[1.0, 0.0]]), 2 + np.log(2)),
         lambda: same(value(lk.LaplaceNLL(), Y, BOTH), -stats.laplace.logpdf(Y, R, np.exp(S))),
         lambda: same(lk.LaplaceNLL().constant(Y), [np.median(Y), np.log(np.abs(Y - np.median(Y)).mean())]),
     ],
     "StudentTNLL": [
         # 3 degrees of freedom at 0: the density is 2/(pi sqrt 3)
-        lambda: same(lk.StudentTNLL(3.0)([0.0], [[0.0, 0.0]]), np.log(np.pi * np.sqrt(3) / 2)),
+        lambda: same(mean(lk.StudentTNLL(3.0), [0.0], [[0.0, 0.0]]), np.log(np.pi * np.sqrt(3) / 2)),
         lambda: same(value(lk.StudentTNLL(2.5), Y, BOTH), -stats.t.logpdf(Y, 2.5, R, np.exp(S))),
         lambda: same(  # up to what does not depend on the location, the loss of the residual
-            lk.StudentTNLL(3.0).gradient(Y, np.stack([R, 0 * R + np.log(2)], axis=-1))[:, 0],
-            lk.StudentT(df=3.0, scale=2.0).gradient(Y, R),
+            lk.StudentTNLL(3.0).gradient(Y, np.stack([R, 0 * R + np.log(2)], axis=-1), reduction="none")[:, 0],
+            slope(lk.StudentT(df=3.0, scale=2.0), Y, R),
         ),
     ],
     "GammaNLL": [
-        lambda: same(lk.GammaNLL()([3.0], [[np.log(2), 0.0]]), np.log(2) + 1.5),  # shape 1 is exponential
+        lambda: same(mean(lk.GammaNLL(), [3.0], [[np.log(2), 0.0]]), np.log(2) + 1.5),  # shape 1 is exponential
         lambda: same(value(lk.GammaNLL(), AMOUNTS, BOTH),
                      -stats.gamma.logpdf(AMOUNTS, np.exp(S), scale=np.exp(R - S)), 1e-9),
         lambda: same(lk.GammaNLL().constant(AMOUNTS), _gamma_of_scipy(), 1e-6),
     ],
     "BetaNLL": [
-        lambda: same(lk.BetaNLL()([0.5], [[0.0, np.log(4)]]), -np.log(1.5)),  # shapes 2 and 2: 6 y (1 - y)
+        lambda: same(mean(lk.BetaNLL(), [0.5], [[0.0, np.log(4)]]), -np.log(1.5)),  # shapes 2 and 2: 6 y (1 - y)
         lambda: same(value(lk.BetaNLL(), SHARES, SHARE_SCORES), -stats.beta.logpdf(SHARES, *SHAPES)),
         lambda: same(value(lk.BetaNLL(), SHARES, np.tile([0.7, 0.8], (SHARES.size, 1))), _beta_of_statsmodels()),
     ],
     "PoissonNLL": [
-        lambda: same(lk.PoissonNLL()([2.0], [0.0]), 1.6931471805599454),
+        lambda: same(mean(lk.PoissonNLL(), [2.0], [0.0]), 1.6931471805599454),
         lambda: same(value(lk.PoissonNLL(), COUNTS, R), -stats.poisson.logpmf(COUNTS, np.exp(R)), 1e-9),
-        lambda: same(lk.PoissonNLL().gradient(COUNTS, R), lk.Poisson().gradient(COUNTS, R)),
+        lambda: same(slope(lk.PoissonNLL(), COUNTS, R), slope(lk.Poisson(), COUNTS, R)),
     ],
     "ZeroInflatedPoisson": [
         # a third extra zeros, mean 1: 1/3 + 2/3 e^-1 at 0
-        lambda: same(lk.ZeroInflatedPoisson()([0.0], [[0.0, -np.log(2)]]), -np.log(1 / 3 + 2 / 3 / np.e)),
+        lambda: same(mean(lk.ZeroInflatedPoisson(), [0.0], [[0.0, -np.log(2)]]), -np.log(1 / 3 + 2 / 3 / np.e)),
         lambda: same(value(lk.ZeroInflatedPoisson(), COUNTS, np.stack([LOW, S], axis=-1)), -np.log(
             special.expit(S) * (COUNTS == 0) + special.expit(-S) * stats.poisson.pmf(COUNTS, np.exp(LOW))), 1e-9),
         lambda: same(value(lk.ZeroInflatedPoisson(), COUNTS, _row(0.7, -0.4)),
@@ -209,7 +209,7 @@ ANCHORS: dict[str, Any] = {
     ],
     "HurdlePoisson": [
         # half zeros, mean 1 of counts that would be 0 as well: (1/2) (e^-1/2) / (1 - e^-1) at 2
-        lambda: same(lk.HurdlePoisson()([2.0], [[0.0, 0.0]]), np.log(4 * np.e) + np.log1p(-np.exp(-1))),
+        lambda: same(mean(lk.HurdlePoisson(), [2.0], [[0.0, 0.0]]), np.log(4 * np.e) + np.log1p(-np.exp(-1))),
         lambda: same(value(lk.HurdlePoisson(), COUNTS + 1, BOTH)[:20], np.log1p(np.exp(S[:20]))
                      - stats.poisson.logpmf(COUNTS[:20] + 1, np.exp(R[:20])) + np.log(
                          stats.poisson.sf(0, np.exp(R[:20]))), 1e-9),
@@ -218,7 +218,7 @@ ANCHORS: dict[str, Any] = {
     ],
     "NegativeBinomialNLL": [
         # dispersion 1 is geometric: mean 3 has 3^2/4^3 at 2
-        lambda: same(lk.NegativeBinomialNLL()([2.0], [[np.log(3), 0.0]]), np.log(64 / 9)),
+        lambda: same(mean(lk.NegativeBinomialNLL(), [2.0], [[np.log(3), 0.0]]), np.log(64 / 9)),
         lambda: same(value(lk.NegativeBinomialNLL(), COUNTS, BOTH),
                      -stats.nbinom.logpmf(COUNTS, np.exp(-S), 1 / (1 + np.exp(R + S))), 1e-9),
         lambda: same(value(lk.NegativeBinomialNLL(), COUNTS, _row(0.7, np.log(0.8))),

@@ -10,7 +10,7 @@ from mpmath import atan, exp, mpf, tanh
 from scipy import special
 
 import losskit as lk
-from tests.laws.anchors.samples import BITS, SIGNS, R, metric, same, sklearn_loss, value
+from tests.laws.anchors.samples import BITS, SIGNS, R, mean, metric, same, sklearn_loss, value
 
 
 def _smoothed_hinge(y: Any, f: Any, gamma: Any) -> Any:
@@ -89,7 +89,7 @@ IDENTITIES: dict[str, Any] = {
 ANCHORS: dict[str, Any] = {
     "Hinge": [
         lambda: same(value(lk.Hinge(), [1, 1, -1], [0.5, 2.0, 1.0]), [0.5, 0, 2]),
-        lambda: same(lk.Hinge()(SIGNS, R), metric("hinge_loss", SIGNS, R)),
+        lambda: same(mean(lk.Hinge(), SIGNS, R), metric("hinge_loss", SIGNS, R)),
         lambda: same(value(lk.Hinge(), SIGNS, R), np.clip(1 - SIGNS * R, 0, None)),
     ],
     "SquaredHinge": [
@@ -115,7 +115,7 @@ ANCHORS: dict[str, Any] = {
     ],
     "LeastSquaresMargin": [
         lambda: same(value(lk.LeastSquaresMargin(), [1, -1], [3.0, 1.0]), [4, 4]),
-        lambda: same(lk.LeastSquaresMargin()(SIGNS, R), metric("mean_squared_error", SIGNS, R)),
+        lambda: same(mean(lk.LeastSquaresMargin(), SIGNS, R), metric("mean_squared_error", SIGNS, R)),
         lambda: same(lk.LeastSquaresMargin().constant(SIGNS), SIGNS.mean()),
     ],
     "Exponential": [
@@ -130,7 +130,9 @@ ANCHORS: dict[str, Any] = {
     ],
     "ZeroOne": [
         lambda: same(value(lk.ZeroOne(), [1, 1, -1, 1], [2.0, -2.0, 1e-300, 0.0]), [0, 1, 1, 0.5]),
-        lambda: same(lk.ZeroOne()(SIGNS[1:], R[1:]), metric("zero_one_loss", SIGNS[1:], np.sign(R[1:]))),  # R[0] is 0
+        lambda: same(  # R[0] is 0
+            mean(lk.ZeroOne(), SIGNS[1:], R[1:]), metric("zero_one_loss", SIGNS[1:], np.sign(R[1:]))
+        ),
         lambda: same(value(lk.ZeroOne(), SIGNS, R), np.heaviside(-M, 0.5)),
     ],
     "Ramp": [
@@ -145,7 +147,7 @@ ANCHORS: dict[str, Any] = {
     ],
     "Savage": [
         lambda: same(value(lk.Savage(), [1, -1, 1], [0.0, 0.0, np.log(3) / 2]), [0.25, 0.25, 1 / 16]),
-        lambda: same(lk.Savage()(SIGNS, R), metric("brier_score_loss", BITS, special.expit(2 * R))),
+        lambda: same(mean(lk.Savage(), SIGNS, R), metric("brier_score_loss", BITS, special.expit(2 * R))),
         lambda: same(lk.Savage().constant(SIGNS), special.logit(BITS.mean()) / 2),
     ],
     "Tangent": [
@@ -163,7 +165,7 @@ ANCHORS: dict[str, Any] = {
     "Unhinged": [
         lambda: same(value(lk.Unhinged(), [1, -1], [3.0, 1.0]), [-2, 2]),
         lambda: same(value(lk.Unhinged(), SIGNS, R), 1 - M),
-        lambda: same(lk.Unhinged()(SIGNS, R / 99), metric("hinge_loss", SIGNS, R / 99)),  # no margin reaches 1
+        lambda: same(mean(lk.Unhinged(), SIGNS, R / 99), metric("hinge_loss", SIGNS, R / 99)),  # no margin reaches 1
     ],
 }
 

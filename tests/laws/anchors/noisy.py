@@ -10,7 +10,7 @@ from mpmath import exp, log, mpf
 from scipy import special, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import BITS, ZERO, R, metric, same, value
+from tests.laws.anchors.samples import BITS, ZERO, R, mean, metric, same, slope, value
 
 
 def _p(f: Any) -> Any:
@@ -188,14 +188,16 @@ ANCHORS: dict[str, Any] = {
         ),
         lambda: same(value(lk.HardBootstrap(0.7), BITS, R), value(LOGISTIC, 0.7 * BITS + 0.3 * (R > 0), R), 1e-9),
         lambda: same(
-            lk.HardBootstrap(0.7)(BITS, R),
+            mean(lk.HardBootstrap(0.7), BITS, R),
             0.7 * metric("log_loss", BITS, P) - 0.3 * np.log(np.maximum(P, 1 - P)).mean(),
             1e-9,
         ),
     ],
     "ForwardCorrection": [
         lambda: same(value(lk.ForwardCorrection(0.3, 0.1), [1, 0], [0.0, 0.0]), -np.log([0.4, 0.6])),
-        lambda: same(lk.ForwardCorrection(0.3, 0.1)(BITS, R), metric("log_loss", BITS, 0.7 * P + 0.1 * (1 - P)), 1e-9),
+        lambda: same(
+            mean(lk.ForwardCorrection(0.3, 0.1), BITS, R), metric("log_loss", BITS, 0.7 * P + 0.1 * (1 - P)), 1e-9
+        ),
         lambda: same(value(lk.ForwardCorrection(0.2, 0), BITS, R), -stats.bernoulli.logpmf(BITS, 0.8 * P), 1e-9),
     ],
     "BackwardCorrection": [
@@ -212,7 +214,7 @@ ANCHORS: dict[str, Any] = {
             1e-8,
         ),
         lambda: same(
-            lk.BackwardCorrection(0.25, 0.25).gradient(BITS, R, reduction="none"),
+            slope(lk.BackwardCorrection(0.25, 0.25), BITS, R),
             P - np.where(BITS == 1, 1.5, -0.5),
             1e-9,
         ),

@@ -8,7 +8,7 @@ import numpy as np
 from mpmath import log, mpf
 
 import losskit as lk
-from tests.laws.anchors.samples import AMOUNTS, COUNTS, SIGNS, ZERO, R, metric, same, value
+from tests.laws.anchors.samples import AMOUNTS, COUNTS, SIGNS, ZERO, R, mean, metric, same, slope, value
 
 F = np.abs(R) + 0.1  # forecasts above 0
 BOTH = SIGNS * AMOUNTS  # targets of both signs
@@ -40,7 +40,7 @@ SERIES = np.array([10.0, 12.0, 11.0, 15.0, 14.0])
 ANCHORS: dict[str, Any] = {
     "MAPE": [
         lambda: same(value(lk.MAPE(), [100.0, -50.0], [110.0, -40.0]), [0.1, 0.2]),
-        lambda: same(lk.MAPE()(BOTH, R), metric("mean_absolute_percentage_error", BOTH, R)),
+        lambda: same(mean(lk.MAPE(), BOTH, R), metric("mean_absolute_percentage_error", BOTH, R)),
         # Gneiting (2011): the best constant is the median weighted by 1/|y|; 1 outweighs 1/2 + 1/4 + 1/5
         lambda: same(lk.MAPE().constant([1.0, 2.0, 4.0, 5.0]), 1.0),
     ],
@@ -52,14 +52,15 @@ ANCHORS: dict[str, Any] = {
     ],
     "MSLE": [
         lambda: same(value(lk.MSLE(), [np.e - 1], [0.0]), [1.0]),
-        lambda: same(lk.MSLE()([3, 5, 2.5, 7], [2.5, 5, 4, 8]), 0.03973012298459379),  # scikit-learn's documentation
-        lambda: same(lk.MSLE()(COUNTS, F), metric("mean_squared_log_error", COUNTS, F)),
+        # scikit-learn's documentation
+        lambda: same(mean(lk.MSLE(), [3, 5, 2.5, 7], [2.5, 5, 4, 8]), 0.03973012298459379),
+        lambda: same(mean(lk.MSLE(), COUNTS, F), metric("mean_squared_log_error", COUNTS, F)),
     ],
     "MASE": [
         # naive errors of the series 2, 1, 4, 1: scale 2
-        lambda: same(lk.MASE(np.abs(np.diff(SERIES)).mean())([16.0, 13.0], [14.0, 14.0]), 0.75),
-        lambda: same(lk.MASE(2.5)(COUNTS, R), metric("mean_absolute_error", COUNTS, R) / 2.5),
-        lambda: same(lk.MASE(3.0).gradient(ZERO[1:3], R[1:3], reduction="none"), np.sign(R[1:3]) / 3),
+        lambda: same(mean(lk.MASE(np.abs(np.diff(SERIES)).mean()), [16.0, 13.0], [14.0, 14.0]), 0.75),
+        lambda: same(mean(lk.MASE(2.5), COUNTS, R), metric("mean_absolute_error", COUNTS, R) / 2.5),
+        lambda: same(slope(lk.MASE(3.0), ZERO[1:3], R[1:3]), np.sign(R[1:3]) / 3),
     ],
 }
 

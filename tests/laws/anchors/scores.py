@@ -10,7 +10,7 @@ from mpmath import erf, exp, log, pi, sqrt
 from scipy import integrate, stats
 
 import losskit as lk
-from tests.laws.anchors.samples import RNG, R, same, value
+from tests.laws.anchors.samples import RNG, R, mean, same, value
 
 S = RNG.normal(size=R.size)
 Y = np.round(RNG.normal(size=R.size) * 2, 2)
@@ -82,17 +82,17 @@ ANCHORS: dict[str, Any] = {
         lambda: same(lk.IntervalScore(0.5).constant(Y), np.quantile(Y, [0.25, 0.75], method="median_unbiased"), 0.1),
     ],
     "CRPSGaussian": [
-        lambda: same(lk.CRPSGaussian()([0.0], STANDARD), (np.sqrt(2) - 1) / np.sqrt(np.pi)),
+        lambda: same(mean(lk.CRPSGaussian(), [0.0], STANDARD), (np.sqrt(2) - 1) / np.sqrt(np.pi)),
         lambda: _integrated(stats.norm, lk.CRPSGaussian()),
         lambda: _calibrated(stats.norm, lk.CRPSGaussian()),
     ],
     "CRPSLogistic": [
-        lambda: same(lk.CRPSLogistic()([0.0], STANDARD), 2 * np.log(2) - 1),
+        lambda: same(mean(lk.CRPSLogistic(), [0.0], STANDARD), 2 * np.log(2) - 1),
         lambda: _integrated(stats.logistic, lk.CRPSLogistic()),
         lambda: _calibrated(stats.logistic, lk.CRPSLogistic()),
     ],
     "CRPSLaplace": [
-        lambda: same(lk.CRPSLaplace()([0.0], STANDARD), 0.25),
+        lambda: same(mean(lk.CRPSLaplace(), [0.0], STANDARD), 0.25),
         lambda: _integrated(stats.laplace, lk.CRPSLaplace()),
         lambda: _calibrated(stats.laplace, lk.CRPSLaplace()),
     ],

@@ -18,6 +18,10 @@ from losskit.errors import CapabilityError
 _HALF = (torch.float16, torch.bfloat16)
 _WIDE = (torch.float32, torch.float64)
 _PLAIN = (Tensor, nn.Parameter)
+_DENSE = {
+    False: "losses take dense ones: pass x.to_dense()",
+    True: "losses take dense ones: pass x.to_padded_tensor(0.0) with weight 0 for what is padding",
+}
 
 
 def evaluate(
@@ -69,9 +73,14 @@ def _beside(x: Any, dtype: torch.dtype) -> bool:
 def _check(y: Any, f: Any, w: Any) -> None:
     if not isinstance(y, Tensor) or not isinstance(f, Tensor) or not (w is None or isinstance(w, Tensor)):
         as_arrays(y=y, f=f, sample_weight=w)  # says which is of another kind
-    if not f.is_floating_point():
+        raise CapabilityError("a module takes tensors: pass torch.as_tensor(x), or call the loss itself with arrays")
+    for name, x in (("f", f), ("y", y), ("sample_weight", w)):
+        if x is not None and (x.layout is not torch.strided or x.is_nested):
+            raise CapabilityError(f"{name} is a {'nested' if x.is_nested else 'sparse'} tensor; {_DENSE[x.is_nested]}")
+    if f.dtype not in _HALF and f.dtype not in _WIDE:
         raise CapabilityError(
-            f"f has dtype {f.dtype}; predictions that losses are derived by are floating point: pass f.float()"
+            f"f has dtype {f.dtype}; predictions that losses are derived by are floating point, of 16 to 64 bits: pass "
+            "f.float()"
         )
     for name, x in (("y", y), ("sample_weight", w)):
         if x is None:
