@@ -26,8 +26,7 @@ def weights(subject: Subject) -> Iterator[Finding]:
         weighed = w if subject.ours else subject.shaped(w)
         try:
             got = subject.batch(
-                y if subject.ours else subject.shaped(y), f if subject.ours else subject.shaped(f),
-                **{subject.weight_name: weighed}, **named,
+                *((y, f) if subject.ours else subject.rows(y, f)), **{subject.weight_name: weighed}, **named,
             )  # fmt: skip
         except CallFailed:
             continue

@@ -60,7 +60,8 @@ def equivalent(library: str, loss: Pointwise | Rowwise) -> Equivalent:
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm",
+               "catboost"}
         Where to look.
     loss : Pointwise or Rowwise
         Every parameter closed.
@@ -103,7 +104,8 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm",
+               "catboost"}
         Where it comes from.
     config : str or mapping
         A class, function or objective name ("HuberLoss", "reg:tweedie", "Quantile:alpha=0.9"), or a configuration: what

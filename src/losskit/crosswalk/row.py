@@ -67,7 +67,7 @@ class Row:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the loss is called there: the objective's name if there is one, else the function's or distribution's."""
+        """What it is called there: the name of the objective if there is one, else of the function or distribution."""
         text = dict(self.written)
         said = [text[key].strip('"') for key in OBJECTIVE if key in text]
         said = [each.partition(":")[0] if "loss_function" in text else each for each in said]

@@ -1,8 +1,8 @@
 """Divergences by a text: of a generator of p/q, or of a potential. Near P = Q their terms are remainders of Taylor's.
 
-phi(p) - phi(q) - phi'(q) (p - q) is (p - q)^2 times the mean of phi'' between q and p with weights that fall to 0 at p.
-Sixteen of Gauss's nodes give it to rounding where phi'' is smooth enough for half of them to give four digits; elsewhere,
-and where the formula has kinks, the difference itself is taken, which is right to rounding of its terms.
+phi(p) - phi(q) - phi'(q) (p - q) is (p - q)^2 times the mean of phi'' between q and p, with weights that fall to 0 at
+p. Sixteen of Gauss's nodes give it to rounding where phi'' is smooth enough for half of them to give four digits;
+elsewhere, and where the formula has kinks, the difference itself is taken, which is right to rounding of its terms.
 """
 
 from __future__ import annotations
