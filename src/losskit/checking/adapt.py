@@ -67,7 +67,8 @@ def adapt(
     except CallFailed as error:
         if (found := several_by_trial(subject, order or by_names(names), target)) is not None:
             return found
-        others = [n for n in ("torch", "jax") if library_of(thing) == "numpy" and n in sys.modules]
+        others = ["torch", "jax"] if library_of(thing) == "numpy" else []
+        others = [name for name in others if name in sys.modules]
         _find_form(subject, order, others, str(error))
     subject.rowwise = not subject.booster and _gives_rows(subject)
     _find_order(subject, order, names)

@@ -54,6 +54,7 @@ def derivatives(subject: ClassSubject) -> Iterator[Finding]:
             def entry(x: Array, i: int = i, moved: Any = moved) -> Any:
                 return np.asarray(subject.gradient(*moved(x)))[:, i]
 
+            assert hessian is not None
             known = slope(entry, f[:, j].copy(), reach, subject.eps)
             yield from _disagreement("LK003", "Hessian", y, f, hessian[:, i, j], *known)
 

@@ -77,7 +77,9 @@ def _partial_derivatives(subject: Subject) -> Iterator[Finding]:
     """The derivative by each of several predictions against differences."""
     y, f = (x[::2] for x in ordinary(subject.kind))
     gradient = subject.gradient(y, f)
-    for j in range(0 if gradient is None or not subject.differentiable else subject.kind.outputs):
+    if gradient is None or not subject.differentiable:
+        return
+    for j in range(subject.kind.outputs):
 
         def moved(x: Array, j: int = j) -> Array:
             rows = np.tile(f, (x.size // len(y), 1))

@@ -109,7 +109,7 @@ def check_loss(
 def _of_rows(thing: Any, order: str | None, target: str | None, gradient: Any, outputs: int | None) -> Any:
     """A loss of labels, shares or forecasts as a subject; None if it is none of these."""
     if target in ("divergence", "shares"):
-        found = of_shares(thing, order, gradient, target == "divergence")
+        found: ClassSubject | None = of_shares(thing, order, gradient, target == "divergence")
         if found is None and target == "divergence":
             raise CapabilityError(
                 f"{library_name(thing)} gives no finite number a row for shares p and q of shape (n, k), as "
@@ -119,6 +119,9 @@ def _of_rows(thing: Any, order: str | None, target: str | None, gradient: Any, o
             return found
     if outputs is not None:
         return None
+    shares = divergence_of_ours(thing)
+    if shares is not None and shares.space not in ("probabilities", "logits"):  # what a label's rows are made of
+        return shares
     found = of_classes(thing, order, target, gradient)
     if found is not None and found.form == "shares" and target is None:  # labels do not tell KL from a cross-entropy
         found = of_shares(thing, order, gradient, False) or found
@@ -126,15 +129,16 @@ def _of_rows(thing: Any, order: str | None, target: str | None, gradient: Any, o
 
 
 def _check_rows(subject: ClassSubject, ignored: set[str]) -> Check:
-    attacks = {ShareSubject: DIVERGENCE_ATTACKS, ForecastSubject: SHARED}.get(type(subject), CLASS_ATTACKS)
+    by_kind: dict[type, tuple[Any, ...]] = {ShareSubject: DIVERGENCE_ATTACKS, ForecastSubject: SHARED}
+    attacks = by_kind.get(type(subject), CLASS_ATTACKS)
     with quiet(subject.library):
         found = list(class_chance(subject))
-        tried = [class_chance] if found else [class_chance, *attacks]
+        tried: list[Any] = [class_chance] if found else [class_chance, *attacks]
         for attack in tried[1:]:
-            found += attack(subject)  # type: ignore[operator]
-        if not found and (shares := divergence_of_ours(subject.thing)) and not isinstance(subject, ShareSubject):
-            found = [each for attack in DIVERGENCE_ATTACKS for each in attack(shares)]  # type: ignore[operator]
-            tried += DIVERGENCE_ATTACKS[len(SHARED):]
+            found += attack(subject)
+        if not found and (shares := divergence_of_ours(subject.thing)):  # it takes labels, and shares
+            found = [each for attack in DIVERGENCE_ATTACKS for each in attack(shares)]
+            tried += DIVERGENCE_ATTACKS[len(SHARED) :]
     kept = sorted((each for each in _once(found) if each.code not in ignored), key=lambda each: each.code)
     skipped = ["claims and jumps (several predictions a row)"]
     if subject.weight_name is None:

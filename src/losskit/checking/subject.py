@@ -57,7 +57,7 @@ class Subject:
         """The call as a user makes it, all rows at once; raises CallFailed."""
         return self._call(self.thing, y, f, **named)
 
-    def rows(self, y: Array, f: Array) -> tuple[Any, Any]:
+    def rows(self, y: Any, f: Any) -> tuple[Any, Any]:
         """Targets and predictions in the form the function takes."""
         return self.shaped(y), self.shaped_predictions(f)
 

@@ -98,6 +98,7 @@ def forecast_of_ours(thing: Any) -> ForecastSubject | None:
 
 def divergence_of_ours(loss: Any) -> ShareSubject | None:
     """A divergence of ours on shares, else None."""
+    loss = made(loss)
     if not isinstance(loss, Divergence):
         return None
     return ShareSubject(repr(loss), loss, "losskit", order_from="losskit's order", reduction="mean",
@@ -199,4 +200,4 @@ def order(subject: ShareSubject) -> Iterator[Finding]:
                       f"{as_text(y[0], f[0])}: {got:.6g}")  # fmt: skip
 
 
-DIVERGENCE_ATTACKS = (*SHARED, equal, zeros, order)
+DIVERGENCE_ATTACKS: tuple[Any, ...] = (*SHARED, equal, zeros, order)

@@ -114,7 +114,7 @@ class FDivergence(Divergence):
         _tangent(self.generator)
 
     @property
-    def tilt(self) -> tuple[float, float]:  # type: ignore[override]
+    def tilt(self) -> tuple[float, float]:
         """What the formula has beside the excess: f'(1) (p - q), unless it has kinks."""
         slope = _tangent(self.generator) if _smooth(self.generator, "t") else 0.0
         return slope, -slope
