@@ -18,6 +18,7 @@ from losskit.calculus import where
 from losskit.calculus.derive import derivative
 from losskit.calculus.exact import evaluate
 from losskit.calculus.graph import Node, nodes_of, substitute, symbol
+from losskit.calculus.tex import latex
 from losskit.divergence import Divergence
 from losskit.domains import RealOrInfinite
 from losskit.errors import ParameterError
@@ -140,14 +141,23 @@ class FDivergence(Divergence):
 
     def excess_derivative(self, p: Any, q: Any) -> Any:
         """By q: that of the formula and f'(1), which is -(t - 1) times the mean of t f''(t) between 1 and p/q."""
-        value, slope, _, _ = self._at_quotient(p, q)
-        beyond = where(p > 0, where(self.far_slope < inf, 0, -inf), 0)
-        plain = where(q > 0, where(p > 0, value - p / q * slope, value), beyond) + self.tilt[0]
+        plain = self._slope(p, q) + self.tilt[0]
         if not _smooth(self.generator, "t"):
             return plain
         d = (p - q) / q
         mean, known = _integral(lambda t: t * _at(self.generator, "t", t)[2], 1.0, d, False)
         return where(p == q, 0, where(known, -d * mean, plain))
+
+    def latex(self, of: str = "value") -> str:
+        """LaTeX of the sum, or of its derivatives by q_j where P and Q have shares."""
+        if of != "gradient":
+            return super().latex(of)
+        return latex(self._twin(*self._key())._slope(symbol("p"), symbol("q")), {"p": "p_j", "q": "q_j"})
+
+    def _slope(self, p: Any, q: Any) -> Any:
+        value, slope, _, _ = self._at_quotient(p, q)
+        beyond = where(p > 0, where(self.far_slope < inf, 0, -inf), 0)
+        return where(q > 0, where(p > 0, value - p / q * slope, value), beyond)
 
     def _at_quotient(self, p: Any, q: Any) -> tuple[Any, ...]:
         return _at(self.generator, "t", p / q, (p - q) / q)
