@@ -119,8 +119,6 @@ from losskit.losses.distributions import (
     ZeroInflatedPoisson as ZeroInflatedPoisson,
 )
 from losskit.losses.divergences import (
-    Bregman as Bregman,
-    FDivergence as FDivergence,
     Hellinger as Hellinger,
     JensenShannon as JensenShannon,
     KL as KL,
@@ -137,6 +135,10 @@ from losskit.losses.durations import (
 from losskit.losses.entmax import (
     FenchelYoung as FenchelYoung,
     Sparsemax as Sparsemax,
+)
+from losskit.losses.generators import (
+    Bregman as Bregman,
+    FDivergence as FDivergence,
 )
 from losskit.losses.margin import (
     DWD as DWD,

@@ -283,6 +283,7 @@ def check(
     target: str | None = None,
     prediction: str | None = None,
     ignore: list[str] | None = None,
+    outputs: int | None = None,
     json: Flag = False,
 ) -> int:
     """Attack a loss, ours or any library's, and say what is wrong with it; exit code 3 if something is.
@@ -293,9 +294,10 @@ def check(
     gradient : module:object, its derivative by the prediction
     hessian : module:object, its second derivative
     order : target_first or prediction_first; found by default
-    target : real, nonnegative, positive, binary or signs; found by default
+    target : real, nonnegative, positive, binary, signs, labels, shares or divergence; found by default
     prediction : score, probability or positive; found by default
     ignore : a code not to report, such as LK010; may be repeated
+    outputs : how many predictions a row has; found by default
     json : print JSON
     """
     from losskit.checking.load import load
@@ -304,8 +306,9 @@ def check(
 
     own = {name: load(text) for name, text in (("gradient", gradient), ("hessian", hessian)) if text is not None}
     found = check_loss(
-        load(loss), order=order, target=target, prediction=prediction, ignore=ignore or (), **own  # type: ignore[arg-type]
-    )
+        load(loss), order=order, target=target, prediction=prediction, ignore=ignore or (),  # type: ignore[arg-type]
+        outputs=outputs, **own,
+    )  # fmt: skip
     if json:
         print(found.to_json())
     else:

@@ -23,6 +23,12 @@ def test_d7_the_loss_is_infinite_where_a_certain_prediction_is_wrong():
     assert found["y=1"][-1] == 0
 
 
+def test_d8_categorical_cross_entropy_of_ten_probabilities():
+    want = [4.60517019, 2.12956593, 1.47938478, 1.08866196, 0.80843334, 0.58978867, 0.41047765, 0.25848292, 0.12657154,
+            0.01005034]  # fmt: skip
+    np.testing.assert_allclose(run("d08_categorical_cross_entropy.py"), want, atol=5e-9)
+
+
 def test_d9_the_hinge_falls_from_three_to_nothing():
     found = run("d09_hinge.py")
     np.testing.assert_allclose(found["y=+1"][:2], [3, 2.95959596], rtol=1e-8)
@@ -42,3 +48,7 @@ def test_d11_squared_error_of_four_rows():
 
 def test_d12_cross_entropy_of_four_rows():
     assert run("d12_binary_cross_entropy.py") == pytest.approx(0.33753883, abs=5e-9)
+
+
+def test_d13_categorical_cross_entropy_of_three_rows():
+    assert run("d13_categorical_three_rows.py") == pytest.approx(0.42432189, abs=5e-9)

@@ -100,3 +100,12 @@ def test_weight_zero_silences_nan_and_weight_one_passes_it_on():
     assert math.isnan(value)
     assert gradient[:3].tolist() == [1, 0, 0]
     assert math.isnan(gradient[3])
+
+
+def test_log_densities_at_infinite_precision_and_at_none():
+    inf = np.inf
+    for loss, mean, sure in ((lk.GaussianNLL(), 1.0, -inf), (lk.LaplaceNLL(), 1.0, -inf), (lk.GammaNLL(), 0.0, inf),
+                             (lk.BetaNLL(), 0.0, inf)):  # fmt: skip
+        at = 0.5 if isinstance(loss, lk.BetaNLL) else 1.0
+        there = loss([at, at / 2, at], [[mean, sure], [mean, sure], [mean, -sure]], reduction="none")
+        np.testing.assert_equal(there, [-inf, inf, inf], err_msg=repr(loss))

@@ -18,7 +18,7 @@ _HOMES = {
     "statsmodels": ("statsmodels.robust.norms", "statsmodels.genmod.families"),
     "keras": ("keras.losses",),
     "optax": ("optax.losses",),
-    "scipy": ("scipy.special", "scipy.spatial.distance"),
+    "scipy": ("scipy.special", "scipy.spatial.distance", "scipy.stats"),
 }
 
 
@@ -77,7 +77,12 @@ def _optax(same: Any, y: Any, f: Any) -> Seen:
 def _scipy(same: Any, y: Any, f: Any) -> Seen:
     import scipy
 
-    return Seen("value", eval(same.code, {"scipy": scipy, "y": y, "f": f, "one_hot": one_hot}), 1e-10)
+    names = {"scipy": scipy, "y": y, "f": f, "one_hot": one_hot, "exp": np.exp}
+    return Seen("value", eval(same.code, names), 1e-10)
+
+
+def _scoringrules(same: Any, y: Any, f: Any) -> Seen:
+    return Seen("value", _run(same.code, y=y, f=f), 1e-10)
 
 
 def _statsmodels(same: Any, y: Any, f: Any) -> Seen:
@@ -129,7 +134,12 @@ def _xgboost(same: Any, y: Any, f: Any) -> Seen:
     labels = (y + 1) / 2 if options["objective"] == "binary:hinge" else y
     found = []
     for target, start in zip(labels, f, strict=True):
-        row = xgboost.DMatrix(np.zeros((1, 1)), label=[target], base_margin=np.array([start]))
+        row = xgboost.DMatrix(np.zeros((1, 1)), base_margin=np.array([start]))
+        if np.ndim(target):
+            row.set_float_info("label_lower_bound", target[:1])
+            row.set_float_info("label_upper_bound", target[1:])
+        else:
+            row.set_label([target])
         tree = {"reg_lambda": 0, "eta": 1, "max_depth": 1, "min_child_weight": 0, "max_delta_step": 0, "nthread": 1}
         booster = xgboost.train({**options, **tree}, row, 1)
         leaves = booster.trees_to_dataframe()  # a leaf a class

@@ -55,6 +55,19 @@ TEXTBOOK = {
     "TotalVariationDistance": _each(lambda p, q: abs(p - q) / 2),
     "Renyi": _renyi,
     "Wasserstein1": _moved,
+    "FDivergence": lambda loss, p, q: GENERATED[loss.generator](loss, p, q),
+    "Bregman": lambda loss, p, q: GENERATED[loss.potential](loss, p, q),
+}
+# by a text; unnormalised, f-divergences have the tangent at 1 taken off
+GENERATED = {
+    "(t - 1)**2": _each(lambda p, q: (p - q) ** 2 / q),
+    "xlogy(t, t)": TEXTBOOK["KL"],
+    "-log(t)": TEXTBOOK["ReverseKL"],
+    "(sqrt(t) - 1)**2 / 2": TEXTBOOK["Hellinger"],
+    "abs(t - 1) / 2": TEXTBOOK["TotalVariationDistance"],
+    "x**2": _each(lambda p, q: (p - q) ** 2),
+    "xlogy(x, x)": _each(lambda p, q: _entropy(p, q) - p + q),
+    "-log(x)": _each(lambda p, q: p / q - _log(p) + _log(q) - 1),
 }
 
 
@@ -63,7 +76,7 @@ def spaces(cls):
 
 
 CASES = [
-    *((name, {}, on) for name, cls in ALL.items() for on in spaces(cls) if name in TEXTBOOK),
+    *((name, {}, on) for name, cls in ALL.items() for on in spaces(cls) if name not in ("FDivergence", "Bregman")),
     ("Renyi", {"alpha": 2.5}, "probabilities"),
     ("Renyi", {"alpha": 0.9}, "logits"),
     ("Wasserstein1", {"positions": (0.0, 1.0, 4.0, 4.5)}, "probabilities"),
@@ -127,6 +140,29 @@ def _roundings(loss, p, f):
         return away, [max(a, b) * c for a, b, c in zip(p, q, logs, strict=True)]
 
 
+NEAR = [
+    ("FDivergence", "xlogy(t, t)", "probabilities"), ("FDivergence", "-log(t)", "masses"),
+    ("FDivergence", "abs(t - 1) / 2", "probabilities"), ("Bregman", "-log(x)", "probabilities"),
+    *(pytest.param("FDivergence", text, on, marks=pytest.mark.slow) for text, on in (
+        ("(t - 1)**2", "probabilities"), ("(t - 1)**2", "masses"), ("xlogy(t, t)", "masses"),
+        ("-log(t)", "probabilities"), ("-log(t)", "logits"), ("(sqrt(t) - 1)**2 / 2", "probabilities"),
+        ("(sqrt(t) - 1)**2 / 2", "masses"))),
+    *(pytest.param("Bregman", text, "probabilities", marks=pytest.mark.slow) for text in ("x**2", "xlogy(x, x)")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "on"), NEAR)
+def test_divergences_by_a_text_keep_the_promise_between_a_third_and_thrice(name, text, on):
+    rng = np.random.default_rng(7)
+    p = rng.dirichlet(np.ones(4), 20) * 10.0 ** -rng.integers(0, 3, (20, 4))
+    p /= p.sum(axis=1, keepdims=True)
+    q = p * np.exp(rng.uniform(-1, 1, (20, 4)) * 10.0 ** rng.integers(-13, 1, (20, 1)))
+    if on != "masses":
+        q /= q.sum(axis=1, keepdims=True)
+    loss = ALL[name](text, on=on)
+    _holds(loss, p, np.log(q) if on == "logits" else q)
+
+
 def _near_a_kink(loss, p, f):
     gaps = np.array([float(b - mpmath.mpf(a)) for a, b in zip(p, shares(loss.on, f), strict=True)])
     gaps = np.cumsum(gaps)[:-1] if isinstance(loss, lk.Wasserstein1) else gaps
@@ -135,8 +171,11 @@ def _near_a_kink(loss, p, f):
 
 @pytest.mark.parametrize(("name", "given", "on"), CASES)
 def test_value_and_derivatives_keep_the_promise(name, given, on):
-    loss = ALL[name](**given, on=on)
-    p, f = rows(on, np.random.default_rng(5))
+    _holds(ALL[name](**given, on=on), *rows(on, np.random.default_rng(5)))
+
+
+def _holds(loss, p, f):
+    """Value, gradient and the diagonal of the Hessian within the promise."""
     value, gradient, hessian = loss.value_gradient_and_hessian(p, f, reduction="none")
     for i in range(len(p)):
         true, slopes, bends = truth(loss, p[i], f[i])
@@ -280,6 +319,7 @@ def test_proper_divergences_are_least_at_the_mean_of_the_targets_and_others_are_
         (lambda: lk.Wasserstein1((0.0, 2.0))([0], [[0.2, 0.3, 0.5]]), lk.ShapeError, ("2 numbers in positions",)),
         (lambda: lk.FDivergence("s * t"), lk.FormulaError, ("has s, t", "t alone")),
         (lambda: lk.Bregman("__import__('os')"), lk.FormulaError, ("no formula has",)),
+        (lambda: lk.FDivergence("t**2"), lk.ParameterError, ("is 1 at t = 1", "must be 0")),
         (lambda: lk.Bregman(2.0), lk.ParameterError, ("a formula of x as a text",)),
     ],
 )

@@ -11,10 +11,11 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.checking.behaviour import kind_by_behaviour, looks_like_label
-from losskit.checking.libraries import CallFailed, library_of, plain_function
+from losskit.checking.libraries import CallFailed, call, library_of, plain_function
 from losskit.checking.recognise import recognise
 from losskit.checking.reference import Reference
-from losskit.checking.rows import kind_named, ordinary
+from losskit.checking.rows import kind_named
+from losskit.checking.several import find_reduction, of_several, several_by_trial
 from losskit.checking.subject import PREDICTION_FIRST, TARGET_FIRST, Ours, Subject
 from losskit.errors import CapabilityError, ParameterError
 from losskit.setwise import Setwise
@@ -33,7 +34,8 @@ _WEIGHTS = ("sample_weight", "sample_weights", "weight", "weights")
 
 
 def adapt(
-    thing: Any, order: str | None, gradient: Any, hessian: Any, target: str | None, prediction: str | None
+    thing: Any, order: str | None, gradient: Any, hessian: Any, target: str | None, prediction: str | None,
+    outputs: int | None = None,
 ) -> Subject:
     """`thing` as a Subject.
 
@@ -58,7 +60,16 @@ def adapt(
     names = parameters(thing)
     subject.residual = names is not None and len(names) == 1
     subject.weight_name = weight_name(thing)
-    _find_form(subject, order)
+    if outputs is not None and outputs > 1:
+        return of_several(subject, order or by_names(names), target, outputs)
+    try:
+        _find_form(subject, order, [subject.library])
+    except CallFailed as error:
+        if (found := several_by_trial(subject, order or by_names(names), target)) is not None:
+            return found
+        others = ["torch", "jax"] if library_of(thing) == "numpy" else []
+        others = [name for name in others if name in sys.modules]
+        _find_form(subject, order, others, str(error))
     subject.rowwise = not subject.booster and _gives_rows(subject)
     _find_order(subject, order, names)
     if target is not None or prediction is not None or subject.same is None:
@@ -67,7 +78,7 @@ def adapt(
             subject.same = None
     else:
         subject.kind = subject.same.kind
-    _find_reduction(subject)
+    find_reduction(subject)
     return subject
 
 
@@ -141,22 +152,20 @@ def weight_name(thing: Any) -> str | None:
     return next((n for n in _WEIGHTS if signature is not None and n in signature.parameters), None)
 
 
-def _trials(subject: Subject) -> Iterator[tuple[str, str]]:
-    libraries = [subject.library]
-    libraries += [n for n in ("torch", "jax") if subject.library == "numpy" and n in sys.modules]
+def _trials(libraries: list[str]) -> Iterator[tuple[str, str]]:
     for library in libraries:
         # Keras takes the mean over the last axis for the loss of a row
         for form in ("column", "flat", "scalar") if library == "keras" else ("flat", "column", "scalar"):
             yield library, form
 
 
-def _find_form(subject: Subject, order: str | None) -> None:
+def _find_form(subject: Subject, order: str | None, libraries: list[str], said: str = "") -> None:
     """The library and the shape that the function takes one row in; raises CallFailed if there is none."""
-    said = ""
-    for library, form in list(_trials(subject)):
-        subject.library, subject.form = library, form
+    for subject.library, subject.form in _trials(libraries):
         for subject.order in (order,) if order else ORDERS:
             try:
+                if subject.library == "jax" and subject.form == "column":  # its arrays have no index beyond the last
+                    call(subject.thing, "numpy", *subject._arranged(*subject.rows(1.0, 0.5)))
                 got = subject.batch(subject.shaped(1.0), subject.shaped(0.5))
             except CallFailed as error:
                 said = said or str(error)
@@ -246,26 +255,3 @@ def by_names(names: list[str] | None) -> str | None:
     if first in _PREDICTIONS and second in _TARGETS:
         return PREDICTION_FIRST
     return None
-
-
-def _find_reduction(subject: Subject) -> None:
-    """What the function does with many rows; "alone" if it takes them one at a time only."""
-    y, f = ordinary(subject.kind)
-    value = (subject.gradient if subject.booster else subject.value)(y, f)
-    assert value is not None
-    keep = np.flatnonzero(np.isfinite(value))[1::3][:7]
-    subject.reduction = "alone"
-    if subject.form == "scalar" or keep.size < 3:
-        return
-    try:
-        got = subject.batch(subject.shaped(y[keep]), subject.shaped(f[keep]))
-    except CallFailed:
-        return
-    got = got[0] if isinstance(got, tuple) else got
-    within = max(1e-9, 50 * subject.eps)
-    candidates = {"none": value[keep], "mean": value[keep].mean(), "sum": value[keep].sum()}
-    subject.reduction = "neither"
-    for name, wanted in candidates.items():
-        if got.size == np.size(wanted) and np.allclose(got.ravel(), wanted, rtol=within, atol=within):
-            subject.reduction = name
-            return

@@ -8,23 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from losskit.checking.classes import CLASSES, ClassSubject, ordinary, truth
+from losskit.checking.classes import ClassSubject, truth
 from losskit.checking.differences import slope
 from losskit.checking.findings import Finding, finding
 from losskit.checking.libraries import CallFailed, to_library, to_numpy
+from losskit.checking.rows import as_text
 from losskit.checking.weights import compared
+from losskit.losses.multiclass import SoftmaxCrossEntropy
 
 Array = np.ndarray
 
 
-def as_text(y: Any, f: Any) -> str:
-    """A row as text."""
-    return f"y={int(y)}, f=[{', '.join(f'{x:.6g}' for x in f)}]"
-
-
 def chance(subject: ClassSubject) -> Iterator[Finding]:
     """The same rows, twice."""
-    y, f = ordinary(subject.probability, subject.labels)
+    y, f = subject.ordinary()
     first, other = subject.value(y, f), subject.value(y, f)
     differ = ~((first == other) | (np.isnan(first) & np.isnan(other)))
     if differ.any():
@@ -35,28 +32,29 @@ def chance(subject: ClassSubject) -> Iterator[Finding]:
 
 def derivatives(subject: ClassSubject) -> Iterator[Finding]:
     """The gradient against differences of the value, and the Hessian of ours against those of the gradient."""
-    y, f = ordinary(subject.probability, subject.labels)
+    y, f = subject.ordinary()
     y, f = y[1::3], f[1::3]
     gradient = subject.gradient(y, f)
     if gradient is None:
         return
-    hessian: Any = subject.thing.hessian(y, f, reduction="none") if subject.ours else None
-    for j in range(CLASSES):
-        step = np.arange(CLASSES) == j
+    hessian, k = subject.hessian(y, f), f.shape[1]
+    for j in range(k):
+        step = np.arange(k) == j
 
         def moved(x: Array, step: Array = step, j: int = j) -> tuple[Array, Array]:
             times = len(x) // len(y)
             base = np.tile(f, (times, 1))
-            return np.tile(y, times), np.where(step, x[:, None], base)
+            return np.concatenate([y] * times), np.where(step, x[:, None], base)
 
-        reach = np.full(len(y), 0.004 if subject.probability else 0.04)
+        reach = np.full(len(y), subject.reach)
         known = slope(lambda x: subject.value(*moved(x)), f[:, j].copy(), reach, subject.eps)
         yield from _disagreement("LK002", "gradient", y, f, gradient[:, j], *known)
-        for i in range(0 if hessian is None else CLASSES):
+        for i in range(0 if hessian is None else k):
 
             def entry(x: Array, i: int = i, moved: Any = moved) -> Any:
                 return np.asarray(subject.gradient(*moved(x)))[:, i]
 
+            assert hessian is not None
             known = slope(entry, f[:, j].copy(), reach, subject.eps)
             yield from _disagreement("LK003", "Hessian", y, f, hessian[:, i, j], *known)
 
@@ -73,24 +71,11 @@ def _disagreement(
                       f"{as_text(y[at], f[at])}: {what} {got[at]:.8g}, differences give {known[at]:.8g}")  # fmt: skip
 
 
-_NEAR = (0.0, 1e-300, 1e-50, 1e-20, 1e-12, 1e-9, 1e-6, 1e-3)
-
-
-def _hard(subject: ClassSubject) -> tuple[Array, Array]:
-    """Rows that are sure, rightly and wrongly."""
-    if subject.probability:
-        rows = [[near, 1 - near, 0.0] for near in _NEAR] + [[1 - near, near, 0.0] for near in _NEAR]
-    else:
-        far = (5.0, 17.0, 34.0, 40.0, 100.0, 700.0, 1000.0)
-        rows = [[gap, 0.0, -0.5] for gap in far] + [[-gap, 0.0, -0.5] for gap in far] + [[800.0, 800.5, 0.0]]
-    return np.zeros(len(rows), int), np.array(rows)
-
-
 def against_truth(subject: ClassSubject) -> Iterator[Finding]:
     """Value and gradient of a known loss against ours, far out, where exponentials overflow and digits are lost."""
     if subject.same is None:
         return
-    y, f = _hard(subject)
+    y, f = subject.hard()
     true = dict(zip(("value", "gradient"), truth(subject.same.loss, y, f), strict=True))
     got: dict[str, Any] = {"value": subject.value(y, f), "gradient": subject.gradient(y, f)}
     seen: dict[str, list[str]] = {}
@@ -143,7 +128,7 @@ def no_label(subject: ClassSubject) -> Iterator[Finding]:
     """A label of -1, and one too many."""
     if subject.form != "labels":
         return
-    _, f = ordinary(subject.probability, subject.labels)
+    _, f = subject.ordinary()
     rows = subject.value(np.arange(subject.labels), f[:1].repeat(subject.labels, axis=0))
     for label in (-1, subject.labels):
         got = subject.value(np.array([label]), f[:1])[0]
@@ -159,7 +144,7 @@ def small_integers(subject: ClassSubject) -> Iterator[Finding]:
     """Labels of a small unsigned dtype: the same numbers, or an error."""
     if subject.form != "labels":
         return
-    y, f = ordinary(subject.probability, subject.labels)
+    y, f = subject.ordinary()
     wide, narrow = subject.value(y, f), subject.value(y.astype(np.uint8), f)
     bad = np.isfinite(narrow) & np.isfinite(wide) & ~np.isclose(wide, narrow, rtol=1e-4)
     if bad.any():
@@ -171,7 +156,7 @@ def small_integers(subject: ClassSubject) -> Iterator[Finding]:
 def coupled(subject: ClassSubject) -> Iterator[Finding]:
     """Whether a batch is the mean, the sum or the list of its rows."""
     if subject.reduction == "neither":
-        y, f = ordinary(subject.probability, subject.labels)
+        y, f = subject.ordinary()
         got = subject.batch(y, f)
         yield finding("LK013", "A batch is neither the list, nor the mean, nor the sum of its rows.",
                       f"{y.size} rows: {np.ravel(got)[0]:.8g}; mean of the rows {subject.value(y, f).mean():.8g}")
@@ -181,7 +166,7 @@ def weights(subject: ClassSubject) -> Iterator[Finding]:
     """Integer weights against repeated rows."""
     if subject.weight_name is None or subject.reduction in ("alone", "neither"):
         return
-    y, f = (x[:6] for x in ordinary(subject.probability, subject.labels))
+    y, f = (x[:6] for x in subject.ordinary())
     w = np.array([1.0, 2.0, 0.0, 3.0, 1.0, 4.0])
     if subject.ours:  # whose classes may have weights too
         again = np.repeat(np.arange(6), w.astype(int))
@@ -201,8 +186,8 @@ def weights(subject: ClassSubject) -> Iterator[Finding]:
 
 def swallowed(subject: ClassSubject) -> Iterator[Finding]:
     """A prediction of nan."""
-    y, f = ordinary(subject.probability, subject.labels)
-    spoilt = np.where(np.arange(CLASSES) == 0, np.nan, f[:1])
+    y, f = subject.ordinary()
+    spoilt = np.where(np.arange(f.shape[1]) == 0, np.nan, f[:1])
     got = subject.value(y[:1], spoilt)
     if np.isfinite(got).all():
         yield finding("LK019", "A prediction of nan has a finite loss.", f"{as_text(y[0], spoilt[0])}: {got[0]:.6g}")
@@ -211,7 +196,7 @@ def swallowed(subject: ClassSubject) -> Iterator[Finding]:
 def ranges(subject: ClassSubject) -> Iterator[Finding]:
     """Raw scores where probabilities are wanted."""
     if subject.probability and not subject.ours:
-        y, f = np.array([0]), np.array([[2.5, 1.5, 0.3]])
+        y, f = subject.ordinary()[0][:1], np.array([[2.5, 1.5, 0.3]])
         got = subject.value(y, f)
         if np.isfinite(got).all():
             yield finding("LK018", "It takes probabilities, and a number outside [0, 1] passes.",
@@ -220,10 +205,11 @@ def ranges(subject: ClassSubject) -> Iterator[Finding]:
 
 def narrow(subject: ClassSubject) -> Iterator[Finding]:
     """float32 in, float32 out."""
-    y, f = ordinary(subject.probability, subject.labels)
+    y, f = subject.ordinary()
     if subject.eps > 1e-10:
         return
     try:
+        y = y.astype(np.float32) if y.dtype.kind == "f" else y
         got = subject.batch(y[:2], f[:2].astype(np.float32), **({"reduction": "none"} if subject.ours else {}))
     except CallFailed as error:
         yield finding("LK014", f"float32 predictions make it fail: it {error}.")
@@ -236,7 +222,7 @@ def changed(subject: ClassSubject) -> Iterator[Finding]:
     """Whether the arrays are as they were after a call."""
     if subject.ours:
         return
-    y, f = ordinary(subject.probability)
+    y, f = subject.ordinary()
     f = f[:1].copy()
     f[0, 0] = 0.0 if subject.probability else f[0, 0]  # what a clip in place would change
     arrays = [to_library(each.copy(), subject.library) for each in subject.arranged(y[:1], f)]
@@ -250,5 +236,21 @@ def changed(subject: ClassSubject) -> Iterator[Finding]:
             yield finding("LK020", "An argument is another after the call.", said)
 
 
-ATTACKS = (derivatives, against_truth, masked, no_label, small_integers, coupled, weights, swallowed, ranges, narrow,
-           changed)  # fmt: skip
+def softmax_twice(subject: ClassSubject) -> Iterator[Finding]:
+    """Probabilities taken for scores: a cross-entropy of the softmax of a softmax."""
+    if subject.ours or subject.form != "labels":
+        return
+    y, f = subject.ordinary()
+    got, p = subject.value(y, f), np.exp(f - f.max(axis=1, keepdims=True))
+    twice = truth(SoftmaxCrossEntropy(), y, p / p.sum(axis=1, keepdims=True))[0]
+    if np.allclose(got, twice, rtol=max(1e-9, 30 * subject.eps)):
+        sure = np.array([[1000.0, 0.0, 0.0]])
+        yield finding("LK024", "It is the cross-entropy of the softmax of a softmax: a sure and right row costs 0.55.",
+                      f"{as_text(0, sure[0])}: {subject.value(np.array([0]), sure)[0]:.6g}")  # fmt: skip
+    elif subject.says_probability and subject.same is not None and not subject.probability:
+        yield finding("LK024", f"Its argument is called {subject.said[1]}, and is taken for scores: a softmax comes on "
+                      "top.", f"{as_text(y[0], f[0])}: {got[0]:.6g}, which is that of {subject.same}")  # fmt: skip
+
+
+SHARED = (derivatives, against_truth, coupled, weights, swallowed, ranges, narrow, changed)  # of any rows
+ATTACKS = (*SHARED, masked, no_label, small_integers, softmax_twice)

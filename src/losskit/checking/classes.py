@@ -19,6 +19,7 @@ from losskit.rowwise import Rowwise
 
 Array = np.ndarray
 FORMS = ("labels", "shares")
+_PROBABILITIES = {"p", "prob", "probs", "proba", "probability", "probabilities"}
 CLASSES = 3
 
 
@@ -48,6 +49,7 @@ class ClassSubject:
     same: Known | None = None
     weight_name: str | None = None
     own_gradient: Callable[..., Any] | None = None
+    said: tuple[str, ...] = ()  # the names of its two arguments, target first
     differentiable = True
 
     @property
@@ -66,6 +68,31 @@ class ClassSubject:
         """How many classes three predictions a row stand for."""
         return CLASSES + (self.thing.beyond if self.ours else 0)
 
+    @property
+    def says_probability(self) -> bool:
+        """Whether its argument's name says that predictions are probabilities."""
+        return len(self.said) == 2 and any(word in _PROBABILITIES for word in self.said[1].lower().split("_"))
+
+    @property
+    def reach(self) -> float:
+        """How far a prediction is moved by differences."""
+        return 0.004 if self.probability else 0.04
+
+    def ordinary(self) -> tuple[Array, Array]:
+        """Rows where every loss has an ordinary value."""
+        return ordinary(self.probability, self.labels)
+
+    def hard(self) -> tuple[Array, Array]:
+        """Rows that are sure, rightly and wrongly."""
+        return hard_rows(self.probability)
+
+    def hessian(self, y: Array, f: Array) -> Array | None:
+        """The second derivatives of each row of a loss of ours; None if there are none."""
+        try:
+            return np.asarray(self.thing.hessian(*self.arranged(y, f), reduction="none")) if self.ours else None
+        except CapabilityError:
+            return None
+
     def arranged(self, y: Array, f: Array) -> tuple[Array, Array]:
         """The two arguments in their order and form."""
         target = y if self.form == "labels" else np.eye(f.shape[1], dtype=f.dtype)[y]
@@ -75,7 +102,7 @@ class ClassSubject:
         """The call as a user makes it; raises CallFailed."""
         if self.ours:
             try:
-                return to_numpy(self.thing(y, f, **named))
+                return to_numpy(self.thing(*self.arranged(y, f), **named))
             except LosskitError as error:
                 raise CallFailed(f"raised {type(error).__name__}: {error}") from error
         got = call(self.thing, self.library, *self.arranged(y, f), **named)
@@ -104,7 +131,7 @@ class ClassSubject:
         """The derivative of each row, by the loss itself, the function given or the library; None if there is none."""
         if self.ours:
             try:
-                return np.asarray(self.thing.gradient(y, f, reduction="none"))
+                return np.asarray(self.thing.gradient(*self.arranged(y, f), reduction="none")).reshape(f.shape)
             except LosskitError:  # shifted probabilities do not sum to 1
                 return np.full(f.shape, math.nan)
         if self.own_gradient is None and (self.library not in ("torch", "jax") or not self.differentiable):
@@ -144,7 +171,7 @@ def of_classes(thing: Any, order: str | None, target: str | None, gradient: Any)
     thing = made(thing)
     if isinstance(thing, Rowwise):
         if not isinstance(thing.domain, Categories):
-            raise CapabilityError(f"{thing!r} takes no classes as targets; check_loss cannot attack it yet")
+            return None
         return ClassSubject(repr(thing), thing, "losskit", order_from="losskit's order", reduction="mean",
                             weight_name="sample_weight")  # fmt: skip
     names = parameters(thing) if callable(thing) and not isinstance(thing, str) else None
@@ -158,8 +185,9 @@ def of_classes(thing: Any, order: str | None, target: str | None, gradient: Any)
         said and names) else "found by trial"
     for subject.form in (target,) if target else FORMS:
         for subject.order in orders:
-            if _answers(subject) and (_known(subject) or target or subject.form == "labels"):
-                _find_reduction(subject)
+            subject.said = tuple(names or ())[:: 1 if subject.order == TARGET_FIRST else -1]
+            if _answers(subject) and (_known(subject) or target or (subject.form == "labels" and _whole(subject))):
+                find_reduction(subject)
                 subject.weight_name = weight_name(thing) if subject.library != "torch" else None  # of classes, there
                 return subject
     return None
@@ -173,6 +201,19 @@ def ordinary(probability: bool, labels: int = CLASSES) -> tuple[Array, Array]:
     return np.arange(12) % labels, f
 
 
+_NEAR = (0.0, 1e-300, 1e-50, 1e-20, 1e-12, 1e-9, 1e-6, 1e-3)
+
+
+def hard_rows(probability: bool) -> tuple[Array, Array]:
+    """Rows that are sure, rightly and wrongly."""
+    if probability:
+        rows = [[near, 1 - near, 0.0] for near in _NEAR] + [[1 - near, near, 0.0] for near in _NEAR]
+    else:
+        far = (5.0, 17.0, 34.0, 40.0, 100.0, 700.0, 1000.0)
+        rows = [[gap, 0.0, -0.5] for gap in far] + [[-gap, 0.0, -0.5] for gap in far] + [[800.0, 800.5, 0.0]]
+    return np.zeros(len(rows), int), np.array(rows)
+
+
 def _answers(subject: ClassSubject) -> bool:
     """Whether two rows of three predictions give one finite number or two that depend on both arguments."""
     y, f = ordinary(True)
@@ -183,6 +224,15 @@ def _answers(subject: ClassSubject) -> bool:
     if first.dtype.kind == "f" and first.dtype.itemsize < 8:
         subject.eps = float(np.finfo(first.dtype).eps)
     return bool(first.size in (1, 2) and np.isfinite(first).all() and not np.array_equal(first, other))
+
+
+def _whole(subject: ClassSubject) -> bool:
+    """Whether targets between labels fail: a loss of any numbers and several predictions takes them."""
+    between = subject.arranged(np.array([0.5, 1.5]), ordinary(True)[1][:2])
+    try:
+        return not np.isfinite(call(subject.thing, subject.library, *between)).all()
+    except (CallFailed, TypeError):  # the latter of a pair
+        return True
 
 
 def truth(loss: Rowwise, y: Array, f: Array) -> tuple[Array, ...]:
@@ -221,8 +271,9 @@ def _known(subject: ClassSubject) -> bool:
     return False
 
 
-def _find_reduction(subject: ClassSubject) -> None:
-    y, f = ordinary(subject.probability)
+def find_reduction(subject: ClassSubject) -> None:
+    """What the function does with many rows."""
+    y, f = subject.ordinary()
     rows, subject.reduction = subject.value(y, f), "neither"
     try:
         got = subject.batch(y, f)

@@ -66,6 +66,14 @@ _TABLE = (
          "Leave out what has share 0: where(t > 0, t * log_p, 0), or take the label's own score alone."),
     Code("LK023", "labels that are none pass", "Rows without a label, or with that of another coding, are trained on "
          "as if they were of some class.", "Raise unless 0 <= y < k; name the label of rows to leave out."),
+    Code("LK024", "softmax in the wrong place", "Probabilities differ by 1 at most, so their softmax is nearly even: "
+         "the loss never comes near 0, and gradients vanish.", "Give raw scores, or take the logarithm of what are "
+         "probabilities already."),
+    Code("LK025", "no divergence", "Where equal shares are not the least, training does not end at equal shares.",
+         "Add what is missing: the entropy of P in a cross-entropy, - p + q where shares do not sum to 1."),
+    Code("LK026", "order reversed", "The two orders of KL are two losses: one covers all of the target, the other "
+         "settles on a part of it and cannot learn from labels.",
+         "Sum p log(p/q) with p the target. If the reverse divergence is meant, ignore this code."),
 )  # fmt: skip
 CODES = {each.code: each for each in _TABLE}
 

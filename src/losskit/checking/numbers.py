@@ -14,9 +14,9 @@ import numpy as np
 from losskit.checking.differences import bend, slope
 from losskit.checking.findings import Finding, finding
 from losskit.checking.libraries import CallFailed
-from losskit.checking.rows import as_text, hard, ladder, ordinary, perfect, targets
+from losskit.checking.rows import as_text, far, hard, ladder, ordinary, perfect, targets
 from losskit.checking.subject import Subject
-from losskit.domains import POSITIVE, REAL, UNIT
+from losskit.domains import POSITIVE, REAL, UNIT, Domain
 
 Array = np.ndarray
 _ORDER = {"value": 0, "gradient": 1, "hessian": 2}
@@ -56,8 +56,11 @@ def derivatives(subject: Subject) -> Iterator[Finding]:
     """The gradient against differences of the value, the Hessian against differences of the gradient."""
     if subject.ours:
         return
+    if subject.kind.outputs > 1:
+        yield from _partial_derivatives(subject)
+        return
     y, f = ordinary(subject.kind)
-    reach = _reach(subject, f)
+    reach = _reach(subject.kind.f, f)
     gradient, hessian = subject.gradient(y, f), subject.hessian(y, f)
     if not subject.booster and gradient is not None:
         known = slope(lambda x: _repeated(subject, "value", y, x), f, reach, subject.eps)
@@ -70,15 +73,32 @@ def derivatives(subject: Subject) -> Iterator[Finding]:
         yield from _disagreement("LK003", "Hessian", y, f, hessian, *known)
 
 
+def _partial_derivatives(subject: Subject) -> Iterator[Finding]:
+    """The derivative by each of several predictions against differences."""
+    y, f = (x[::2] for x in ordinary(subject.kind))
+    gradient = subject.gradient(y, f)
+    if gradient is None or not subject.differentiable:
+        return
+    for j in range(subject.kind.outputs):
+
+        def moved(x: Array, j: int = j) -> Array:
+            rows = np.tile(f, (x.size // len(y), 1))
+            rows[:, j] = x.ravel()
+            return subject.value(np.tile(y, x.size // len(y)), rows)
+
+        known = slope(moved, f[:, j].copy(), _reach(subject.kind.columns[j], f[:, j]), subject.eps)
+        yield from _disagreement("LK002", f"gradient by f[{j}]", y, f, gradient[:, j], *known)
+
+
 def _repeated(subject: Subject, what: str, y: Array, x: Array) -> Array:
     found: Array = getattr(subject, what)(np.tile(y, x.size // y.size), x.ravel())
     return found
 
 
-def _reach(subject: Subject, f: Array) -> Array:
-    if subject.kind.f == UNIT:
+def _reach(domain: Domain, f: Array) -> Array:
+    if domain == UNIT:
         return np.minimum(f, 1 - f) / 2
-    if subject.kind.f == POSITIVE:
+    if domain == POSITIVE:
         return f / 3
     return 0.04 * np.maximum(1.0, np.abs(f))
 
@@ -118,7 +138,8 @@ def against_truth(subject: Subject) -> Iterator[Finding]:
             y, f = y[pick], f[pick]
         if subject.eps > 1e-10:  # it computes in float32, so it is asked about what that holds
             f = f.astype(np.float32).astype(float)
-            y, f = y[np.abs(f) < 1e15], f[np.abs(f) < 1e15]
+            held = (np.abs(f) < 1e15).reshape(len(f), -1).all(axis=1)
+            y, f = y[held], f[held]
         for output, rows in outputs_of(subject, y, f).items():
             if output == "value" and subject.same.offset:
                 continue
@@ -199,7 +220,7 @@ def _code(subject: Subject, each: Departure, others: list[Departure]) -> str:
 def why_not(subject: Subject, y: Any, f: Any) -> str:
     """The exception of a row's value; empty if it does not raise."""
     try:
-        subject.batch(*(np.asarray([x]) if subject.ours else subject.shaped(x) for x in (y, f)))
+        subject.batch(*((np.asarray([y]), np.asarray([f])) if subject.ours else subject.rows(y, f)))
     except CallFailed as error:
         return str(error)
     return ""
@@ -234,6 +255,9 @@ def extremes(subject: Subject) -> Iterator[Finding]:
         if deep[0] == deep[1] != deep[2] and np.isfinite(deep).all() and (clip := _clip(subject)):
             yield finding("LK008", f"The loss is {clip}.", f"y=1, f=1e-20 and y=1, f=1e-30: both {deep[0]:.6g}")
         return
+    if subject.kind.outputs > 1:
+        yield from _nans(subject, *far(subject.kind))
+        return
     reach = ladder(subject.kind)
     sides = (1.0, -1.0) if subject.kind.f == REAL else (1.0,)
     y = np.repeat(targets(subject.kind)[[0, -1]], reach.size * len(sides))
@@ -246,12 +270,12 @@ def extremes(subject: Subject) -> Iterator[Finding]:
 
 def _nans(subject: Subject, y: Array, f: Array) -> Iterator[Finding]:
     for output, rows in outputs_of(subject, y, f).items():
-        bad = np.flatnonzero(np.isnan(rows))
+        bad = np.flatnonzero(np.isnan(rows).reshape(len(rows), -1).any(axis=1))
         if not bad.size:
             continue
-        at = min(bad, key=lambda i: abs(f[i]))
+        at = min(bad, key=lambda i: np.max(np.abs(f[i])))
         reason = why_not(subject, y[at], f[at])
-        many = f"{bad.size} of {rows.size} rows far out"
+        many = f"{bad.size} of {len(rows)} rows far out"
         if output == "value" and reason:
             yield finding("LK001", f"It {reason} ({many}).", as_text(y[at], f[at]))
         elif not reason:

@@ -26,16 +26,17 @@ _MOST = 120  # parameter sets tried of one class
 _NICE = sorted({a / b for a in range(1, 13) for b in (1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 100)}, key=lambda x: abs(x - 1))
 
 
-def recognise(rows: Rows, order: int, eps: float) -> Reference | None:
+def recognise(rows: Rows, order: int, eps: float, outputs: int = 1) -> Reference | None:
     """The simplest loss of ours that `rows` (values for order 0, gradients for 1) is a multiple of, or None."""
     seen: dict[Kind, tuple[Array, Array]] = {}
     found: list[tuple[Any, Reference]] = []
-    shifts = _of_the_residual(rows, eps)  # a squared error is Brier's on [0, 1], and a margin's at -1 and 1
-    signs = shifts or _of_signs(rows, eps)
+    # a squared error is Brier's on [0, 1], and a margin's at -1 and 1
+    shifts = outputs == 1 and _of_the_residual(rows, eps)
+    signs = outputs == 1 and (shifts or _of_signs(rows, eps))
     for place, cls in enumerate(losses().values()):
         if (shifts and cls.variables != ("r",)) or (cls.domain == SIGNS and not signs):
             continue
-        if len(cls.targets) > 1 or len(cls.outputs) > 1:
+        if len(cls.targets) > 1 or len(cls.outputs) != outputs:
             continue
         for tried, (kind, settings, wanted) in enumerate(_candidates(cls, order)):
             if kind not in seen:
@@ -114,7 +115,8 @@ def _reference_rows(loss: Pointwise, y: Array, f: Array, order: int) -> Array:
         trace = loss.trace()
         _compiled[key] = array_function("f", ["y", *loss.outputs, *names], [(trace.value, trace.gradient[0])[order]])
     with np.errstate(all="ignore"):
-        found = _compiled[key](np, y, f, *(loss.parameters[name] for name in names))
+        columns = f.T if len(loss.outputs) > 1 else [f]
+        found = _compiled[key](np, y, *columns, *(loss.parameters[name] for name in names))
     return np.broadcast_to(np.asarray(found, dtype=float), y.shape)
 
 

@@ -124,7 +124,7 @@ def _pool(f: Domain, reach: float) -> Array:
 def hard(kind: Kind) -> tuple[Array, Array]:
     """Rows near a perfect fit and far out, where digits are lost and exponentials overflow."""
     if kind.outputs > 1:
-        return np.empty(0), np.empty((0, kind.outputs))
+        return _hard_of_several(kind)
     if kind.variable == "r" and kind.y.contains(0.0):
         f = np.array([s * r for r in _HARD_RESIDUALS for s in (-1, 1)])
         return np.zeros_like(f), f
@@ -140,6 +140,33 @@ def hard(kind: Kind) -> tuple[Array, Array]:
         f = f[kind.f.contains(f)]
     y = targets(kind)
     return np.repeat(y, f.size, axis=0), np.tile(f, len(y))
+
+
+def _hard_of_several(kind: Kind) -> tuple[Array, Array]:
+    """Rows of which one prediction is far out or near the target, the others ordinary."""
+    y, f, size = [], [], (1e-9, 1e-3, 1e3, 1e6)
+    for target in targets(kind)[[0, 1, -1]]:
+        for j, domain in enumerate(kind.columns):
+            near = [target, target * (1 + 1e-9)] if not np.ndim(target) and kind.y == REAL and j == 0 else []
+            pool = np.array([*near, -20.0, -7.0, 7.0, 20.0] if domain == REAL else [1e-12, 1e-8, *size])
+            for value in pool[domain.contains(pool)]:
+                others = [0.7 if other.bounded else -0.4 for other in kind.columns]
+                y.append(target)
+                f.append([*others[:j], value, *others[j + 1 :]])
+    return np.array(y), np.array(f).reshape(-1, kind.outputs)
+
+
+def far(kind: Kind) -> tuple[Array, Array]:
+    """Rows of several predictions of which one goes from ordinary to far beyond every exponential."""
+    reach, y = ladder(kind), targets(kind)[[0, -1]]
+    rows = []
+    for j, domain in enumerate(kind.columns):
+        for side in (1.0, -1.0) if not domain.bounded else (1.0,):
+            row = np.full((reach.size, kind.outputs), 0.7)
+            row[:, j] = side * reach
+            rows.append(row)
+    f = np.concatenate(rows)
+    return np.repeat(y, len(f)), np.tile(f, (2, 1))
 
 
 def perfect(kind: Kind) -> tuple[Array, Array]:

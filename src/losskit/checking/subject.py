@@ -57,6 +57,10 @@ class Subject:
         """The call as a user makes it, all rows at once; raises CallFailed."""
         return self._call(self.thing, y, f, **named)
 
+    def rows(self, y: Any, f: Any) -> tuple[Any, Any]:
+        """Targets and predictions in the form the function takes."""
+        return self.shaped(y), self.shaped_predictions(f)
+
     def value(self, y: Array, f: Array) -> Array:
         """The loss of each row; nan where the call fails."""
         if self.rowwise and not self.booster:
@@ -100,12 +104,17 @@ class Subject:
         x = np.asarray(x, dtype=float)
         return x.reshape(-1, 1) if self.form == "column" else x.reshape(-1) if self.form == "flat" else float(x.item())
 
-    def _number(self, function: Any, y: float, f: float) -> float:
-        got = self._call(function, self.shaped(y), self.shaped(f))
-        return _one(got)
+    def shaped_predictions(self, f: Any) -> Any:
+        """Predictions in the form the function takes: several a row as (n, k)."""
+        return np.asarray(f, dtype=float).reshape(-1, self.kind.outputs) if self.kind.outputs > 1 else self.shaped(f)
+
+    def _number(self, function: Any, y: float, f: Any) -> Any:
+        """The number a row, or the k numbers of a derivative by k predictions."""
+        got = self._call(function, *self.rows(y, f))
+        return _one(got, self.kind.outputs if function is not self.thing else 1)
 
     def _part(self, place: int, y: float, f: float) -> float:
-        got = self.batch(self.shaped(y), self.shaped(f))
+        got = self.batch(*self.rows(y, f))
         if not isinstance(got, tuple):
             raise CallFailed("gave one array where a gradient and a Hessian are wanted")
         return _one(got[place])
@@ -113,8 +122,8 @@ class Subject:
     def _value_of_one(self, y: float, f: float) -> float:
         return self._number(self.thing, y, f)
 
-    def _gradient_of_one(self, y: float, f: float) -> float:
-        return _one(self._automatic(self.shaped(y), self.shaped(f)))
+    def _gradient_of_one(self, y: float, f: Any) -> Any:
+        return _one(self._automatic(*self.rows(y, f)), self.kind.outputs)
 
     def _automatic(self, y: Any, f: Any) -> Array:
         position = 0 if self.residual else int(self.order == TARGET_FIRST)
@@ -126,21 +135,24 @@ class Subject:
         return found
 
     def _together(
-        self, many: Callable[[Array, Array], Any], y: Array, f: Array, one: Callable[[float, float], float]
+        self, many: Callable[[Array, Array], Any], y: Array, f: Array, one: Callable[[float, Any], Any]
     ) -> Array:
         """Rows in pieces of one size (JAX compiles for every new one); a piece that fails is asked row by row."""
-        found = np.full(len(y), math.nan)
+        found = np.full(self._size(y, f, one), math.nan)
         for start in range(0, len(y), _PIECE):
             some, place = slice(start, start + _PIECE), np.arange(start, start + _PIECE) % len(y)
             try:
-                got = np.asarray(many(self.shaped(y[place]), self.shaped(f[place])), dtype=float).reshape(-1)
-                found[some] = got[: found[some].size]
+                got = np.asarray(many(*self.rows(y[place], f[place])), dtype=float).reshape(_PIECE, *found.shape[1:])
+                found[some] = got[: len(found[some])]
             except (CallFailed, ValueError):
                 found[some] = self._each(one, y[some], f[some])
         return found
 
-    def _each(self, one: Callable[[float, float], float], y: Array, f: Array) -> Array:
-        found = np.full(len(y), math.nan)
+    def _size(self, y: Array, f: Array, one: Any) -> tuple[int, ...]:
+        return f.shape if self.kind.outputs > 1 and one != self._value_of_one else (len(y),)
+
+    def _each(self, one: Callable[[float, Any], Any], y: Array, f: Array) -> Array:
+        found = np.full(self._size(y, f, one), math.nan)
         for place, (a, b) in enumerate(zip(y.tolist(), f.tolist(), strict=True)):
             try:
                 found[place] = one(a, b)
@@ -188,7 +200,9 @@ class Ours(Subject):
         return self._last[1]
 
 
-def _one(got: Any) -> float:
-    if isinstance(got, tuple) or np.size(got) != 1:
+def _one(got: Any, wanted: int = 1) -> Any:
+    """The number of a row; of several wanted, their list."""
+    if isinstance(got, tuple) or np.size(got) != wanted:
         raise CallFailed(f"gave {np.size(got)} numbers for one row")
-    return float(np.asarray(got).reshape(-1)[0])
+    numbers = np.asarray(got, dtype=float).reshape(-1).tolist()
+    return numbers if wanted > 1 else numbers[0]

@@ -55,7 +55,7 @@ def coupled(subject: Subject) -> Iterator[Finding]:
         return
     y, f = some_rows(subject)
     rows = subject.value(y, f)
-    got = subject.batch(subject.shaped(y), subject.shaped(f))
+    got = subject.batch(*subject.rows(y, f))
     said = f"{float(got.ravel()[0]):.8g}" if got.size == 1 else f"an array of shape {got.shape}"
     yield finding(
         "LK013",
@@ -76,13 +76,14 @@ def some_rows(subject: Subject) -> tuple[Array, Array]:
 
 def broadcasting(subject: Subject) -> Iterator[Finding]:
     """Targets (N,) with predictions (N, 1), and the other way round."""
-    if subject.reduction == "alone" or subject.residual or subject.kind.several:
+    several = subject.kind.several
+    if subject.reduction == "alone" or subject.residual or (several and (subject.ours or subject.form == "column")):
         return
     y, f = some_rows(subject)
-    if y.size < 3:
+    if len(y) < 3:
         return
-    paired = _total(_tried(subject, subject.shaped(y), subject.shaped(f)))
-    for a, b in ((y, f.reshape(-1, 1)), (y.reshape(-1, 1), f)):
+    paired = _total(_tried(subject, *subject.rows(y, f)))
+    for a, b in ((y.reshape(-1, 1), f),) if several else ((y, f.reshape(-1, 1)), (y.reshape(-1, 1), f)):
         got = _tried(subject, a, b)
         if got is None or (got.size in (1, y.size) and np.isclose(_total(got), paired, rtol=1e-4, equal_nan=True)):
             continue
@@ -126,7 +127,7 @@ def float32(subject: Subject) -> Iterator[Finding]:
     if not y.size:
         return
     if not subject.ours:
-        y, f = subject.shaped(y)[:1], subject.shaped(f)[:1]
+        y, f = subject.rows(y[:1], f[:1])
     try:
         got = _raw(subject, y.astype(np.float32), f.astype(np.float32))
     except CallFailed as error:
@@ -207,15 +208,15 @@ def changed(subject: Subject) -> Iterator[Finding]:
     f = f.copy()
     f[0] = np.where(subject.kind.f == UNIT, 0.0, f[0])  # what a clip in place would change
     with quiet(subject.library):
-        arrays = [to_library(subject.shaped(a[:1]).copy(), subject.library) for a in (y, f)]
+        arrays = [to_library(a.copy(), subject.library) for a in subject.rows(y[:1], f[:1])]
         try:
             subject.thing(*subject._arranged(*arrays))
         except Exception:
             return
         for name, array, was in (("y", arrays[0], y[:1]), ("f", arrays[1], f[:1])):
             now = to_numpy(array).ravel()
-            if not np.array_equal(now, was):
-                said = f"{name} = {was[0]:.6g} became {now[0]:.6g}"
+            if not np.array_equal(now, was.ravel()):
+                said = f"{name} = {was.ravel()[0]:.6g} became {now[0]:.6g}"
                 yield finding("LK020", f"{name} is another after the call.", said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,11 @@ def weights(subject: Subject) -> Iterator[Finding]:
     w = _WEIGHTS[: len(y)]
     rows = subject.value(y, f)
     for reduction in ("none", "mean", "sum") if subject.ours else (subject.reduction,):
-        named = {"reduction": reduction} if subject.ours else {}
-        weighed = w if subject.ours else subject.shaped(w)
+        named: dict[str, Any] = {"reduction": reduction} if subject.ours else {}
+        named[subject.weight_name] = w if subject.ours else subject.shaped(w)
+        some = (y, f) if subject.ours else subject.rows(y, f)
         try:
-            got = subject.batch(
-                y if subject.ours else subject.shaped(y), f if subject.ours else subject.shaped(f),
-                **{subject.weight_name: weighed}, **named,
-            )  # fmt: skip
+            got = subject.batch(some[0], some[1], **named)
         except CallFailed:
             continue
         yield from compared(subject.eps, reduction, np.asarray(got), rows, w)

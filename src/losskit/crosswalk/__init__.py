@@ -60,7 +60,8 @@ def equivalent(library: str, loss: Pointwise | Rowwise) -> Equivalent:
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm",
+               "catboost"}
         Where to look.
     loss : Pointwise or Rowwise
         Every parameter closed.
@@ -103,7 +104,8 @@ def from_config(library: str, config: str | Mapping[str, Any], **parameters: Any
 
     Parameters
     ----------
-    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "xgboost", "lightgbm", "catboost"}
+    library : {"sklearn", "torch", "keras", "optax", "scipy", "statsmodels", "scoringrules", "xgboost", "lightgbm",
+               "catboost"}
         Where it comes from.
     config : str or mapping
         A class, function or objective name ("HuberLoss", "reg:tweedie", "Quantile:alpha=0.9"), or a configuration: what
@@ -225,6 +227,8 @@ def _made(library: str, row: Row, loss: Pointwise | Rowwise, reduction: str | No
 
 
 def _takes(code: str, loss: Pointwise | Rowwise) -> str:
+    if isinstance(loss, Pointwise) and len(loss.outputs) > 1:
+        return " and ".join(loss.outputs)
     if "exp(f)" in code:
         return "mean"
     if getattr(loss, "on", "") == "log_probabilities":
@@ -281,6 +285,8 @@ def _back(library: str, row: Row, name: str, given: Mapping[str, Any], strict: s
                 "losskit has no loss for"
             )
     ours = {hole: _number(have.get(option, row.options.get(option))) for option, hole in holes.items()}
+    for option in row.complements:
+        ours[holes[option]] = float(f"{1 - ours[holes[option]]:.15g}")  # 1 - 0.1 is 0.9, not its neighbour
     loss = get(row.ours, **{n: v for n, v in row.only.items() if not isinstance(v, (Domain, Each))} | ours)
     if refusal := _refusal(row, loss):
         raise CapabilityError(f"{home.title}'s {name} is {row.ours} only for {refusal}; got {loss!r}")

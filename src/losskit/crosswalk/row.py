@@ -10,6 +10,7 @@ from typing import Any
 OBJECTIVE = ("objective", "loss_function", "loss")  # options whose value is a loss's name
 _OPTION = re.compile(r"""(\w+)=("[^"]*"|(?:[^,()"]|\([^()]*\))+)""")
 _HOLE = re.compile(r"\{(\w+)\}")
+_LOG_DENSITIES = ("logpdf", "logpmf")  # methods of a distribution, which has the name
 
 
 class Row:
@@ -52,6 +53,11 @@ class Row:
         return {name: hole[1] for name, text in self._written() if (hole := _HOLE.search(text))}
 
     @property
+    def complements(self) -> set[str]:
+        """Those of the options in `holes` that are 1 less the parameter."""
+        return {name for name, text in self._written() if text.startswith("1 - {")}
+
+    @property
     def fixed(self) -> dict[str, Any]:
         """Their options that must have one value."""
         literal = {"None": None, "True": True, "False": False}
@@ -61,11 +67,13 @@ class Row:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the loss is called there: the objective's name if there is one, else the function's."""
+        """What it is called there: the name of the objective if there is one, else of the function or distribution."""
         text = dict(self.written)
         said = [text[key].strip('"') for key in OBJECTIVE if key in text]
         said = [each.partition(":")[0] if "loss_function" in text else each for each in said]
-        return (said[0] if said else self.callee.rpartition(".")[2], *self.also)
+        *home, function = self.callee.split(".")
+        own = home[-1] if function in _LOG_DENSITIES else function
+        return (said[0] if said else own, *self.also)
 
     @property
     def written(self) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from losskit.crosswalk import class_rows as many
+from losskit.crosswalk import density_rows as dense
 from losskit.crosswalk.row import Library, Row
 from losskit.domains import POSITIVE, Domain
 
@@ -241,9 +242,10 @@ LIBRARIES = {
     "keras": Library("Keras", "(y, f)", "sum_over_batch_size", (*_KERAS, *many.KERAS),
                      ("reduction", "name", "dtype")),
     "optax": Library("optax", "", "none", (*_OPTAX, *many.OPTAX)),
-    "scipy": Library("SciPy", "", "none", many.SCIPY),
+    "scipy": Library("SciPy", "", "none", (*many.SCIPY, *dense.SCIPY)),
     "statsmodels": Library("statsmodels", "", "none", _STATSMODELS),
-    "xgboost": Library("XGBoost", "", _SUM, (*_XGBOOST, *many.XGBOOST), training=True),
+    "scoringrules": Library("scoringrules", "", "none", dense.SCORINGRULES),
+    "xgboost": Library("XGBoost", "", _SUM, (*_XGBOOST, *many.XGBOOST, *dense.XGBOOST), training=True),
     "lightgbm": Library("LightGBM", "", _SUM, (*_LIGHTGBM, *many.LIGHTGBM), training=True),
     "catboost": Library("CatBoost", "", _SUM, (*_CATBOOST, *many.CATBOOST), training=True),
 }

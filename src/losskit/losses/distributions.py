@@ -54,6 +54,7 @@ from losskit.calculus import (
     zero_nll,
     zero_share,
 )
+from losskit.calculus.derive import derivative
 from losskit.constants import weighted_quantile
 from losskit.domains import COUNTS, OPEN_UNIT, POSITIVE, REAL, Positive
 from losskit.links import IDENTITY, LOG, LOGIT
@@ -135,6 +136,10 @@ class LaplaceNLL(Pointwise):
     def formula(self, y: Any, location: Any, log_scale: Any) -> Any:
         return laplace_nll(mul_exp(abs(y - location), -1, log_scale), log_scale)
 
+    def spelling(self, y: Any, location: Any, log_scale: Any) -> Any:
+        a = mul_exp(abs(y - location), -1, log_scale)
+        return where(a == inf, inf, laplace_nll(a, log_scale))
+
     def derivative(self, y: Any, location: Any, log_scale: Any) -> Any:
         side = where(y > location, -1, where(y < location, 1, 0))
         return mul_exp(side, -1, log_scale), 1 - mul_exp(abs(y - location), -1, log_scale)
@@ -189,6 +194,16 @@ class StudentTNLL(Pointwise):
         return [location, float(LOG.to_score(weighted_quantile(np.abs(y - location), 0.5, w)))]
 
 
+def _at_the_ends(energy: Any, rest: Any, s: Any) -> Any:
+    """energy + rest, and its limit where s, the log precision, is infinite: any energy is more than a logarithm."""
+    return where(energy == inf, inf, where(abs(s) == inf, -s, energy + rest))
+
+
+def _slopes(loss: Any, y: Any, *f: Any) -> tuple[Any, ...]:
+    """The formula's derivatives by the outputs, which need no limits."""
+    return tuple(derivative(loss.formula(y, *f), each) for each in f)
+
+
 class GammaNLL(Pointwise):
     """The negative log density of a gamma distribution; outputs are the logarithms of its mean and of its shape."""
 
@@ -200,6 +215,13 @@ class GammaNLL(Pointwise):
 
     def formula(self, y: Any, log_mean: Any, log_shape: Any) -> Any:
         return gamma_energy(y, log_mean, log_shape) + (log(y) + shape_normaliser(log_shape))
+
+    def spelling(self, y: Any, log_mean: Any, log_shape: Any) -> Any:
+        rest = log(y) + shape_normaliser(log_shape)
+        return _at_the_ends(gamma_energy(y, log_mean, log_shape), rest, log_shape)
+
+    def derivative(self, y: Any, log_mean: Any, log_shape: Any) -> Any:
+        return _slopes(self, y, log_mean, log_shape)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",
@@ -226,6 +248,13 @@ class BetaNLL(Pointwise):
     def formula(self, y: Any, logit_mean: Any, log_precision: Any) -> Any:
         energy = beta_energy(y, logit_mean, log_precision)
         return energy + (beta_floor(logit_mean, log_precision) + (log(y) + log1p(-y)))
+
+    def spelling(self, y: Any, logit_mean: Any, log_precision: Any) -> Any:
+        rest = beta_floor(logit_mean, log_precision) + (log(y) + log1p(-y))
+        return _at_the_ends(beta_energy(y, logit_mean, log_precision), rest, log_precision)
+
+    def derivative(self, y: Any, logit_mean: Any, log_precision: Any) -> Any:
+        return _slopes(self, y, logit_mean, log_precision)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, **_DENSITY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,26 +20,13 @@ from losskit.calculus import (
     xdivy,
     xlogy,
 )
-from losskit.calculus.derive import derivative
-from losskit.calculus.graph import substitute, symbol
 from losskit.divergence import Divergence
-from losskit.domains import OptionalPositions, PositiveButOne, RealOrInfinite
+from losskit.domains import OptionalPositions, PositiveButOne
 from losskit.errors import CapabilityError
-from losskit.reading import FormulaOf, read_formula
 from losskit.rowwise import of_classes
 from losskit.traits import Traits
 
 Array = np.ndarray
-Generator = Annotated[str, FormulaOf("t")]
-Potential = Annotated[str, FormulaOf("x")]
-
-
-def _of_text(text: str, name: str, at: Any) -> tuple[Any, Any, Any, Any]:
-    """A formula of `name` and its first three derivatives, at `at`."""
-    x, found = symbol(name), [read_formula(text, **{name: symbol(name)})]
-    for _ in range(3):
-        found.append(derivative(found[-1], x))
-    return tuple(substitute(node, {x: at}) for node in found)  # type: ignore[return-value]
 
 
 def _log_quotient(a: Any, b: Any) -> Any:
@@ -275,59 +262,3 @@ class Wasserstein1(Divergence):
     def traits(self) -> Traits:
         return Traits(convex=None if self.on == "logits" else True, differentiable=False, bounded=True,
                       elicits="median", proper=False)
-
-
-class FDivergence(Divergence):
-    """The f-divergence of Csiszar of a `generator` f, a convex formula of t with f(1) = 0: sum_j q_j f(p_j/q_j).
-
-    `far_slope` is the limit of f(t)/t, what a share p costs where q is 0. Near P = Q terms of both signs cancel,
-    unless f is 0 at its least: the divergences with names of their own are steadier.
-    """
-
-    source = "Csiszar (1967); Liese and Vajda (2006), doi:10.1109/TIT.2006.881731"
-    use = "A divergence is wanted that has no name of its own here, such as chi-squared: (t - 1)**2."
-    avoid = "It has one: KL, ReverseKL, JensenShannon, Hellinger, TotalVariationDistance lose no digits near P = Q."
-    generator: Generator = "(t - 1)**2"
-    far_slope: RealOrInfinite = inf
-
-    def formula(self, p: Any, q: Any) -> Any:
-        beyond = where(p > 0, self.far_slope * p, 0)
-        return where(q > 0, q * _of_text(self.generator, "t", p / q)[0], beyond)
-
-    def derivative(self, p: Any, q: Any) -> Any:
-        value, slope, _, _ = _of_text(self.generator, "t", p / q)
-        beyond = where(p > 0, where(self.far_slope < inf, 0, -inf), 0)
-        return where(q > 0, where(p > 0, value - p / q * slope, value), beyond)
-
-    def second_derivative(self, p: Any, q: Any) -> Any:
-        bend = _of_text(self.generator, "t", p / q)[2]
-        return where(p > 0, where(q > 0, (p / q) ** 2 * bend / q, where(self.far_slope < inf, 0, inf)), 0)
-
-    def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True)
-
-
-class Bregman(Divergence):
-    """The Bregman divergence of a `potential` phi, a convex formula of x: phi(p) - phi(q) - phi'(q) (p - q), summed.
-
-    Its gradient is exact near P = Q; the value is a difference of its terms there.
-    """
-
-    source = "Bregman (1967), doi:10.1016/0041-5553(67)90040-7; Banerjee et al. (2005), doi:10.1109/TIT.2005.850145"
-    use = "A proper score of one's own: the mean of the targets is its best prediction, whatever the potential."
-    avoid = "It has a name: the potential x**2 is BrierScore, xlogy(x, x) is KL; these lose no digits near P = Q."
-    potential: Potential = "x**2"
-
-    def formula(self, p: Any, q: Any) -> Any:
-        value, slope, _, _ = _of_text(self.potential, "x", q)
-        return where(p == q, 0, _of_text(self.potential, "x", p)[0] - value - slope * (p - q))
-
-    def derivative(self, p: Any, q: Any) -> Any:
-        return where(p == q, 0, _of_text(self.potential, "x", q)[2] * (q - p))
-
-    def second_derivative(self, p: Any, q: Any) -> Any:
-        _, _, bend, turn = _of_text(self.potential, "x", q)
-        return where(p == q, bend, turn * (q - p) + bend)
-
-    def traits(self) -> Traits:
-        return Traits(elicits="mean", proper=True, calibrated=True)
