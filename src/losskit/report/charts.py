@@ -123,7 +123,8 @@ def convergence(found: Selection) -> tuple[str, str, Markup]:
     x, h = axes(0, max(max(map(len, curves)) - (not trees), 1), low - margin, high + margin)
     body = Markup("").join(line(np.arange(len(c)) + trees, c, x, h, i) for i, c in enumerate(curves))
     if trees:
-        ends = [(x(each.rounds), h(each.values[each.rounds - 1])) for each in courses if each.rounds <= len(each.values)]
+        shown = [each for each in courses if each.rounds <= len(each.values)]
+        ends = [(x(each.rounds), h(each.values[each.rounds - 1])) for each in shown]
         caption = "The cost of rows held out after each round of trees; the circle is where training stops."
     else:
         ends = [(x(i), h(v)) for c in curves for i, v in enumerate(c) if np.isfinite(v)]
