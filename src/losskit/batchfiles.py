@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,27 +66,3 @@ def as_batch(frame: Any) -> Any:
             raise DataError(f"a batch is a tuple of arrays or a frame; got {type(frame).__name__}") from None
     chunks = frame.combine_chunks().to_batches()
     return chunks[0] if chunks else pa.RecordBatch.from_pylist([], schema=frame.schema)
-
-
-def is_text(kind: Any) -> bool:
-    """Whether a column of an Arrow type holds text, dictionary-encoded or not."""
-    import pyarrow as pa
-
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return any(is_(kind) for is_ in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
-
-
-def levels_of(frames: Iterator[Any], names: list[str], most: int, source: str) -> dict[str, list[str]]:
-    """The levels of columns of text, sorted, without the most frequent one of each."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for frame in map(as_batch, frames):
-        for name, found in counts.items():
-            for pair in frame.column(name).drop_null().value_counts():
-                found[pair["values"].as_py()] += pair["counts"].as_py()
-            if len(found) > most:
-                raise DataError(
-                    f"{source}: column {name!r} has over {most} distinct texts, as an identifier has; leave it out by "
-                    "columns=[...], or merge them"
-                )
-    often = {name: max(found, key=found.__getitem__, default="") for name, found in counts.items()}
-    return {name: sorted(level for level in found if level != often[name]) for name, found in counts.items()}

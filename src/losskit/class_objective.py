@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design, refuse_unfinite
+from losskit.design import Array, Design, Gram
 from losskit.errors import DomainError
+from losskit.memory import refuse_beyond
+from losskit.moments import refuse_unfinite
 from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
-from losskit.sparse_rows import is_sparse
 
 _MANY = 1000  # columns
 _FLAT = 1e-6  # of the largest curvature is given to directions without
@@ -47,15 +48,16 @@ class ClassObjective:
     """
 
     free = True  # whether the loss does not change where all scores of a row rise alike
+    centred = True  # whether the sum of the classes' coefficients is then held at 0; not under a penalty with kinks
 
     def __init__(
         self, loss: Rowwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
         classes: int, uniform: bool = False,
     ) -> None:
         self.loss, self.penalty, self.y, self.weights, self.classes = loss, penalty, y, weights, classes
-        zero = np.zeros((len(y), classes))
-        self.total = loss.partial(y, zero, weights).weight
-        slopes = loss.gradient(y, zero, weights, "sum")
+        refuse_scores(len(y), classes)
+        self.total = self.weight()
+        slopes = loss.gradient(y, np.zeros((len(y), classes)), weights, "sum")
         self._reference = float(np.abs(slopes).sum()) / classes / self.total or 1.0
         extra = 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1]))
         self.design = Design(X, fit_intercept, weights, extra, uniform)
@@ -63,48 +65,68 @@ class ClassObjective:
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+        sums, _ = self._sums(theta, order)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            return self._point(theta, sums, order)
+
+    def weight(self) -> float:
+        """What the sum of losses is divided by."""
+        return float(self.loss.partial(self.y, np.zeros((len(self.y), self.classes)), self.weights).weight)
+
+    def _sums(self, theta: Array, order: int) -> tuple[list[Any], None]:
+        """The sums over rows of losses, slopes times x and, if asked for, curvatures by pair of classes times x x'."""
         design, k = self.design, self.classes
         coef, constant = self._on_columns(theta)
+        if order > 1:
+            self._refuse_hessian()
 
         def task(first: int, last: int) -> tuple[float, Array, Any]:
-            value, sums = 0.0, np.zeros((k, design.columns + 1))
-            grams = np.zeros((k, k, design.columns + 1, design.columns + 1)) if order > 1 else None
+            value, sums, grams = 0.0, np.zeros((k, design.columns + 1)), _Grams(design, k) if order > 1 else None
             for rows, block in design._blocks(first, last):
                 f = block @ coef.T + constant
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
                 part, g = self.loss.value_and_gradient(y, f, w, "sum")
                 if grams is not None:
-                    _add_grams(grams, block, self.loss.hessian(y, f, w, "sum"))
+                    grams.add(block, self.loss.hessian(y, f, w, "sum"))
                 value += part
                 sums[:, :-1] += g.T @ block
                 sums[:, -1] += g.sum(axis=0)
-            return value, sums, 0.0 if grams is None else grams
+            return value, sums, 0.0 if grams is None else grams.sum
 
-        values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
-            return self._point(theta, float(values), sums, grams if order > 1 else None)
+        return [sum(parts) for parts in zip(*design._each_chunk(task), strict=True)], None
 
     def hessian_at(self, point: Point) -> Array:
         """The Hessian where the objective was evaluated."""
         return np.asarray(self.evaluate(point.theta, order=2).hessian if point.hessian is None else point.hessian)
 
-    def _point(self, theta: Array, value: float, sums: Array, grams: Array | None) -> Point:
+    def _refuse_hessian(self) -> None:
+        pairs, q = self.classes * (self.classes + 1) // 2, self.design.size
+        refuse_beyond(
+            8.0 * (pairs * (q + 1) ** 2 * (len(self.design._chunks) + 1) + 3 * self.size**2),
+            f"Gram matrices of {q} columns for each pair of {self.classes} classes",
+            'use solver="lbfgs" with a penalty such as L2(1e-6)',
+        )  # fmt: skip
+
+    def _point(self, theta: Array, sums: list[Any], order: int) -> Point:
+        value, slopes, grams = sums
         design, k, q, p = self.design, self.classes, self.design.size, self.design.columns
         coef = theta.reshape(k, q)[:, :p] / design.scale
-        gradient = np.array([design._standard(row) for row in sums]) / self.total
+        gradient = np.array([design._standard(row) for row in slopes]) / self.total
         gradient[:, :p] += self.penalty.gradient(coef.ravel()).reshape(k, p) / design.scale
         if not np.isfinite(gradient).all():
             refuse_unfinite(design.X)
         hessian = None
-        if grams is not None:
-            blocks = np.array([[design._standard_gram(g) for g in row] for row in grams]) / self.total
+        if order > 1:
+            blocks, at = np.empty((k, k, q, q)), np.arange(p)
+            for (j, i), gram in zip(_pairs(k), grams, strict=True):
+                blocks[j, i] = blocks[i, j] = design._standard_gram(gram) / self.total
             bend = self.penalty.hessian_diagonal(coef.ravel()).reshape(k, p) / design.scale**2
-            each, at = np.arange(k)[:, None], np.arange(p)
-            blocks[each, each, at, at] += bend
+            blocks[np.arange(k)[:, None], np.arange(k)[:, None], at, at] += bend
             if self.free:  # along scores that all rise alike; the gradient has no part there
-                blocks += np.abs(np.diagonal(blocks[0, 0])).max() / k * np.eye(q)
+                held = np.ones(q) if self.centred else (np.arange(q) >= p).astype(float)
+                blocks += np.abs(np.diagonal(blocks[0, 0])).max() / k * np.diag(held)
             hessian = blocks.swapaxes(1, 2).reshape(self.size, self.size)
-        return Point(theta, value / self.total + self.penalty.value(coef.ravel()), gradient.ravel(), hessian)
+        return Point(theta, float(value) / self.total + self.penalty.value(coef.ravel()), gradient.ravel(), hessian)
 
     def along(
         self, theta: Array, direction: Array, scores: Array | None = None
@@ -130,9 +152,17 @@ class ClassObjective:
         """The scores of all rows, (rows, classes)."""
         return np.column_stack([self.design.scores(part) for part in theta.reshape(self.classes, -1)])
 
+    def moves(self, direction: Array) -> Array:
+        """By how much a step changes the scores of each row."""
+        return self.scores(direction)
+
     def reach(self, direction: Array) -> float:
         """By how much a step changes a score of a row, at most."""
-        return float(np.abs(self.scores(direction)).max(initial=0.0))
+        return float(np.abs(self.moves(direction)).max(initial=0.0))
+
+    def blocks_of(self, theta: Array) -> Array:
+        """The coefficients of each score, the intercept last."""
+        return theta.reshape(self.classes, -1)
 
     @cached_property
     def null(self) -> Array:
@@ -190,7 +220,8 @@ class ClassObjective:
 
     def from_user(self, coef: Array, intercept: Array) -> Array:
         """The inverse of `to_user`, centred: the sum of the classes' scores is 0."""
-        coef, intercept = coef - coef.mean(axis=0), intercept - np.mean(intercept)
+        coef = coef - coef.mean(axis=0) if self.centred else coef
+        intercept = intercept - np.mean(intercept)
         return np.concatenate([self.design.from_user(c, float(b)) for c, b in zip(coef, intercept, strict=True)])
 
     def _on_columns(self, theta: Array) -> tuple[Array, Array]:
@@ -198,17 +229,40 @@ class ClassObjective:
         return np.array(coefs), np.array(constants)
 
 
-def _add_grams(grams: Array, block: Any, hessian: Array) -> None:
-    """Add block' diag(h_jl) block for each pair of classes, the intercept's column of ones included as the last."""
-    k = hessian.shape[1]
-    block = block.toarray() if is_sparse(block) else block
-    wide = np.column_stack([block, np.ones(len(block))])
-    for j in range(k):
-        for i in range(j + 1):
-            part = wide.T @ (hessian[:, j, i, None] * wide)
-            grams[j, i] += part
-            if i < j:
-                grams[i, j] += part
+class _Grams:
+    """Sums of block' diag(h_ji) block for each pair of classes, the intercept's column of ones included as the last."""
+
+    def __init__(self, design: Design, classes: int) -> None:
+        self._pairs, p = _pairs(classes), design.columns + 1
+        self._each = [Gram(design) for _ in self._pairs] if design.sparse else []
+        self._sum = np.zeros((0 if self._each else len(self._pairs), p, p))
+
+    def add(self, block: Any, hessian: Array) -> None:
+        """Add the rows of a block."""
+        if self._each:
+            for (j, i), gram in zip(self._pairs, self._each, strict=True):
+                gram.add(block, hessian[:, j, i])
+            return
+        wide = np.column_stack([block, np.ones(len(block))])
+        for (j, i), total in zip(self._pairs, self._sum, strict=True):
+            total += wide.T @ (hessian[:, j, i, None] * wide)
+
+    @property
+    def sum(self) -> Array:
+        """What was added so far, a pair of classes after the other."""
+        return np.array([gram.sum for gram in self._each]) if self._each else self._sum
+
+
+def _pairs(classes: int) -> list[tuple[int, int]]:
+    return [(j, i) for j in range(classes) for i in range(j + 1)]
+
+
+def refuse_scores(rows: int, scores: int) -> None:
+    """Raise DataError if there is no room for the scores of all rows, their slopes and a line search."""
+    refuse_beyond(
+        32.0 * rows * scores, f"the scores of {rows} rows, {scores} each, with their slopes",
+        "merge rare classes, or write the rows to a Parquet file and fit that, which is read in batches",
+    )  # fmt: skip
 
 
 class OutputsObjective(ClassObjective):
@@ -229,7 +283,8 @@ class OutputsObjective(ClassObjective):
     ) -> None:
         self.loss, self.penalty, self.y, self.weights = loss, penalty, y, weights  # type: ignore[assignment]
         self.classes = len(loss.outputs)
-        self.total = float(len(y) if weights is None else weights.sum())
+        refuse_scores(len(y), self.classes)
+        self.total = self.weight()
         constants = np.asarray(loss.constant(y, weights), dtype=np.float64)
         if not np.isfinite(constants).all():
             raise DomainError(
@@ -244,6 +299,10 @@ class OutputsObjective(ClassObjective):
         if fit_intercept:
             null[:, -1] = constants
         self.null = null.ravel()
+
+    def weight(self) -> float:
+        """What the sum of losses is divided by."""
+        return float(len(self.y) if self.weights is None else self.weights.sum())
 
     def from_user(self, coef: Array, intercept: Array) -> Array:
         """The inverse of `to_user`."""

@@ -10,15 +10,16 @@ number of threads changes no bit.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from losskit.errors import DataError
+from losskit.coded import Coded, CodedGram, gram_of
 from losskit.kernels.run import map_tasks, thread_count
-from losskit.sparse_rows import Rows, add_gram, columns_of, columns_summed, is_sparse, moment, product, rows_between
+from losskit.memory import refuse_beyond
+from losskit.moments import constant_columns, location_and_spread
+from losskit.sparse_rows import Rows, add_gram, columns_of, columns_summed, is_sparse, product, rows_between
 
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
@@ -27,13 +28,7 @@ _PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
 _ENTRIES = 1 << 18  # stored in a block of sparse rows, at least
-_SAMPLE = 1 << 11  # rows that tell location and spread of a column well enough
-_PIECE = 1 << 16  # numbers squared at a time
-_COPIED = 1 << 22  # numbers of few columns copied at a time, about
-_GROUP = 16  # neighbours among them
 _FAR = 100.0  # a mean this many spreads from 0 is taken out of a copy of X
-_CANCELS = 1e-4  # of a mean's square: a spread's square below is not taken as a difference of squares
-_ROUNDING = 1e-13  # of a column's mean: a spread below is none
 _LARGE = 1000  # columns from which the memory of a Gram matrix is looked at first
 
 
@@ -43,6 +38,7 @@ class Design:
     Parameters
     ----------
     X : ndarray of shape (rows, columns), float32 or float64, contiguous in C or Fortran order; or sparse, CSR, float64
+        Or `Coded`.
     fit_intercept : bool
     weights : ndarray of shape (rows,), optional
         For the location and spread of the columns.
@@ -59,17 +55,20 @@ class Design:
         self.rows, self.columns = X.shape
         self.intercept = fit_intercept
         self.size = self.columns + fit_intercept
-        self.sparse = is_sparse(X)
-        mean, self.scale = _location_and_spread(X, weights, fit_intercept)
-        far = not self.sparse and bool(np.any(np.abs(mean) > _FAR * self.scale))
+        self.sparse = not isinstance(X, np.ndarray)  # or holds codes: its columns are not at hand one by one
+        mean, self.scale = location_and_spread(X, weights, fit_intercept)
+        held = _numbers_of(X)
+        far = bool(np.any(np.abs(mean[held]) > _FAR * self.scale[held]))
         self.scale = np.hypot(self.scale, np.sqrt(extra))
         if uniform:
             self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
-        self.X = np.subtract(X, mean, dtype=np.float64) if far else X
-        self._moved = far
-        self._idle = _constant_columns(X, mean) if fit_intercept and not self.sparse else np.zeros(0, np.intp)
         self.shift = mean  # between the user's columns and ours
-        self.center = np.zeros_like(mean) if far else mean  # what is left to take out of sums
+        self._moved = far
+        self.X = self._shifted(X) if far else X
+        self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
+        self.center = mean.copy()  # what is left to take out of sums
+        if far:
+            self.center[held] = 0.0
         self._divide()
 
     def part(self, columns: Array) -> Design:
@@ -78,7 +77,7 @@ class Design:
         part.columns, part.size = len(columns), len(columns) + self.intercept
         part.scale, part.shift, part.center = (each[columns] for each in (self.scale, self.shift, self.center))
         part._idle = np.flatnonzero(np.isin(columns, self._idle))
-        part.X = columns_of(self.X, columns) if self.sparse else self.columns_of(columns)
+        part.X = columns_of(self.X, columns) if is_sparse(self.X) else self.columns_of(columns)
         part._divide()
         return part
 
@@ -106,7 +105,7 @@ class Design:
         """The same columns of other rows, in the same units."""
         other = copy.copy(self)
         other._idle = np.zeros(0, np.intp)  # what is constant here need not be there
-        other.X, other.rows = np.subtract(X, self.shift, dtype=np.float64) if self._moved else X, len(X)
+        other.X, other.rows = self._shifted(X) if self._moved else X, len(X)
         other._divide(_PARTS)
         return other
 
@@ -145,8 +144,10 @@ class Design:
 
         return self._standard_gram(sum(self._each_chunk(task)))
 
-    def columns_of(self, columns: Array) -> Array:
-        """A copy of these columns of a dense X, in the order that X has."""
+    def columns_of(self, columns: Array) -> Any:
+        """A copy of these columns of a dense or coded X, in the order that X has."""
+        if isinstance(self.X, Coded):
+            return self.X.columns_of(columns)
         few = self.X.T[columns].T if self.X.flags.f_contiguous else self.X[:, columns]
         return few.astype(np.float64, copy=False)
 
@@ -164,18 +165,35 @@ class Design:
         """A copy of X's rows 0, stride, 2 stride ..."""
         return self.X[::stride] if self.sparse else np.ascontiguousarray(self.X[::stride])
 
+    def widest(self) -> Array:
+        """The largest size of each column, about its mean where that is not in X any more."""
+        if isinstance(self.X, Coded):
+            out, at = np.ones(self.columns), self.X.at[: self.X.numbers.shape[1]]
+            out[at] = np.abs(self.X.numbers - self.center[at]).max(axis=0, initial=0.0)
+            return out
+        return np.asarray(np.abs(self.X - self.center).max(axis=0))
+
     # -- below: how the above is done
+
+    def _shifted(self, X: Any) -> Any:
+        """A copy of X without the mean of its columns of numbers."""
+        refuse_beyond(
+            8.0 * X.shape[0] * X.shape[1], f"a copy of X {X.shape} without columns' means, which dwarf their spread",
+            "take the means out of the columns beforehand, or fit a Parquet file, which is read in batches",
+        )  # fmt: skip
+        return X.shifted(self.shift) if isinstance(X, Coded) else np.subtract(X, self.shift, dtype=np.float64)
 
     def _divide(self, most: int = _CHUNKS) -> None:
         """Blocks of rows for the cache, and chunks of blocks for threads; of sparse rows a block is a chunk."""
-        step = max(256, _BLOCK_BYTES // (8 * self.size) // 256 * 256)
-        if self.sparse:
+        width = 1 + (self.X.entries // max(self.rows, 1) if isinstance(self.X, Coded) else self.columns)
+        step = max(256, _BLOCK_BYTES // (8 * width) // 256 * 256)
+        if is_sparse(self.X):
             step = max(256, -(-self.rows // min(_CHUNKS, 1 + self.X.nnz // _ENTRIES)))
         self._step = step
         chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
-        self._slices = {a: rows_between(self.X, a, b) for a, b in self._chunks} if self.sparse else {}
+        self._slices = {a: rows_between(self.X, a, b) for a, b in self._chunks} if is_sparse(self.X) else {}
 
     def _from(self, coef: Array, intercept: float, location: Array) -> Array:
         theta = np.empty(self.size)
@@ -194,6 +212,8 @@ class Design:
         return np.append(inner, sums[-1]) if self.intercept else inner
 
     def _standard_gram(self, G: Array) -> Array:
+        if isinstance(self.X, Coded):
+            G = gram_of(G, self.X)
         m, inner, edge, total = self.center, G[:-1, :-1], G[:-1, -1], G[-1, -1]
         out = np.empty((self.size, self.size))
         of_columns = out[: self.columns, : self.columns]
@@ -211,7 +231,7 @@ class Design:
         return out
 
     def _blocks(self, first: int, last: int, whole: bool = False) -> Iterator[tuple[slice, Any]]:
-        if self.sparse:
+        if self._slices:
             yield slice(first, last), self._slices[first]
             return
         step = last - first if whole and self.X.dtype == np.float64 else self._step  # others are copied
@@ -220,7 +240,7 @@ class Design:
             yield rows, self.X[rows].astype(np.float64, copy=False)
 
     def _each_chunk(self, task: Callable[[int, int], Any]) -> list[Any]:
-        entries = self.X.nnz if self.sparse else self.rows * self.size
+        entries = self.X.nnz if is_sparse(self.X) else self.rows * self.size
         threads = thread_count() if entries >= _THREADED else 1
 
         def quiet(first: int, last: int) -> Any:
@@ -236,14 +256,23 @@ class Gram:
     def __init__(self, design: Design) -> None:
         q = design.columns + 1
         if q > _LARGE:
-            _refuse_beyond_memory(q, len(design._chunks))
-        self._sum, self._half = np.zeros((q, q)), False
+            refuse_beyond(
+                8.0 * q**2 * (len(design._chunks) + 3), f"Gram matrices of {q} columns",
+                'use solver="lbfgs" with a smooth penalty, or a stronger penalty that leaves fewer columns',
+            )  # fmt: skip
+        self._coded, self._half = None, False
+        if isinstance(design.X, Coded):
+            self._coded = CodedGram(design.X)
+            return
+        self._sum = np.zeros((q, q))
         if not design.sparse:
             self._buffer = np.empty((min(design._step, design.rows), q))
 
     @property
     def sum(self) -> Array:
         """What was added so far."""
+        if self._coded is not None:
+            return self._coded.sum
         if self._half:
             diagonal = self._sum.diagonal().copy()
             self._sum = self._sum + self._sum.T
@@ -252,6 +281,10 @@ class Gram:
         return self._sum
 
     def add(self, block: Any, d: Array) -> None:
+        """Add the rows of a block."""
+        if self._coded is not None:
+            self._coded.add(block, d)
+            return
         if isinstance(block, Rows):
             add_gram(block, d, self._sum)
             self._half = True
@@ -266,107 +299,8 @@ class Gram:
             self._sum -= 2.0 * (few.T @ few)
 
 
-def _refuse_beyond_memory(columns: int, chunks: int) -> None:
-    needed, free = 8 * columns**2 * (chunks + 3), _free_bytes()
-    if needed > free:
-        raise DataError(
-            f"Gram matrices of {columns} columns need {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; use "
-            'solver="lbfgs" with a smooth penalty, or a stronger penalty that leaves fewer columns'
-        )
-
-
-def _free_bytes() -> float:
-    """Memory that may be taken, as far as the system says."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
-
-
-def _location_and_spread(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
-    """Mean (0 without an intercept) and root mean square about it, by column; from a sample of many rows."""
-    if is_sparse(X):
-        return _of_sparse(X, weights, intercept)
-    if len(X) < 4 * _SAMPLE:
-        mean, about, scale = _of_rows(X, weights, intercept)
-    else:
-        starts = np.linspace(0, len(X) - _GROUP, _SAMPLE // _GROUP).astype(np.intp)
-        at = (starts[:, None] + np.arange(_GROUP)).ravel()
-        w = None if weights is None else weights[at]
-        mean, about, scale = _of_rows(X[at], w, intercept)
-        rare = np.flatnonzero(scale <= 1e-13 * np.abs(mean))  # constant in the sample, not perhaps in all
-        for few in np.array_split(rare, -(-rare.size * len(X) // _COPIED)) if rare.size else ():
-            mean[few], about[few], scale[few] = _of_rows(X[:, few], weights, intercept)
-    if not np.isfinite(scale).all():
-        refuse_unfinite(X)
-    constant = scale <= _ROUNDING * np.abs(mean)
-    scale[constant] = np.abs(mean[constant])
-    scale[scale == 0] = 1.0
-    return about, scale
-
-
-def _constant_columns(X: Array, mean: Array) -> Array:
-    """The columns with one value but for rounding, to which an intercept leaves nothing."""
-    maybe = np.flatnonzero(np.abs(X[0] - mean) <= _ROUNDING * np.abs(mean))
-    return np.array([j for j in maybe if np.ptp(X[:, j]) <= _ROUNDING * np.abs(X[0, j])], dtype=np.intp)
-
-
-def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:
-    """The mean of X less `about` and of its square, without a copy of all rows."""
-    step, first, second = max(1, _PIECE // max(1, X.shape[1])), np.zeros_like(about), np.zeros_like(about)
-    for start in range(0, len(X), step):
-        part = np.subtract(X[start : start + step], about, dtype=np.float64)
-        first += share[start : start + step] @ part
-        part *= part
-        second += share[start : start + step] @ part
-    return first, second
-
-
-def _of_rows(X: Array, weights: Array | None, intercept: bool) -> tuple[Array, Array, Array]:
-    """Mean, what spread is about, and spread, by column; about 0 without an intercept."""
-    share = np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = share @ X.astype(np.float64, copy=False) if intercept else np.zeros(X.shape[1])
-        about, square, left = mean.copy(), np.empty_like(mean), np.arange(X.shape[1])
-        if weights is None and X.dtype == np.float64:
-            square = np.einsum("ij,ij->j", X, X) / len(X) - about**2
-            left = np.flatnonzero(~(square > _CANCELS * about**2)) if intercept else left[:0]
-        at_once = max(1, _PIECE // max(1, len(X))) if X.flags.f_contiguous else max(1, left.size)
-        for few in (left[first : first + at_once] for first in range(0, left.size, at_once)):
-            part = X[:, few[0] : few[-1] + 1] if left.size == X.shape[1] else X[:, few]
-            off, square[few] = _moments(part, about[few], share)
-            if intercept:  # what rounding took from the mean of columns far from 0
-                mean[few] += off
-    return mean, mean.copy(), np.sqrt(square)
-
-
-def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, Array]:
-    """The same of a sparse matrix, from all its rows."""
-    share = np.full(X.shape[0], 1 / X.shape[0]) if weights is None else weights / weights.sum()
-    mean = moment(X, share, 1) if intercept else np.zeros(X.shape[1])
-    square = moment(X, share, 2)
-    if not np.isfinite(square).all():
-        refuse_unfinite(X)
-    scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))
-    scale[scale == 0] = 1.0
-    return mean, scale
-
-
-def refuse_unfinite(X: Any) -> None:
-    """Raise DataError naming the first value of X that is nan, infinite or too large to be squared."""
-    if is_sparse(X):
-        bad = X.data[~(np.abs(X.data) < 1e150)]
-        if bad.size:
-            raise DataError(
-                f"X holds {float(bad[0])!r} ({bad.size} of {X.nnz} stored values are nan, infinite or beyond 1e150); "
-                "fill or drop missing values first, and divide columns of such size"
-            )
-        return
-    for j in range(X.shape[1]):
-        bad = ~(np.abs(X[:, j]) < 1e150)
-        if bad.any():
-            i = int(np.argmax(bad))
-            raise DataError(
-                f"X[{i}, {j}] = {float(X[i, j])!r} ({int(bad.sum())} of {len(bad)} values of that column are nan, "
-                "infinite or beyond 1e150); fill or drop missing values first, and divide columns of such size"
-            )
+def _numbers_of(X: Any) -> Array:
+    """The columns that a shift may be taken out of: none of a sparse X, and no indicators."""
+    if isinstance(X, Coded):
+        return X.at[: X.numbers.shape[1]]
+    return np.arange(0 if is_sparse(X) else X.shape[1])

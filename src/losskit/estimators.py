@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import os
 from functools import partial
 from typing import Any, Self
 
@@ -10,16 +10,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
-from losskit import registry
+from losskit import linear_files, registry
 from losskit.base import Pointwise
 from losskit.columns import order_of
-from losskit.design import refuse_unfinite
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, ShapeError
+from losskit.errors import CapabilityError
+from losskit.estimator_data import checked, features_of, rows_of, scores_of, streamed
 from losskit.forecast import Forecast
 from losskit.inference import Inference, Question, infer
+from losskit.inference.streamed import infer_streamed
 from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
@@ -28,9 +29,9 @@ from losskit.ordered_objective import log_probabilities
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
-from losskit.solvers.minimise import TOLERANCE, minimise, offset_of
+from losskit.solvers.minimise import TOLERANCE, minimise
 from losskit.solvers.several import minimise_each, minimise_levels
-from losskit.streams import Stream, as_stream, is_streamed
+from losskit.streams import as_stream, is_streamed
 
 Array = np.ndarray
 
@@ -69,10 +70,8 @@ class _Linear(BaseEstimator):
     def _minimise(
         self, loss: Pointwise | Rowwise | JointScale, X: Any, y: Any, sample_weight: Any, offset: Any
     ) -> None:
-        if not isinstance(X, Stream):
-            self.__dict__.pop("_source_", None)  # of an earlier fit to a file
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if np.ndim(y) == 2:
             self._minimise_each(loss, X, y, sample_weight, offset)
             return
@@ -103,49 +102,33 @@ class _Linear(BaseEstimator):
 
     def _scores(self, X: Any, offset: Any = None) -> Array:
         check_is_fitted(self)
-        if is_streamed(X):
-            if offset is not None:
-                raise CapabilityError("of a file the offset is a column: predict(Stream(path, offset=...))")
-            return np.concatenate([self._linear(batch.X, batch.offset) for batch in self._rows_of(X).batches()])
-        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32])
-        return self._linear(X, None if offset is None else offset_of(offset, np.arange(X.shape[0])))
+        return scores_of(self, X, offset)
 
-    def _linear(self, X: Any, offset: Array | None) -> Array:
-        scores = X @ np.atleast_2d(self.coef_).T + self.intercept_
-        scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
-        if not np.isfinite(scores).all():
-            refuse_unfinite(X)
-        return scores if offset is None else scores + offset
+    @property
+    def feature_names_out_(self) -> Array:
+        """What the coefficients belong to: columns, and for one of text or categories "column=level", but for one."""
+        check_is_fitted(self)
+        return np.array(features_of(self), dtype=object)
 
-    def _stream(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
-        """The rows of a path or function, whose columns are noted as scikit-learn has it."""
-        stream = as_stream(X, y, sample_weight, offset)
-        stream.look()
-        self.feature_names_in_ = np.array(stream.features, dtype=object)
-        self._source_ = stream.columns, stream.levels
-        self.n_features_in_ = len(self.feature_names_in_)
-        return stream
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write a model file without pickle; `losskit.estimators.load` is the way back.
 
-    def _rows_of(self, X: Any) -> Stream:
-        """Rows to predict, with the columns of the fit."""
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        columns, levels = getattr(self, "_source_", (list(names), {}))
-        stream = X if isinstance(X, Stream) else Stream(X, columns=columns)
-        stream = copy.copy(stream)
-        stream.columns, stream.levels = stream.columns or columns, levels
-        if len(stream.features) != self.n_features_in_:
-            raise ShapeError(
-                f"{stream!r} has {len(stream.features)} columns, the model {self.n_features_in_}; name them by "
-                "Stream(source, columns=[...])"
-            )
-        return stream
+        A model chosen by cross-validation is saved as the one at its alpha.
+
+        Raises
+        ------
+        CapabilityError
+            If the loss or the penalty is a class of your own, which the file cannot hold.
+        """
+        check_is_fitted(self)
+        linear_files.save(self, path, force)
 
     def _coded(self, y: Array) -> Array:
         """The targets as the loss takes them."""
         return np.asarray(y, dtype=np.float64)
 
     def inference(
-        self, X: Any, y: Any, sample_weight: Any = None, *, covariance: str = "robust", groups: Any = None,
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, covariance: str = "robust", groups: Any = None,
         weights: str = "frequency", dispersion: float | str | None = None, level: float = 0.95, offset: Any = None,
     ) -> Inference:  # fmt: skip
         """Standard errors, tests, intervals and criteria, from the rows the model was fitted to.
@@ -155,7 +138,7 @@ class _Linear(BaseEstimator):
         Parameters
         ----------
         X, y, sample_weight, offset
-            As given to `fit`.
+            As given to `fit`; of a file the names of columns, as `groups` is.
         covariance : {"robust", "model", "HC0", "HC1", "HC2", "HC3", "cluster"}
             "robust" holds whatever the distribution of y: "cluster" if groups are given, else "HC3" ("HC1" for several
             scores a row; of quantiles Powell's kernel estimate). "model" trusts the loss's distribution, and for
@@ -182,8 +165,6 @@ class _Linear(BaseEstimator):
             If these are not the rows of the fit, or do not tell coefficients apart.
         """
         check_is_fitted(self)
-        if is_streamed(X):
-            raise CapabilityError("inference takes arrays, no files; give it a sample of the rows")
         penalty = getattr(self, "penalty_", self.penalty)
         if penalty is not None and isinstance(self._loss(), JointScale):
             raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
@@ -193,14 +174,16 @@ class _Linear(BaseEstimator):
             raise CapabilityError("inference is about one quantile; fit LinearRegressor(Quantile(level)) for each")
         if is_ordered(self.loss_):
             raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
-        dtypes = [np.float64, np.float32]
-        X, y = validate_data(self, X, y, reset=False, accept_sparse="csr", dtype=dtypes)
         flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
         coef, intercept = (self.coef_[0], float(self.intercept_[0])) if flat else (self.coef_, self.intercept_)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(X.shape[1])])
         fitted = Question(
-            self.loss_, penalty, self.fit_intercept, coef, intercept, list(names), getattr(self, "classes_", ())
+            self.loss_, penalty, self.fit_intercept, coef, intercept, features_of(self), getattr(self, "classes_", ())
         )
+        if is_streamed(X):
+            stream = rows_of(self, as_stream(X, y, sample_weight, offset))
+            stream = stream.coded(self._coded, len(fitted.classes) or None)
+            return infer_streamed(fitted, stream, covariance, groups, weights, dispersion, level)
+        X, y = checked(self, X, y, reset=False)
         return infer(fitted, X, self._coded(y), sample_weight, covariance, groups, weights, dispersion, level, offset)
 
 
@@ -234,6 +217,7 @@ class LinearRegressor(RegressorMixin, _Linear):
     solution_ : Solution
         Value, certificate, solver, the reason for it, and the curve; of several targets a tuple.
     n_iter_, n_features_in_, feature_names_in_ : as in scikit-learn
+    feature_names_out_ : what each coefficient belongs to: a column, or "column=level"
 
     Examples
     --------
@@ -247,6 +231,7 @@ class LinearRegressor(RegressorMixin, _Linear):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit to rows X and numbers y; a row of weight 2 counts as two.
 
+        A frame's columns of text and categories have a coefficient for each level but the most frequent.
         `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link. Of a
         file, fit("rows.parquet", "y"), y, sample_weight and offset are names of columns; it is read in batches.
 
@@ -266,11 +251,9 @@ class LinearRegressor(RegressorMixin, _Linear):
                 f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
             )
         if is_streamed(X):
-            self._minimise(loss, self._stream(X, y, sample_weight, offset), None, None, None)
+            self._minimise(loss, streamed(self, X, y, sample_weight, offset), None, None, None)
             return self
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True, multi_output=True
-        )
+        X, y = checked(self, X, y, y_numeric=True, multi_output=True)
         if np.ndim(y) == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self._minimise(loss, X, y, sample_weight, offset)
@@ -332,13 +315,14 @@ class LinearClassifier(ClassifierMixin, _Linear):
         """
         asked = None if self.loss is None else self._loss()
         if is_streamed(X):
-            stream = self._stream(X, y, sample_weight, offset)
+            stream = streamed(self, X, y, sample_weight, offset)
             self.classes_ = stream.labels()
             loss = loss_of_classes(self, asked)
-            self._minimise(loss, stream.coded(partial(coded, classes=self.classes_, loss=loss)), None, None, None)
+            stream = stream.coded(partial(coded, classes=self.classes_, loss=loss), len(self.classes_))
+            self._minimise(loss, stream, None, None, None)
         else:
             order = order_of(y) if is_ordered(asked) else ()
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+            X, y = checked(self, X, y)
             check_classification_targets(y)
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -389,3 +373,15 @@ class LinearClassifier(ClassifierMixin, _Linear):
         tags.classifier_tags.multi_class = self.loss is None or isinstance(self._loss(), Rowwise)
         tags.classifier_tags.poor_score = is_ordered(self._loss())  # of classes without an order
         return tags
+
+
+def load(path: str | os.PathLike[str]) -> LinearRegressor | LinearClassifier:
+    """Read a linear estimator that `save` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, or holds what no fit makes.
+    """
+    found: LinearRegressor | LinearClassifier = linear_files.read(path, (LinearRegressor, LinearClassifier))
+    return found

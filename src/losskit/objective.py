@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design, Gram, refuse_unfinite
+from losskit.design import Array, Design, Gram
+from losskit.moments import refuse_unfinite
 from losskit.penalties import Penalty
 from losskit.sparse_rows import columns_summed, product
 
 _FEW = 8  # times fewer coefficients than columns: their columns are taken out of a block
 _SAMPLE = 1 << 14  # rows that tell a median well enough
+_DISTANT = 1e4  # spreads from 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ class Objective:
     ) -> None:  # fmt: skip
         self.loss, self.penalty, self.y, self.weights, self.offset = loss, penalty, y, weights, offset
         loss(y, np.zeros_like(y), weights)  # y is checked here; blocks would name a row of their own
-        self.total = float(y.size) if weights is None else float(weights.sum())
+        self.base = self._base() if fit_intercept else 0.0  # taken out of y, and put back into the intercept
+        if self.base:
+            self.y = y - self.base
+        self.total = self.weight()
         self.center = self._center() if fit_intercept else 0.0
         self._reference, bend = self._sizes()
         self._gram: Array | None = None  # of a quadratic loss that is asked for more than once
@@ -76,12 +81,12 @@ class Objective:
     def evaluate(self, theta: Array, order: int = 1, scores: Array | None = None) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X; `scores` of the rows, if they are known."""
         known = self._gram if order > 1 else None
-        value, sums, grams, scores = self._sums(theta, 1 if known is not None else order, scores)
+        (value, sums, grams), scores = self._sums(theta, 1 if known is not None else order, scores)
         with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
             hessian = known.copy() if known is not None else self.design._standard_gram(grams) if order > 1 else None
             if self._keeps_gram and known is None and hessian is not None:
                 self._gram = hessian.copy()
-            return self._with_penalty(Point(theta, value, self.design._standard(sums), hessian, scores))
+            return self._with_penalty(Point(theta, float(value), self.design._standard(sums), hessian, scores))
 
     def with_targets(self, y: Array) -> Objective:
         """The same rows with other targets: what is known of X, of a quadratic loss its Gram matrix too, is shared."""
@@ -90,6 +95,8 @@ class Objective:
             other.__dict__.pop(known, None)
         other.y = y
         other.loss(y, np.zeros_like(y), self.weights)
+        other.base = other._base() if self.design.intercept else 0.0
+        other.y = y - other.base if other.base else y
         other.center = other._center() if self.design.intercept else 0.0
         other._reference = other._sizes()[0]
         return other
@@ -99,7 +106,7 @@ class Objective:
         traits = self.loss.traits()
         self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
 
-    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[float, Array, Any, Array | None]:
+    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[list[Any], Array | None]:
         """The sums over rows of losses, slopes times x and, if asked for, curvatures times x x'; and the scores."""
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
@@ -129,8 +136,7 @@ class Objective:
                 sums[-1] += g.sum()
             return value, sums, 0.0 if gram is None else gram.sum
 
-        values, sums, grams = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        return float(values), sums, grams, scores
+        return [sum(parts) for parts in zip(*design._each_chunk(task), strict=True)], scores
 
     def _with_penalty(self, sums: Point) -> Point:
         theta, value, gradient, hessian = sums.theta, sums.value, sums.gradient, sums.hessian
@@ -200,6 +206,14 @@ class Objective:
         """The scores of no coefficients and the constant that is best or near."""
         return np.full_like(self.y, self.center) if self.offset is None else self.center + self.offset
 
+    def _base(self) -> float:
+        """A middle of targets that are far from 0 for their spread, whose residuals would be left few digits."""
+        if self.loss.variables != ("r",):
+            return 0.0
+        some = self.y[:: max(1, self.y.size // _SAMPLE)]
+        middle = float(np.median(some))
+        return middle if abs(middle) > _DISTANT * float(np.mean(np.abs(some - middle))) else 0.0
+
     def _center(self) -> float:
         constant = 0.0
         if self.loss.traits().elicits == "mean":
@@ -253,28 +267,49 @@ class Objective:
         scores = self.design.scores(theta)
         return scores if self.offset is None else scores + self.offset
 
+    def weight(self) -> float:
+        """What the sum of losses is divided by."""
+        return float(self.y.size) if self.weights is None else float(self.weights.sum())
+
+    def moves(self, direction: Array) -> Array:
+        """By how much a step changes the score of each row."""
+        return self.design.scores(direction)
+
     def reach(self, direction: Array) -> float:
         """By how much a step changes a row's score, at most."""
-        return float(np.abs(self.design.scores(direction)).max(initial=0.0))
+        return float(np.abs(self.moves(direction)).max(initial=0.0))
+
+    def blocks_of(self, theta: Array) -> Array:
+        """The coefficients of the one score, the intercept last."""
+        return theta[None]
+
+    def _coefficients(self, theta: Array) -> Array:
+        return theta[: self.design.columns] / self.design.scale
 
     def to_user(self, theta: Array) -> tuple[Array, float]:
         """Coefficients and intercept in the user's units."""
-        return self.design.to_user(theta)
+        coef, intercept = self.design.to_user(theta)
+        return coef, intercept + self.base
 
     def from_user(self, coef: Array, intercept: float) -> Array:
         """The inverse of `to_user`."""
-        return self.design.from_user(coef, intercept)
+        return self.design.from_user(coef, intercept - self.base)
 
     def with_loss(self, loss: Pointwise) -> Objective:
         """The same data and penalty under another loss."""
         X, intercept = self.design.X, self.design.intercept
-        return Objective(loss, self.penalty, X, self.y, self.weights, intercept, offset=self.offset)
+        return Objective(loss, self.penalty, X, self.y, self.weights, intercept, offset=self.offset)._from(self.base)
 
     def thinned(self, stride: int) -> Objective:
         """The same objective over every `stride`-th row."""
         w, offset = (None if part is None else part[::stride].copy() for part in (self.weights, self.offset))
         X, y = self.design.every(stride), self.y[::stride].copy()
-        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)
+        return Objective(self.loss, self.penalty, X, y, w, self.design.intercept, offset=offset)._from(self.base)
+
+    def _from(self, base: float) -> Objective:
+        """This one, of targets that so much had been taken out of."""
+        self.base += base
+        return self
 
     def part(self, columns: Array) -> Objective:
         """The same objective over these columns alone, in the same units."""
@@ -286,7 +321,8 @@ class Objective:
 
     def adopt(self, other: Objective, theta: Array) -> Array:
         """`theta` of an objective made by `thinned` or `with_loss`, in the units of this one."""
-        return self.design.from_own(*other.design.to_user(theta))
+        coef, intercept = other.design.to_user(theta)
+        return self.design.from_own(coef, intercept + (other.base - self.base))
 
 
 @cache

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from losskit.class_objective import ClassObjective
-from losskit.design import Array, Design, Gram, refuse_unfinite
+from losskit.design import Array, Design, Gram
 from losskit.errors import CapabilityError, DomainError
 from losskit.losses.ordinal import Ordinal
+from losskit.moments import refuse_unfinite
 from losskit.objective import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
@@ -65,6 +66,16 @@ class OrderedObjective(ClassObjective):
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""
+        sums, _ = self._sums(theta, order)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
+            return self._point(theta, sums, order)
+
+    def weight(self) -> float:
+        """What the sum of losses is divided by."""
+        return float(len(self.y) if self.weights is None else self.weights.sum())
+
+    def _sums(self, theta: Array, order: int) -> tuple[list[Any], None]:
+        """The sums over rows that value and derivatives are made of."""
         design, p = self.design, self.design.columns
         coef, k = self._coefficients(theta), self.size - p
         edges = theta[p:] - design.center @ coef
@@ -89,11 +100,10 @@ class OrderedObjective(ClassObjective):
                     gram.add(block, each.sum(axis=1))
             return value, along, slopes, 0.0 if gram is None else gram.sum, mixed, bends
 
-        value, along, slopes, *rest = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a step too long, which a line search takes back
-            return self._assembled(theta, float(value), along, slopes, rest if order > 1 else None)
+        return [sum(parts) for parts in zip(*design._each_chunk(task), strict=True)], None
 
-    def _assembled(self, theta: Array, value: float, along: Array, slopes: Array, second: Any) -> Point:
+    def _point(self, theta: Array, sums: list[Any], order: int) -> Point:
+        value, along, slopes, *second = sums
         design, p = self.design, self.design.columns
         coef = self._coefficients(theta)
         inner = design._standard(along)[:p] / self.total + self.penalty.gradient(coef) / design.scale
@@ -101,7 +111,7 @@ class OrderedObjective(ClassObjective):
         if not np.isfinite(gradient).all():
             refuse_unfinite(design.X)
         hessian = None
-        if second is not None:
+        if order > 1:
             gram, mixed, bends = second
             hessian = np.empty((self.size, self.size))
             hessian[:p, :p] = design._standard_gram(gram)[:p, :p]
@@ -109,7 +119,11 @@ class OrderedObjective(ClassObjective):
             hessian[:p, p:], hessian[p:, p:] = hessian[p:, :p].T, bends
             hessian /= self.total
             hessian[np.arange(p), np.arange(p)] += self.penalty.hessian_diagonal(coef) / design.scale**2
-        return Point(theta, value / self.total + self.penalty.value(coef), gradient, hessian)
+        return Point(theta, float(value) / self.total + self.penalty.value(coef), gradient, hessian)
+
+    def blocks_of(self, theta: Array) -> Array:
+        """The coefficients of the one score, the thresholds after them."""
+        return theta[None]
 
     def _coefficients(self, theta: Array) -> Array:
         return theta[: self.design.columns] / self.design.scale

@@ -15,23 +15,33 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
-from losskit.design import Array, refuse_unfinite
+from losskit.class_objective import ClassObjective, OutputsObjective
+from losskit.design import Array
 from losskit.errors import DataError, DomainError
+from losskit.moments import refuse_unfinite
 from losskit.objective import Objective
+from losskit.ordered_objective import OrderedObjective
+from losskit.passes import Passes
 from losskit.streams import Batch, Stream
 
-_STEPS = tuple(2.0**-k for k in range(8))  # along a line that are tried in one pass
+Kept = Callable[[Batch], Array]
+
+STEPS = tuple(2.0**-k for k in range(8))  # along a line that are tried in one pass
 
 
-class StreamObjective(Objective):
-    """sum(w L(y, X coef + b)) / sum(w) + penalty(coef), as a function of `theta`, by passes over a stream.
+class _Streamed:
+    """What an objective over a stream has in place of that over its rows.
 
     Parameters
     ----------
     stream : Stream
         Its targets coded as the loss takes them.
-    sample : Objective
+    sample : objective
         The same over some of its rows.
+    passes : Passes, optional
+        Who reads the stream.
+    kept : callable, optional
+        From a batch to the rows of it that count; all by default.
 
     Raises
     ------
@@ -39,46 +49,59 @@ class StreamObjective(Objective):
         With the batch in which a row is no good.
     """
 
-    def __init__(self, stream: Stream, sample: Objective) -> None:
+    design: Any
+    loss: Any
+    penalty: Any
+    total: float
+    offset: Array | None
+    _coefficients: Any
+    blocks_of: Any
+
+    def __init__(self, stream: Stream, sample: Any, passes: Passes | None = None, kept: Kept | None = None) -> None:
         vars(self).update(vars(sample))
-        self.stream, self.sample = stream, sample
+        self.stream, self.sample, self.kept = stream, sample, kept
+        self.passes = Passes(stream) if passes is None else passes
         self.design = copy.copy(sample.design)
         self.design.rows = stream.rows or sample.design.rows
         self.offset = None
         self._widest: Array | None = None
 
-    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[float, Array, Any, Array | None]:
-        value, total = 0.0, 0.0
-        sums: Any = 0.0
-        grams: Any = 0.0
-        widest = np.zeros(self.design.columns)
-        for batch, part in self._parts():
-            with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):
-                v, s, g, _ = part._sums(theta, order)
-                if not np.isfinite(s).all():
-                    refuse_unfinite(batch.X)
-            value, sums, grams, total = value + v, sums + s, grams + g, total + part.total
+    def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[list[Any], None]:
+        totals: list[Any] = []
+        weight, widest = 0.0, np.zeros(self.design.columns)
+
+        def visit(batch: Batch, part: Any) -> None:
+            nonlocal totals, weight
+            sums, _ = part._sums(theta, order)
+            if not np.isfinite(sums[1]).all():
+                refuse_unfinite(batch.X)
+            totals = [a + b for a, b in zip(totals, sums, strict=True)] if totals else sums
+            weight += part.total
             if self._widest is None:
-                np.maximum(widest, np.abs(part.design.X - part.design.center).max(axis=0), out=widest)
-        self.total, self._widest = total, widest if self._widest is None else self._widest
-        return value, np.asarray(sums), grams, None  # scores of a stream are not kept
+                np.maximum(widest, part.design.widest(), out=widest)
+
+        self.visit(visit)
+        self.total, self._widest = weight, widest if self._widest is None else self._widest
+        return totals, None  # scores of a stream are not kept
 
     def along(
         self, theta: Array, direction: Array, scores: Array | None = None
     ) -> Callable[[float], tuple[float, float]]:
         """t -> value and slope at theta + t direction; a pass tells 1, 1/2, 1/4 ... at once."""
-        p, scale = self.design.columns, self.design.scale
-        coef, move = theta[:p] / scale, direction[:p] / scale
+        coef, move = self._coefficients(theta), self._coefficients(direction)
         known: dict[float, tuple[float, float]] = {}
 
         def look(steps: set[float]) -> None:
             sums = {t: np.zeros(2) for t in steps}
-            for _, part in self._parts():
-                f, df = part.scores(theta), part.design.scores(direction)
+
+            def visit(_: Batch, part: Any) -> None:
+                f, df = part.scores(theta), part.moves(direction)
                 for t, found in sums.items():
                     with np.errstate(over="ignore", invalid="ignore"):  # infinite losses are meant
                         value, g = self.loss.value_and_gradient(part.y, f + t * df, part.weights, "sum")
-                        found += value, g @ df
+                        found += value, np.vdot(g, df)
+
+            self.visit(visit)
             for t, (value, slope) in sums.items():
                 now = coef + t * move
                 known[t] = (
@@ -88,48 +111,103 @@ class StreamObjective(Objective):
 
         def at(t: float) -> tuple[float, float]:
             if t not in known:
-                look({t} if known else {t, *_STEPS})
+                look({t} if known else {t, *STEPS})
             return known[t]
 
         return at
 
     def reach(self, direction: Array) -> float:
         """By how much a step changes a row's score, at most; a bound of it where that is small."""
-        p = self.design.columns
+        p, most = self.design.columns, 0.0
         if self._widest is not None:
-            bound = float(np.abs(direction[:p] / self.design.scale) @ self._widest + np.abs(direction[p:]).sum())
+            blocks = np.abs(self.blocks_of(direction))
+            bound = float((blocks[:, :p] / self.design.scale @ self._widest + blocks[:, p:].max(1, initial=0.0)).max())
             if bound < 0.1:
                 return bound
-        return max(float(np.abs(part.design.scores(direction)).max(initial=0.0)) for _, part in self._parts())
 
-    def thinned(self, stride: int) -> Objective:
+        def visit(_: Batch, part: Any) -> None:
+            nonlocal most
+            most = max(most, float(np.abs(part.moves(direction)).max(initial=0.0)))
+
+        self.visit(visit)
+        return most
+
+    @property
+    def null_value(self) -> float:
+        """The value at `null`, of the sample."""
+        return float(self.sample.null_value)
+
+    @property
+    def null(self) -> Array:
+        """Where solvers start: the sample's."""
+        return np.asarray(self.sample.null)
+
+    def null_inverse(self) -> Any:
+        """That of the sample, of losses of several scores a row."""
+        return getattr(self.sample, "null_inverse", lambda: None)()
+
+    def thinned(self, stride: int) -> Any:
         """The objective of the sample."""
         return self.sample
 
-    def adopt(self, other: Objective, theta: Array) -> Array:
+    def adopt(self, other: Any, theta: Array) -> Array:
         """`theta` of the sample is in these units already."""
-        return theta if other is self.sample else super().adopt(other, theta)
+        return theta if other is self.sample else self.sample.adopt(other, theta)
 
-    def with_loss(self, loss: Pointwise) -> Objective:
+    def with_loss(self, loss: Pointwise) -> Any:
         """The sample under another loss."""
         return self.sample.with_loss(loss)
 
-    def _parts(self) -> Iterator[tuple[Batch, Objective]]:
-        """Each batch, and the sums' owner over it."""
-        for batch in self.stream.batches():
-            part = copy.copy(self.sample)
-            part.y = np.ascontiguousarray(batch.y, dtype=np.float64)
-            part.weights, part.offset = batch.weights, batch.offset
-            if self.residual and batch.offset is not None:
-                part.y, part.offset = part.y - batch.offset, None
-            part.total = float(len(part.y)) if part.weights is None else float(part.weights.sum())
-            part.design = self.design.over(batch.X)
-            yield batch, part
+    def visit(self, show: Callable[[Batch, Any], None]) -> None:
+        """Show each batch, and the sums' owner over it, in one pass."""
 
-    @property
-    def residual(self) -> bool:
-        """Whether the loss is one of y - f, so that an offset can be taken out of y."""
-        return self.loss.variables == ("r",)
+        def visit(batch: Batch) -> None:
+            batch = batch if self.kept is None else batch.at(self.kept(batch))
+            if len(batch.X):
+                with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):
+                    show(batch, self.part_of(batch))
+
+        self.passes.run(visit)
+
+    def part_of(self, batch: Batch) -> Any:
+        """The same over a batch's rows."""
+        part = copy.copy(self.sample)
+        part.y = np.ascontiguousarray(batch.y, dtype=np.float64)
+        part.weights, part.offset = batch.weights, batch.offset
+        if part.offset is not None and self.loss.variables == ("r",):
+            part.y, part.offset = part.y - part.offset, None
+        if base := getattr(self.sample, "base", 0.0):
+            part.y = part.y - base
+        part.total = part.weight()
+        part.design = self.design.over(batch.X)
+        return part
+
+
+class StreamObjective(_Streamed, Objective):
+    """sum(w L(y, X coef + b)) / sum(w) + penalty(coef), as a function of `theta`, by passes over a stream."""
+
+
+class _StreamClasses(_Streamed, ClassObjective):
+    """The same of a loss with a score a class."""
+
+
+class _StreamOutputs(_Streamed, OutputsObjective):
+    """The same of a loss of several outputs."""
+
+
+class _StreamOrdered(_Streamed, OrderedObjective):
+    """The same of ordered classes."""
+
+
+_KINDS: dict[type, Any] = {
+    Objective: StreamObjective, ClassObjective: _StreamClasses, OutputsObjective: _StreamOutputs,
+    OrderedObjective: _StreamOrdered,
+}  # fmt: skip
+
+
+def over_stream(stream: Stream, sample: Any, passes: Passes | None = None, kept: Kept | None = None) -> Any:
+    """The objective over a stream that has that of a sample."""
+    return _KINDS[type(sample)](stream, sample, passes, kept)
 
 
 @contextmanager

@@ -12,14 +12,16 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.batchfiles import arrow_batches, as_batch, is_text, levels_of, text_batches
+from losskit.batchfiles import arrow_batches, as_batch, text_batches
 from losskit.border import as_real
+from losskit.categories import Coding, coding_of, is_category, numbers_of
+from losskit.coded import Coded, stacked
 from losskit.errors import CapabilityError, DataError, ParameterError, ShapeError, nearest
 from losskit.tables import SEPARATORS, ending_of
 
@@ -40,11 +42,18 @@ _SPOTS = 16  # places of a file that a sample is taken from
 class Batch:
     """Some rows: `start` is the number of the first, from 0; weights and offset are None where there are none."""
 
-    X: Array
+    X: Any  # an array, or Coded
     y: Any
     weights: Array | None
     offset: Array | None
     start: int
+    groups: Any = None  # which rows belong together, if a column was named
+
+    def at(self, rows: Any) -> Batch:
+        """Some of its rows: where a mask is true, or by their places."""
+        parts = (self.y, self.weights, self.offset, self.groups)
+        y, w, offset, groups = (None if part is None else part[rows] for part in parts)
+        return Batch(self.X[rows], y, w, offset, self.start, groups)
 
 
 class Stream:
@@ -59,8 +68,8 @@ class Stream:
     target : str, optional
         The column to predict; not for batches that are tuples.
     columns : sequence of str, optional
-        The features; all other columns by default. One of text becomes a column of 0 and 1 for each of its levels
-        but the most frequent; a level unknown when fitted counts as that one.
+        The features; all other columns by default. One of text or categories has a coefficient for each of its
+        levels but the most frequent; a level unknown when fitted is refused.
     sample_weight, offset : str, optional
         Columns of weights and offsets.
     batch_rows : int, optional
@@ -90,8 +99,10 @@ class Stream:
         self.target, self.sample_weight, self.offset = target, sample_weight, offset
         self.batch_rows, self.progress = batch_rows, progress
         self._code: Callable[[Any], Array] | None = None
+        self.groups: str | None = None  # a column
+        self.classes: int | None = None  # if the targets are coded as such
         self.columns = None if columns is None else list(columns)
-        self.levels: dict[str, list[str]] | None = None  # of columns of text, without the most frequent one
+        self.coding: Coding | None = None  # how columns are taken, once they are settled
         self.rows: int | None = None  # known after a pass, and of Parquet files before
 
     def __repr__(self) -> str:
@@ -116,10 +127,10 @@ class Stream:
             raise DataError(f"{self!r} has no rows; at least one is needed")
         self.rows = start
 
-    def coded(self, code: Callable[[Any], Array]) -> Stream:
-        """The same rows with `code(y)` for their targets."""
+    def coded(self, code: Callable[[Any], Array], classes: int | None = None) -> Stream:
+        """The same rows with `code(y)` for their targets, of so many classes."""
         other = copy.copy(self)
-        other._code = code
+        other._code, other.classes = code, classes
         return other
 
     def sample(self) -> Batch:
@@ -134,22 +145,20 @@ class Stream:
             each = [getattr(part, name) for part in parts]
             return None if each[0] is None else np.concatenate(each)
 
-        X = joined("X")
-        X = X if X.flags.c_contiguous or X.flags.f_contiguous else np.ascontiguousarray(X)
+        each = [part.X for part in parts]
+        X: Any = stacked(each) if isinstance(each[0], Coded) else np.concatenate(each)
+        if not isinstance(X, Coded) and not (X.flags.c_contiguous or X.flags.f_contiguous):
+            X = np.ascontiguousarray(X)
         return Batch(X, joined("y"), joined("weights"), joined("offset"), 0)
 
     @property
     def features(self) -> list[str]:
         """The names of X's columns, once they are settled."""
-        levels = self.levels or {}
-        found: list[str] = []
-        for name in self.columns or ():
-            found += [f"{name}={level}" for level in levels[name]] if name in levels else [name]
-        return found
+        return list(self.columns or ()) if self.coding is None else self.coding.features
 
     def look(self) -> None:
         """Settle the columns, by the first batch, and the levels of those that hold text, by a pass over these."""
-        if self.levels is not None:
+        if self.coding is not None:
             return
         texts: list[str] = []
         with closing(self._raw()) as raw:
@@ -159,9 +168,8 @@ class Stream:
         elif frame is not None:
             schema = as_batch(frame).schema
             self._wanted(schema)
-            texts = [name for name in self.columns or () if is_text(schema.field(name).type)]
-        frames = self._frames(texts) if texts else iter(())
-        self.levels = levels_of(frames, texts, _LABELS, repr(self))
+            texts = [name for name in self.columns or () if is_category(schema.field(name).type)]
+        self.coding = coding_of(self._frames(texts), self.columns or [], texts, repr(self))
 
     def labels(self) -> Array:
         """The distinct targets, sorted."""
@@ -253,7 +261,7 @@ class Stream:
 
     def _wanted(self, schema: pa.Schema) -> list[str]:
         """The columns to read; the features are settled by the first look at a schema."""
-        others = [name for name in (self.target, self.sample_weight, self.offset) if name is not None]
+        others = [name for name in (self.target, self.sample_weight, self.offset, self.groups) if name is not None]
         if self.columns is None:
             self.columns = [name for name in schema.names if name not in others]
         for name in [*others, *self.columns]:
@@ -269,20 +277,19 @@ class Stream:
     def _batch(self, frame: Any, start: int) -> Batch:
         if isinstance(frame, (tuple, np.ndarray)):
             X, y, w, offset = self._of_arrays(frame)
+            batch = Batch(X, y, w, offset, start)
         else:
             frame = as_batch(frame)
             self._wanted(frame.schema)
-            X, y, w, offset = self._of_columns(frame, start)
+            batch = Batch(*self._of_columns(frame, start))
+        w = batch.weights
         if w is not None:
             if not ((w >= 0) & (w <= _HEAVY)).all():
                 raise DataError(f"{self!r}: near row {start} a weight is none from 0 to {_HEAVY:g}; divide all alike")
-            if not w.all():
-                kept = w > 0
-                X, w = X[kept], w[kept]
-                y, offset = (None if part is None else part[kept] for part in (y, offset))
-        if offset is not None and not np.isfinite(offset).all():
+            batch = batch if w.all() else batch.at(w > 0)
+        if batch.offset is not None and not np.isfinite(batch.offset).all():
             raise DataError(f"{self!r}: near row {start} an offset is not finite; give rows of no exposure weight 0")
-        return Batch(X, y if self._code is None else self._code(y), w, offset, start)
+        return batch if self._code is None else replace(batch, y=self._code(batch.y))
 
     def _of_arrays(self, frame: Any) -> tuple[Any, ...]:
         frame = frame if isinstance(frame, tuple) else (frame, np.zeros(len(frame)))
@@ -308,50 +315,18 @@ class Stream:
 
     def _of_columns(self, frame: pa.RecordBatch, start: int) -> tuple[Any, ...]:
         assert self.columns is not None
-        out, at = np.empty((len(self.features), frame.num_rows)), 0
-        for name in self.columns:
-            levels = (self.levels or {}).get(name)
-            if levels is None:
-                out[at] = self._numbers(frame, name, start)
-                at += 1
-            else:
-                codes = self._codes(frame, name, levels, start)
-                out[at : at + len(levels)] = codes == np.arange(len(levels))[:, None]
-                at += len(levels)
-        y = None if self.target is None else frame.column(self.target)
-        if y is not None and y.null_count:
-            raise DataError(f"{self!r}: the target {self.target!r} is null near row {start}; leave out such rows")
-        named = (self.sample_weight, self.offset)
-        w, offset = (None if name is None else self._numbers(frame, name, start) for name in named)
-        return out.T, None if y is None else y.to_numpy(zero_copy_only=False), w, offset
-
-    def _codes(self, frame: pa.RecordBatch, name: str, levels: list[str], start: int) -> Array:
-        """Which level each row has; -1 for the most frequent one, and for those unknown when fitted."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        cells = frame.column(name)
-        self._refuse_null(cells, name, start)
-        kind = pa.large_string()
-        codes = pc.index_in(cells.cast(kind), value_set=pa.array(levels, kind))
-        return np.asarray(codes.fill_null(-1).to_numpy(zero_copy_only=False))
-
-    def _refuse_null(self, cells: Any, name: str, start: int) -> None:
-        if cells.null_count:
-            at = start + int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(f"{self!r}: column {name!r}, row {at}: the value is null; fill it in, or drop such rows")
-
-    def _numbers(self, frame: pa.RecordBatch, name: str, start: int) -> Array:
-        import pyarrow as pa
-
-        cells, is_ = frame.column(name), pa.types
-        kinds = (is_.is_integer, is_.is_floating, is_.is_boolean, is_.is_decimal, is_.is_null)
-        if not any(kind(cells.type) for kind in kinds):
-            raise DataError(
-                f"{self!r}: column {name!r} holds {cells.type}; write it as numbers, or leave it out by columns=[...]"
-            )
-        self._refuse_null(cells, name, start)
-        return np.asarray(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+        coding = self.coding or Coding(self.columns, {})
+        X = coding.matrix(frame, repr(self), start)
+        y, groups = (None if name is None else frame.column(name) for name in (self.target, self.groups))
+        for name, cells in ((f"the target {self.target!r}", y), (f"the group {self.groups!r}", groups)):
+            if cells is not None and cells.null_count:
+                raise DataError(f"{self!r}: {name} is null near row {start}; leave out such rows")
+        w, offset = (
+            None if name is None else numbers_of(frame, name, repr(self), start).astype(np.float64, copy=False)
+            for name in (self.sample_weight, self.offset)
+        )
+        y, groups = (None if cells is None else cells.to_numpy(zero_copy_only=False) for cells in (y, groups))
+        return X, y, w, offset, start, groups
 
 
 def is_streamed(X: Any) -> bool:
@@ -386,4 +361,5 @@ def _length(frame: Any) -> int:
 
 def _thinned(batch: Batch, first: int, stride: int) -> Batch:
     y, w, offset = (None if x is None else x[first::stride].copy() for x in (batch.y, batch.weights, batch.offset))
-    return Batch(batch.X[first::stride].copy(), y, w, offset, batch.start)
+    X = batch.X[first::stride]
+    return Batch(X if isinstance(X, Coded) else X.copy(), y, w, offset, batch.start)

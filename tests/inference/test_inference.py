@@ -229,7 +229,7 @@ REFUSED = [
     (lambda: FIT.inference(X, Y, dispersion="x2", covariance="model"), ParameterError, "pearson"),
     (lambda: FIT.inference(X, Y, dispersion=2.0), ParameterError, "belongs to"),
     (lambda: FIT.inference(X, Y, weights="analytic"), ParameterError, "sampling"),
-    (lambda: FIT.inference("rows.parquet", "y"), CapabilityError, "no files"),
+    (lambda: FIT.inference("rows.parquet", "y"), DataError, "no file rows"),
     (lambda: lk.LinearRegressor().fit(TWIN, Y).inference(TWIN, Y), DataError, "x0, x3 apart"),
     (lambda: lk.LinearRegressor().fit(X[:4], Y[:4]).inference(X[:4], Y[:4]), DataError, "leave nothing to judge"),
     (lambda: lk.LinearRegressor().fit(ALONE, Y).inference(ALONE, Y), DataError, "row 7 alone decides"),

@@ -184,3 +184,46 @@ def test_weights_and_offsets_are_routed_by_name():
 
 def _score(model, X, y):
     return 0.0
+
+
+SAVED = [
+    LinearRegressor(lk.Huber("auto"), penalty=lk.ElasticNet(0.01, 0.3)), LinearRegressor(JointScale(lk.Huber(1.35))),
+    LinearRegressor(penalty=lk.Box(-np.inf, 1.0)), LinearRegressor(lk.MultiQuantile((0.2, 0.8))),
+    lk.LinearRegressorCV(alphas=[0.1, 0.01], cv=2), LinearClassifier(penalty=L2(0.1)),
+    LinearClassifier("squared_hinge"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SAVED, ids=str)
+def test_a_model_file_holds_the_model_and_no_code(model, tmp_path):
+    import pandas as pd
+
+    from losskit.estimators import load
+
+    X, y = problem(lk.SquaredError())
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(town=np.where(X[:, 0] > X[0, 0], "Aa", "Bo"))
+    y = np.where(y > 0, "yes", "no") if isinstance(model, LinearClassifier) else y
+    model.fit(frame, y)
+    model.save(tmp_path / "model.losskit")
+    again = load(tmp_path / "model.losskit")
+    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    assert again.loss_ == model.loss_
+    assert again.penalty == getattr(model, "penalty_", model.penalty)
+    assert again.solution_.value == model.solution_.value
+    assert again.feature_names_out_.tolist() == model.feature_names_out_.tolist()
+    assert isinstance(clone(again).fit(frame, y), type(again))
+    (tmp_path / "model.losskit").write_bytes((tmp_path / "model.losskit").read_bytes()[:-9])
+    with pytest.raises(lk.errors.ModelFileError):
+        load(tmp_path / "model.losskit")
+
+
+def test_targets_and_labels_of_numbers_are_kept_too(tmp_path):
+    from losskit.estimators import load
+
+    X, y = problem(lk.SquaredError())
+    both = LinearRegressor().fit(X, np.column_stack([y, -y]))
+    both.save(tmp_path / "both")
+    np.testing.assert_array_equal(load(tmp_path / "both").predict(X), both.predict(X))
+    three = LinearClassifier(penalty=L2(0.1)).fit(X, np.digitize(y, [-1, 1]))
+    three.save(tmp_path / "three")
+    np.testing.assert_array_equal(load(tmp_path / "three").predict_proba(X), three.predict_proba(X))

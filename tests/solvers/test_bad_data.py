@@ -35,6 +35,44 @@ def test_columns_that_add_nothing_change_nothing(loss, change):
     assert loss(y, f) == pytest.approx(plain.value, rel=1e-7)  # in the user's units, with their rounding
 
 
+RESIDUAL = [lk.SquaredError(), lk.Huber(1.0), lk.Huber("auto"), lk.AbsoluteError(), lk.Tukey(4.685), lk.Expectile(0.8)]
+
+
+def pairs(losses, *penalties):
+    """Each loss with each penalty, but for kinks in both, which are refused."""
+    both = [(loss, penalty) for loss in losses for penalty in penalties]
+    return [(a, b) for a, b in both if not (isinstance(a, lk.AbsoluteError) and isinstance(b, lk.L1))]
+
+
+@pytest.mark.parametrize(("loss", "penalty"), pairs(RESIDUAL, None, lk.L2(1e-3), lk.L1(1e-3)), ids=str)
+def test_targets_far_from_zero_are_fitted_as_those_near_it(loss, penalty):
+    X, y = centred(loss)
+    y, far = np.round(y * 1024) / 1024, 2.0**40  # so that y + far is exact
+    near, found = minimise(loss, penalty, X, y), minimise(loss, penalty, X, y + far)
+    assert found.value == pytest.approx(near.value, rel=1e-12)
+    np.testing.assert_allclose(found.coef, near.coef, atol=1e-12)
+    assert found.intercept - far == pytest.approx(near.intercept, abs=2e-4)  # an ulp of 2**40
+
+
+@pytest.mark.parametrize(("loss", "penalty"), pairs(LOSSES, lk.L2(1e-3), lk.L1(1e-3)), ids=str)
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_columns_of_any_scale_are_penalised_as_they_are(loss, penalty, scale):
+    X, y = centred(loss)
+    found = minimise(loss, penalty, X * scale, y)
+    assert found.certificate <= 1e-10
+    plain = minimise(loss, None, X, y).value if scale > 1 else minimise(loss, None, np.zeros((len(y), 1)), y).value
+    assert found.value == pytest.approx(plain, rel=1e-6)  # the penalty holds nothing, or all
+
+
+@pytest.mark.parametrize("loss", [lk.Huber(1.0), lk.LogCosh(1.0), lk.PseudoHuber(1.0)], ids=str)
+def test_a_loss_that_is_straight_for_such_targets_is_fitted_under_kinks(loss):
+    X, y = centred(loss)
+    found = minimise(loss, lk.L1(1e-3), X, 1e6 * y)
+    steep = minimise(lk.AbsoluteError(), None, X, 1e6 * y).value
+    assert found.certificate <= 1e-10
+    assert steep - 1.0 < found.value - lk.L1(1e-3).value(found.coef) < 1.01 * steep
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_one_row_of_weight_1e300_is_fitted_alone(loss):
     X, y = centred(loss)
@@ -121,6 +159,37 @@ def test_an_offset_that_is_none_is_refused(options, error, says):
     X, y = centred(lk.SquaredError())
     with pytest.raises(error, match=says):
         minimise(**({"loss": lk.SquaredError(), "penalty": None, "X": X, "y": y} | options))
+
+
+VAST = np.broadcast_to(np.int8(1), (10**9, 10**6))  # no memory of its own
+TIGHT = [
+    (lambda: minimise(lk.SquaredError(), None, VAST, np.zeros(3)), "copy of X .1000000000 rows, 1000000 columns"),
+    (lambda: lk.LinearRegressor().fit(VAST, np.zeros(3)), "8000000.0 GB of memory and .* GB are available; pass X as"),
+    (lambda: lk.LinearRegressor().fit(np.zeros((9, 1)), np.zeros(9)).predict(VAST), "copy of X"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "says"), TIGHT, ids=[says for _, says in TIGHT])
+def test_a_copy_that_does_not_fit_is_refused_before_it_is_made(act, says):
+    with pytest.raises(DataError, match=says):
+        act()
+
+
+def test_what_scores_hessians_shifts_and_paths_would_take_is_told_first(monkeypatch):
+    from losskit import memory
+
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1e6)
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((20_000, 2)), rng.integers(0, 40, 20_000).astype(float)
+    softmax = lk.SoftmaxCrossEntropy()
+    for act, says in [
+        (lambda: minimise(softmax, None, X, labels), "20000 rows, 40 each.*25.6 MB.*1.0 MB"),
+        (lambda: minimise(lk.SquaredError(), None, np.tile(X, 60) + 1e9, labels), "without columns' means"),
+        (lambda: lk.LinearRegressorCV(alphas=500_000).fit(X, labels), "coefficients of 500000 fits"),
+        (lambda: minimise(softmax, None, np.ones((90, 200)), labels[:90], solver="newton"), "each pair of 40"),
+    ]:
+        with pytest.raises(DataError, match=says):
+            act()
 
 
 def test_float32_columns_are_summed_in_float64_and_never_copied():

@@ -202,9 +202,9 @@ def test_a_missing_value_is_named_dense_and_sparse():
 
 
 def test_a_gram_matrix_beyond_memory_is_refused_before_it_is_made(monkeypatch):
-    from losskit import design
+    from losskit import memory
 
-    monkeypatch.setattr(design, "_free_bytes", lambda: 1e6)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1e6)
     X, y = np.ones((5, 1200)), np.arange(5.0)
-    with pytest.raises(DataError, match="1201 columns need"):
+    with pytest.raises(DataError, match="1201 columns would take"):
         minimise(lk.SquaredError(), None, X, y, solver="newton")

@@ -142,10 +142,13 @@ def test_text_becomes_indicators_of_all_levels_but_the_most_frequent(tmp_path, e
     write = {"parquet": pd.DataFrame.to_parquet, "csv": pd.DataFrame.to_csv}[ending]
     write(frame, tmp_path / f"rows.{ending}", index=False)
     model = lk.LinearRegressor().fit(tmp_path / f"rows.{ending}", "y")
-    assert model.feature_names_in_.tolist() == ["x", "town=Aa", "town=Ur"]
+    assert model.feature_names_in_.tolist() == ["x", "town"]
+    assert model.feature_names_out_.tolist() == ["x", "town=Aa", "town=Ur"]
     np.testing.assert_allclose(model.coef_, [1.0, -2.0, 1.0], atol=1e-9)
-    new = lambda: iter([{"x": [0.0, 0.0, 0.0], "town": ["Aa", "Bo", "Never seen"]}])  # noqa: E731
-    np.testing.assert_allclose(model.predict(new), [-2.0, 0.0, 0.0], atol=1e-9)
+    new = lambda: iter([{"x": [0.0, 0.0], "town": ["Aa", "Bo"]}])  # noqa: E731
+    np.testing.assert_allclose(model.predict(new), [-2.0, 0.0], atol=1e-9)
+    with pytest.raises(DataError, match=r"'town', row 1: 'Never seen'.*'Bo'"):
+        model.predict(lambda: iter([{"x": [0.0, 0.0], "town": ["Aa", "Never seen"]}]))
     np.testing.assert_allclose(model.predict(tmp_path / f"rows.{ending}"), frame["y"], atol=1e-9)
 
 
@@ -194,10 +197,10 @@ REFUSED = [
     (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, w=-np.ones(100)), "y", "w"), DataError, "weight"),
     (lambda f: lk.minimise(lk.SquaredError(), None, broken(f, w=np.zeros(100)), "y", "w"), DataError, "no rows of w"),
     (lambda f: lk.minimise(lk.SquaredError(), None, f / "rows.parquet", ROWS["real"]), CapabilityError, "name of its"),
-    (lambda f: lk.minimise(lk.Quantile(0.5), None, broken(f), "y"), CapabilityError, "Smoothed"),
+    (lambda f: lk.minimise(lk.Quantile(0.5), lk.L1(), broken(f), "y"), CapabilityError, "Smoothed"),
     (lambda f: lk.minimise(lk.SquaredError(), lk.GroupLasso((0,), 0.1), broken(f), "y"), CapabilityError, "at hand"),
     (lambda f: lk.minimise(lk.SquaredError(), None, broken(f), "y", solver="sgd"), CapabilityError, "batches"),
-    (lambda f: lk.minimise(lk.GaussianNLL(), None, broken(f), "y"), CapabilityError, "one score a row"),
+    (lambda f: lk.minimise(lk.JointScale(lk.Huber(1.35)), None, broken(f), "y"), CapabilityError, "set on a sample"),
     (lambda f: lk.minimise(lk.SquaredError(), None, iter([(X, X[:, 0])])), CapabilityError, "real numbers"),
     (lambda f: lk.Stream(iter([])), CapabilityError, "read once only"),
     (lambda f: lk.Stream(f / "rows.parquet", batch_rows=0), ParameterError, "at least 1"),
@@ -205,7 +208,7 @@ REFUSED = [
     (lambda f: lk.minimise(lk.SquaredError(), None, lambda: iter([(X, X)])), ShapeError, "a batch has X"),
     (lambda f: lk.minimise(lk.SquaredError(), None, lambda: iter([(X,)])), ShapeError, "a pair"),
     (lambda f: lk.minimise(lk.SquaredError(), None, lambda: iter(["rows"]), "y"), DataError, "got str"),
-    (lambda f: lk.LinearRegressorCV().fit(broken(f), "y"), CapabilityError, "read in batches"),
+    (lambda f: lk.LinearRegressorCV(cv=[1, 2]).fit(broken(f), "y"), CapabilityError, "dealt to folds in turn"),
     (lambda f: lk.LinearRegressor().fit(broken(f), "y").predict(lambda: iter([X])), ShapeError, "should have 1"),
     (lambda f: lk.LinearClassifier().fit(lk.Stream(f / "rows.parquet", "real", columns=NAMES)), DataError, "distinct"),
 ]  # fmt: skip

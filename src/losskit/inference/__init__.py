@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from losskit.inference.goodness import deviance, log_likelihood, vanishes
 from losskit.losses.regression import SquaredError
 from losskit.objective import one_thread_each
 from losskit.penalties import NoPenalty
-from losskit.solvers.minimise import border, minimise, offset_of, posed_as
+from losskit.solvers.minimise import minimise
+from losskit.solvers.posing import border, offset_of, posed_as
 
 Array = np.ndarray
 _AWAY = 1e-3  # a relative gradient beyond which coefficients are no minimum of these rows
@@ -158,8 +160,8 @@ def infer(
     weights: str = "frequency", dispersion: float | str | None = None, level: float = 0.95, offset: Any = None,
 ) -> Inference:  # fmt: skip
     """The inference about a model from the rows it was fitted to; `LinearRegressor.inference` has the parameters."""
-    penalty = fitted.penalty or NoPenalty()
-    _check(penalty, covariance, weights, dispersion, level)
+    penalty = fitted_penalty(fitted)
+    check_asked(penalty, covariance, weights, dispersion, level)
     X, y, w, place = border(X, y, sample_weight)
     offset = offset_of(offset, place)
     groups = None if groups is None else _coded(groups, place)
@@ -167,26 +169,43 @@ def infer(
     with one_thread_each():
         objective = posed_as(fitted.loss, penalty, X, y, w, fitted.fit_intercept, False, offset)
         theta = objective.from_user(np.asarray(fitted.coef), fitted.intercept)
-        names = _names(fitted, objective)
         fit = Fit(objective, theta, counts)
-        if not fit.kinked:
-            _check_rows(objective, theta)
-        found = spread(fit, covariance, groups, dispersion, _in_blocks(names, objective))
-        estimates, turned = _in_units(objective, theta, found.covariance)
         null = _null_value(fitted, objective)
-    loss, total, y = fitted.loss, objective.total, objective.y  # less the offset where the loss is of the residual
-    value = float(loss(y, fit.scores, w))
+        y = objective.y  # less the offset where the loss is of the residual
+        every = np.ones(len(y)) if w is None else w
+        sums = None if groups is None else partial(fit.group_sums, groups)
+        return concluded(fitted, fit, covariance, sums, dispersion, level, null, lambda term: float(every @ term(y)))
+
+
+def concluded(
+    fitted: Question, fit: Any, covariance: str, grouped: Any, dispersion: Any, level: float, null: float, summed: Any
+) -> Inference:
+    """The inference from a fit, or what stands for one over a stream; null is the mean loss of the best constant."""
+    objective, loss = fit.objective, fitted.loss
+    names = _names(fitted, objective)
+    point = objective.evaluate(fit.theta)
+    if not fit.kinked:
+        _check_rows(objective.kkt(point.gradient))
+    found = spread(fit, covariance, grouped, dispersion, _in_blocks(names, objective))
+    estimates, turned = _in_units(objective, fit.theta, found.covariance)
+    total = objective.total
+    value = point.value - fitted_penalty(fitted).value(np.ravel(fitted.coef))
     exact = covariance == "model" and isinstance(loss, SquaredError)
     return Inference(
         loss, tuple(names), estimates, turned, found.kind, level, fit.n, found.freedom,
         fit.n - found.freedom if exact else np.inf, value, null, deviance(loss, value * total),
-        deviance(loss, null * total),
-        log_likelihood(loss, y, value * total, np.ones(len(y)) if w is None else w, found.dispersion),
+        deviance(loss, null * total), log_likelihood(loss, value * total, total, summed, found.dispersion),
         found.dispersion,
     )  # fmt: skip
 
 
-def _check(penalty: Any, covariance: str, weights: str, dispersion: Any, level: float) -> None:
+def fitted_penalty(fitted: Question) -> Any:
+    """The penalty, or none as such."""
+    return fitted.penalty or NoPenalty()
+
+
+def check_asked(penalty: Any, covariance: str, weights: str, dispersion: Any, level: float) -> None:
+    """Raise unless these go together."""
     if not penalty.smooth:
         raise CapabilityError(
             f"the penalty {penalty!r} has kinks: it holds some coefficients at 0 and bends the rest, so estimates are "
@@ -212,8 +231,7 @@ def _coded(groups: Any, place: Array) -> Array:
     return np.unique(groups[place >= 0], return_inverse=True)[1]
 
 
-def _check_rows(objective: Any, theta: Array) -> None:
-    away = objective.kkt(objective.evaluate(theta).gradient)
+def _check_rows(away: float) -> None:
     if not away <= _AWAY:
         raise DataError(
             f"the model is no minimum on these rows (relative gradient {away:.1e}); pass the X, y, sample_weight and "
@@ -250,7 +268,10 @@ def _in_units(objective: Any, theta: Array, covariance: Array) -> tuple[Array, A
     if first:
         turn[0, :p], turn[0, -1] = -design.shift / design.scale, 1.0
     whole = np.kron(np.eye(len(theta) // q), turn)
-    return whole @ theta, whole @ covariance @ whole.T
+    estimates = whole @ theta
+    if first:
+        estimates[0] += getattr(objective, "base", 0.0)
+    return estimates, whole @ covariance @ whole.T
 
 
 def _null_value(fitted: Question, objective: Any) -> float:

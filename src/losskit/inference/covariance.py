@@ -52,9 +52,12 @@ class Spread:
 
 
 class Fit:
-    """A fit's rows at its coefficients: slopes and curvatures by row, and sums of products of rows with weights."""
+    """A fit's rows at its coefficients: slopes and curvatures by row, and sums of products of rows with weights.
 
-    def __init__(self, objective: Any, theta: Array, counts: Array) -> None:
+    `width` is that of the kernel that tells a quantile's density; by default as these rows have it.
+    """
+
+    def __init__(self, objective: Any, theta: Array, counts: Array, width: float | None = None) -> None:
         self.objective, self.loss, self.design, self.theta = objective, objective.loss, objective.design, theta
         self.scores = objective.scores(theta)
         self.one = self.scores.ndim == 1
@@ -62,27 +65,20 @@ class Fit:
         self.share = np.ones_like(counts) if objective.weights is None else objective.weights / counts
         self.n = float(counts.sum())
         self.kinked = self.one and self.loss.traits().differentiable is False
-        self.penalty = self._penalty()
-        self.slopes, self.bread_of_loss = self._quantile() if self.kinked else self._smooth()
-
-    def _penalty(self) -> Array:
-        """The penalty's second derivative, in sums over rows: the diagonal."""
-        p, q, scale = self.design.columns, self.design.size, self.design.scale
-        blocks = self.theta.reshape(-1, q)
-        out = np.zeros_like(blocks)
-        coef = (blocks[:, :p] / scale).ravel()
-        out[:, :p] = self.objective.penalty.hessian_diagonal(coef).reshape(-1, p) / scale**2
-        return self.objective.total * out.ravel()
-
-    def _smooth(self) -> tuple[Array, Array]:
-        y, f = self.objective.y, self.scores
-        if self.one:
-            slopes, self.bend = self.loss.gradient_and_hessian(y, f, None, "sum")
+        self.penalty = penalty_of(objective, theta)
+        if self.kinked:
+            self.slopes, self.bend = self._quantile(width)
+        elif self.one:
+            self.slopes, self.bend = self.loss.gradient_and_hessian(objective.y, self.scores, None, "sum")
         else:  # by the kernels that the fit has compiled
-            slopes, self.bend = self.loss.value_and_gradient(y, f, None, "sum")[1], self.loss.hessian(y, f, None, "sum")
-        return slopes, self.products(self.bend)
+            self.slopes = self.loss.value_and_gradient(objective.y, self.scores, None, "sum")[1]
+            self.bend = self.loss.hessian(objective.y, self.scores, None, "sum")
 
-    def _quantile(self) -> tuple[Array, Array]:
+    def total(self, show: Callable[[Fit], Any]) -> Any:
+        """The sum over all rows of what `show` makes of some: here of all at once."""
+        return show(self)
+
+    def _quantile(self, width: float | None) -> tuple[Array, Array]:
         pieces = two_slopes(self.loss, self.objective.y) if self.loss.variables == ("r",) else None
         if pieces is None:
             raise CapabilityError(
@@ -92,18 +88,25 @@ class Fit:
         r = self.scores - self.objective.y
         low, high = float(pieces.low[0]), float(pieces.high[0])
         self.jump, self.square = high - low, -low * high  # the latter the mean square of slopes at the true quantile
-        width, self.density = _density(r, self.counts, -low / self.jump)
+        self.width = _width(r, self.counts, -low / self.jump, self.n) if width is None else width
         at_kink = np.abs(r) <= _AT_KINK * (float(np.abs(r).max(initial=0.0)) + 1e-300)
         slopes = np.where(at_kink, np.sqrt(self.square), np.where(r < 0, low, high))
-        self.bend = self.jump * _kernel(r / width) / width
-        return slopes, self.products(self.bend)
+        return slopes, self.jump * _kernel(r / self.width) / self.width
+
+    @property
+    def weights(self) -> Array:
+        """Of the rows."""
+        return self.share * self.counts
+
+    def bread(self) -> Array:
+        """The Hessian of the loss."""
+        return self.products(self.bend)
 
     def products(self, each: Array) -> Array:
         """sum(w each x x'); `each` (rows,), or (rows, k, k) for k scores a row, and then in blocks."""
-        weights = self.share * self.counts
         if self.one:
-            return self.design.gram(weights * each)
-        return self._blocks(lambda j, i: weights * each[:, j, i])
+            return self.design.gram(self.weights * each)
+        return self._blocks(lambda j, i: self.weights * each[:, j, i])
 
     def _blocks(self, weights: Callable[[int, int], Array]) -> Array:
         k = self.scores.shape[1]
@@ -116,17 +119,31 @@ class Fit:
             return self.design.gram(weights * self.slopes**2)
         return self._blocks(lambda j, i: weights * self.slopes[:, j] * self.slopes[:, i])
 
-    def leverages(self, inverse: Array) -> Array:
-        """The share that each row has in its own fit; of a row that stands for several, of one of them."""
+    def rest(self, inverse: Array) -> Array:
+        """1 less the share that each row has in its own fit; of a row that stands for several, of one of them."""
         out = np.empty(self.design.rows)
         for rows in self._chunks():
             x = self.design.take(rows)
             out[rows] = np.einsum("ij,ij->i", x @ inverse, x)
-        return out * self.bend * self.share
+        rest = 1.0 - out * self.bend * self.share
+        if not rest.min() > 1e-12:
+            row = int(np.argmin(rest))
+            raise DataError(f'row {row} alone decides a coefficient (leverage 1): HC2 and HC3 are infinite; use "HC1"')
+        return rest
+
+    def pearson(self, information: Array) -> float:
+        """The sum that Pearson's dispersion is made of."""
+        return pearson(self.loss, self.slopes, information, self.weights)
+
+    def expected(self) -> Any:
+        """The second derivative that the loss's distribution expects, by row."""
+        if isinstance(self.loss, _CANONICAL) and is_plain(self.loss):  # L'' does not depend on y
+            return self.bend
+        return self.loss.fisher(self.objective.y, self.scores, None, "sum")
 
     def group_sums(self, groups: Array) -> Array:
         """The sums of w s x by group, a row each."""
-        s = (self.counts * self.share)[:, None] * self.slopes.reshape(len(self.slopes), -1)
+        s = self.weights[:, None] * self.slopes.reshape(len(self.slopes), -1)
         out = np.zeros((int(groups.max()) + 1, s.shape[1] * self.design.size))
         for rows in self._chunks():
             x = self.design.take(rows)
@@ -138,13 +155,24 @@ class Fit:
         return [np.arange(a, min(a + _ROWS, n)) for a in range(0, n, _ROWS)]
 
 
-def spread(fit: Fit, kind: str, groups: Array | None, dispersion: float | str | None, names: list[str]) -> Spread:
-    """The covariance of a kind; the module has the formulas."""
-    kind = _resolved(fit, kind, groups)
-    bread = fit.bread_of_loss + np.diag(fit.penalty)
+def penalty_of(objective: Any, theta: Array) -> Array:
+    """The penalty's second derivative, in sums over rows: the diagonal."""
+    p, q, scale = objective.design.columns, objective.design.size, objective.design.scale
+    blocks = theta.reshape(-1, q)
+    out = np.zeros_like(blocks)
+    coef = (blocks[:, :p] / scale).ravel()
+    out[:, :p] = objective.penalty.hessian_diagonal(coef).reshape(-1, p) / scale**2
+    return np.asarray(objective.total * out.ravel())
+
+
+def spread(fit: Any, kind: str, grouped: Callable[[], Array] | None, dispersion: Any, names: list[str]) -> Spread:
+    """The covariance of a kind; the module has the formulas. `grouped` gives the sums of w s x by group."""
+    kind = _resolved(fit, kind, grouped is not None)
+    of_loss = fit.total(Fit.bread)
+    bread = of_loss + np.diag(fit.penalty)
     free = bool(getattr(fit.objective, "free", False))
     inverse = _inverse(bread, fit, free, names)
-    freedom = float(np.sum(inverse * fit.bread_of_loss))
+    freedom = float(np.sum(inverse * of_loss))
     left = fit.n - freedom
     if not left > 1e-9 * fit.n:  # rounding leaves a little
         raise DataError(
@@ -153,31 +181,27 @@ def spread(fit: Fit, kind: str, groups: Array | None, dispersion: float | str | 
         )
     if kind == "model":
         return _by_model(fit, free, dispersion, freedom, names)
-    if kind == "cluster":
-        assert groups is not None
-        sums = fit.group_sums(groups)
+    if grouped is not None:
+        sums = grouped()
         if len(sums) < 2:
             raise DataError("groups names one group only; a covariance by groups needs two or more")
         meat = sums.T @ sums * (len(sums) / (len(sums) - 1) * (fit.n - 1) / left)
     elif kind in ("HC0", "HC1"):
-        meat = fit.outer() * (fit.n / left if kind == "HC1" else 1.0)
+        meat = fit.total(Fit.outer) * (fit.n / left if kind == "HC1" else 1.0)
     else:
-        rest = 1.0 - fit.leverages(inverse)
-        if not rest.min() > 1e-12:
-            row = int(np.argmin(rest))
-            raise DataError(f'row {row} alone decides a coefficient (leverage 1), so {kind} is infinite; use "HC1"')
-        meat = fit.outer(rest if kind == "HC2" else rest**2)
+        power = 1 if kind == "HC2" else 2
+        meat = fit.total(lambda part: part.outer(part.rest(inverse) ** power))
     known = None
     if needs_dispersion(fit.loss):
-        information = fit.loss.fisher(fit.objective.y, fit.scores, None, "sum")
-        known = pearson(fit.loss, fit.slopes, information, fit.counts * fit.share, left)
+        information = fit.total(lambda part: part.pearson(part.loss.fisher(part.objective.y, part.scores, None, "sum")))
+        known = information / left
     return Spread(inverse @ meat @ inverse, kind, freedom, known)
 
 
-def _resolved(fit: Fit, kind: str, groups: Array | None) -> str:
+def _resolved(fit: Any, kind: str, groups: bool) -> str:
     if kind == "robust":
-        return "cluster" if groups is not None else "HC0" if fit.kinked else "HC3" if fit.one else "HC1"
-    if (kind == "cluster") != (groups is not None):
+        return "cluster" if groups else "HC0" if fit.kinked else "HC3" if fit.one else "HC1"
+    if (kind == "cluster") != groups:
         raise CapabilityError(f'covariance="cluster" and groups= go together; got covariance={kind!r}')
     if kind in ("HC2", "HC3") and (fit.kinked or not fit.one):
         why = "has kinks" if fit.kinked else "predicts several scores a row"
@@ -185,50 +209,55 @@ def _resolved(fit: Fit, kind: str, groups: Array | None) -> str:
     return kind
 
 
-def _by_model(fit: Fit, free: bool, asked: float | str | None, freedom: float, names: list[str]) -> Spread:
-    weights, left = fit.counts * fit.share, fit.n - freedom
+def _by_model(fit: Any, free: bool, asked: float | str | None, freedom: float, names: list[str]) -> Spread:
+    left = fit.n - freedom
     given = float(asked) if isinstance(asked, (int, float)) else None
     if fit.kinked:
         if asked is not None:
             raise CapabilityError(f"{fit.loss!r} has no dispersion: its errors follow from their density at 0")
-        information: Any = fit.jump * fit.density * np.ones(fit.design.rows)
-        found: float | None = fit.square / (fit.jump * fit.density)
+        flat = fit.jump * _density(fit)
+        found: float | None = fit.square / flat
+        J = fit.total(lambda part: part.products(np.full(part.design.rows, flat)))
     elif fit.loss.variables == ("r",):
-        mean = float(np.average(fit.bend, weights=weights))
+        weight = fit.total(lambda part: part.weights.sum())
+        mean = float(fit.total(lambda part: part.weights @ part.bend)) / weight
         if not mean > 0:
             raise CapabilityError(f'the curvature of {fit.loss!r} is {mean:g} on average here; use covariance="HC1"')
-        varies = float(np.average((fit.bend - mean) ** 2, weights=weights))
-        factor = 1.0 + freedom / fit.n * varies / mean**2
-        information = np.full(fit.design.rows, mean)
+
+        def sums(part: Fit) -> Any:
+            each = part.weights @ (part.bend - mean) ** 2, part.weights @ part.slopes**2
+            return np.append(part.products(np.full(part.design.rows, mean)).ravel(), each)
+
+        *J, varies, squares = fit.total(sums)
+        J = np.reshape(J, (fit.design.size,) * 2)
+        factor = 1.0 + freedom / fit.n * float(varies) / weight / mean**2
         given = None if given is None else given * mean  # the error's variance, as least squares has it
-        found = factor**2 * float(np.sum(weights * fit.slopes**2)) / left / mean
+        found = factor**2 * float(squares) / left / mean
     else:
-        canonical = isinstance(fit.loss, _CANONICAL) and is_plain(fit.loss)  # L'' does not depend on y
-        information = fit.bend if canonical else fit.loss.fisher(fit.objective.y, fit.scores, None, "sum")
         known = has_known_spread(fit.loss) or not fit.one
         if asked == "pearson" and not fit.one:
             raise CapabilityError(f'dispersion="pearson" is for one score a row; {fit.loss!r} predicts several')
+        J = fit.total(lambda part: part.products(part.expected()))
         estimate = not known if asked is None else asked == "pearson"
-        found = pearson(fit.loss, fit.slopes, information, weights, left) if estimate else 1.0
+        found = fit.total(lambda part: part.pearson(part.expected())) / left if estimate else 1.0
     found = found if given is None else given
-    J = fit.products(information)
     inverse = _inverse(J + np.diag(fit.penalty), fit, free, names)
     assert found is not None
     covariance = found * inverse @ J @ inverse
     if fit.loss.variables == ("r",) and not fit.kinked:
-        found /= float(information[0])
+        found /= mean
     return Spread(covariance, "model", freedom, None if fit.kinked else found)
 
 
-def _inverse(bread: Array, fit: Fit, free: bool, names: list[str]) -> Array:
+def _inverse(bread: Array, fit: Any, free: bool, names: list[str]) -> Array:
     """The inverse; of scores that may all rise alike, on what is left without that direction."""
     unit = np.sqrt(np.abs(bread.diagonal()))
     unit[unit == 0] = 1.0
     values, vectors = np.linalg.eigh(bread / np.outer(unit, unit))
     flat = values <= _SINGULAR * values[-1]
     if free:
-        k = fit.scores.shape[1]
         q = fit.design.size
+        k = len(bread) // q
         common = np.tile(np.eye(q), (k, 1)) / np.sqrt(k)
         lift = common @ common.T * float(np.abs(bread.diagonal()).max())
         inverse = _inverse(bread + lift, fit, False, names)
@@ -249,11 +278,10 @@ def _inverse(bread: Array, fit: Fit, free: bool, names: list[str]) -> Array:
     return np.asarray((vectors / values) @ vectors.T) / np.outer(unit, unit)
 
 
-def _density(r: Array, counts: Array, level: float) -> tuple[float, float]:
-    """The kernel's width and the density of the residuals at 0."""
+def _width(r: Array, counts: Array, level: float, n: float) -> float:
+    """Of the kernel, for n rows whose residuals are like these."""
     from scipy.stats import norm
 
-    n = float(counts.sum())
     z = norm.ppf(0.975)
     at = norm.ppf(level)
     share = n ** (-1 / 3) * z ** (2 / 3) * (1.5 * norm.pdf(at) ** 2 / (2 * at**2 + 1)) ** (1 / 3)
@@ -265,10 +293,15 @@ def _density(r: Array, counts: Array, level: float) -> tuple[float, float]:
     width = size * float(norm.ppf(level + share) - norm.ppf(level - share))
     if not width > 0:
         raise DataError("all rows are fitted exactly, so residuals have no density; there is nothing to infer")
-    density = float(np.average(_kernel(r / width), weights=counts)) / width
+    return width
+
+
+def _density(fit: Any) -> float:
+    """Of the residuals at 0, the same for all rows."""
+    density = float(fit.total(lambda part: part.counts @ part.bend)) / fit.jump / fit.n
     if not density > 0:
         raise DataError("no residual lies near 0, so their density there is unknown; use more rows")
-    return width, density
+    return density
 
 
 def _kernel(u: Array) -> Array:

@@ -48,34 +48,34 @@ def needs_dispersion(loss: Any) -> bool:
     return isinstance(loss, (Gamma, InverseGaussian))
 
 
-def log_likelihood(loss: Any, y: Array, total: float, weights: Array, dispersion: float | None) -> float | None:
+def log_likelihood(
+    loss: Any, total: float, n: float, summed: Callable[[Callable[[Array], Array]], float], dispersion: float | None
+) -> float | None:
     """The log-likelihood where the weighted sum of losses is `total`; None for a loss that belongs to no distribution.
 
-    Of squared and absolute errors and quantiles the scale is the likeliest one; of Gamma and InverseGaussian it is
-    `dispersion`.
+    `n` is the sum of weights, and `summed` sums a function of y with them. Of squared and absolute errors and quantiles
+    the scale is the likeliest one; of Gamma and InverseGaussian it is `dispersion`.
     """
     if is_density(loss):
         return -total
     if not is_plain(loss):
         return None
-    n = float(weights.sum())
     if isinstance(loss, (SquaredError, AbsoluteError, Quantile)):
         return _of_scale(loss, n, total / n)
     if needs_dispersion(loss):
-        if dispersion is None:
-            return None
-        return -total / dispersion + float(weights @ _density_at_itself(loss, dispersion)(y))
+        return None if dispersion is None else -total / dispersion + summed(_density_at_itself(loss, dispersion))
     if isinstance(loss, (Logistic, SoftmaxCrossEntropy)):
         return -total
-    if isinstance(loss, (Poisson, NegativeBinomial)) and np.array_equal(y, np.floor(y)):
-        return -total + float(weights @ _mass_at_itself(loss)(y))
+    if isinstance(loss, (Poisson, NegativeBinomial)):
+        own = summed(_mass_at_itself(loss))
+        return None if math.isnan(own) else -total + own
     return None
 
 
-def pearson(loss: Any, slopes: Array, information: Array, weights: Array, freedom: float) -> float:
-    """sum(w L'^2 / E L'') / (n - p): by how much rows vary more than the loss's distribution says."""
+def pearson(loss: Any, slopes: Array, information: Array, weights: Array) -> float:
+    """sum(w L'^2 / E L''): over what rows leave open, by how much they vary more than the loss's distribution says."""
     used = information > 0
-    return float(np.sum(weights[used] * slopes[used] ** 2 / information[used])) / freedom
+    return float(np.sum(weights[used] * slopes[used] ** 2 / information[used]))
 
 
 def is_plain(loss: Any) -> bool:
@@ -105,12 +105,15 @@ def _density_at_itself(loss: Any, dispersion: float) -> Callable[[Array], Array]
 
 
 def _mass_at_itself(loss: Any) -> Callable[[Array], Array]:
-    """The log mass of the count y where the mean is y."""
+    """The log mass of the count y where the mean is y; nan of what is no count."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     if isinstance(loss, Poisson):
-        return lambda y: xlogy(y, y) - y - gammaln(y + 1)
+        return lambda y: np.where(y == np.floor(y), xlogy(y, y) - y - gammaln(y + 1), np.nan)
     size = 1 / loss.alpha
-    return lambda y: (
-        gammaln(y + size) - gammaln(size) - gammaln(y + 1) + xlogy(y, y / (y + size)) - xlog1py(size, y / size)
-    )
+
+    def mass(y: Array) -> Array:
+        own = gammaln(y + size) - gammaln(size) - gammaln(y + 1) + xlogy(y, y / (y + size)) - xlog1py(size, y / size)
+        return np.where(y == np.floor(y), own, np.nan)
+
+    return mass

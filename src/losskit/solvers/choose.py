@@ -140,7 +140,8 @@ TABLE = (
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
          "the loss has kinks of a kind only subgradients handle; expect few digits"),
-    Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0,
+    Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0
+         and not hasattr(o, "stream"),  # where passes cost more than Gram matrices
          "the loss has a score for each class: one Gram matrix serves all classes, one for each pair costs too much"),
     Rule("lbfgs", lambda o: o.size > NEWTON_COLUMNS,
          f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much"),

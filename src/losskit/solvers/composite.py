@@ -54,6 +54,8 @@ class Composite:
             if isinstance(loss, Rowwise)
             else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform, offset)
         )
+        if isinstance(smooth, ClassObjective):
+            smooth.centred = penalty.smooth
         self._set(smooth, penalty, classes)
 
     def _set(self, smooth: Any, penalty: Penalty, classes: int) -> None:
@@ -79,7 +81,7 @@ class Composite:
     def as_one(self) -> Any:
         """The same as one objective, if the penalty is smooth."""
         one = copy.copy(self.smooth)
-        one.penalty = self.penalty
+        one.penalty, one.centred = self.penalty, True
         return one
 
     def thinned(self, stride: int) -> Composite:

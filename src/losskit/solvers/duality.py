@@ -25,6 +25,7 @@ from losskit.base import Pointwise
 from losskit.objective import Array, Objective
 
 _PROBES = (1e-3, 1.0, 1e3)
+_NOTHING = 1e-12  # of the value
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,19 @@ def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes) -
     r = design.scores(theta) - objective.y
     d = np.clip(d, slopes.low, slopes.high)
     coef = theta[: design.columns] / design.scale
-    value = gap = 0.0
-    if objective.penalty.strong > 0:
-        d = _balanced(d, share) if design.intercept else d
-        pull = design.adjoint(share * d)[: design.columns] * design.scale
-        value = objective.penalty.value(coef)
-        gap = value + objective.penalty.conjugate(-pull) + float(pull @ coef)
-    else:
-        d = _projected(objective, d, share, slopes)
     rows = np.maximum(slopes.low * r, slopes.high * r)
-    value += float(share @ rows)
-    gap += float(share @ (rows - d * r))
-    return max(gap, 0.0) / max(value, 1e-5 * objective.null_value, 1e-300)
+    charge = objective.penalty.value(coef)
+    value = charge + float(share @ rows)
+    size = max(value, 1e-5 * objective.null_value, 1e-300)
+    gap = np.inf
+    if objective.penalty.strong > 0:
+        even = _balanced(d, share) if design.intercept else d
+        pull = design.adjoint(share * even)[: design.columns] * design.scale
+        gap = charge + objective.penalty.conjugate(-pull) + float(pull @ coef) + float(share @ (rows - even * r))
+    if not objective.penalty.strong > 0 or charge <= _NOTHING * size < gap:  # without it the minimum is no higher
+        d = _projected(objective, d, share, slopes)
+        gap = min(gap, charge + float(share @ (rows - d * r)))
+    return max(gap, 0.0) / size
 
 
 def row_shares(objective: Objective) -> Array:

@@ -59,10 +59,11 @@ def has_gram(loss: Any, penalty: Penalty, rows: int, columns: int) -> bool:
 class SharedGram:
     """Sums of w x x', w x y and w of some rows, in the standard units of all: what a quadratic loss asks of them."""
 
-    def __init__(self, loss: Pointwise, X: Any, y: Array, w: Array | None, fit_intercept: bool) -> None:
+    def __init__(self, loss: Pointwise, X: Any, y: Array, w: Array | None, fit_intercept: bool, base: float) -> None:
         self.bend = float(loss.traits().curvature)
         self.design = Design(X, fit_intercept, w)
-        self.y, self.w = y, np.ones(len(y)) if w is None else w
+        self.base = base  # taken out of y, and put back into the intercept
+        self.y, self.w = y - base if base else y, np.ones(len(y)) if w is None else w
         self.gram, self.cross, self.weight = self._sums(np.arange(len(y)))
 
     def _sums(self, rows: Array) -> tuple[Array, Array, float]:
@@ -70,12 +71,25 @@ class SharedGram:
         w = self.w[rows]
         return part.gram(w), part.adjoint(w * self.y[rows]), float(w.sum())
 
+    @classmethod
+    def of(
+        cls, loss: Pointwise, design: Design, gram: Array, cross: Array, weight: float, base: float
+    ) -> SharedGram:
+        """From the sums themselves."""
+        new = object.__new__(cls)
+        new.bend, new.design, new.base = float(loss.traits().curvature), design, base
+        new.gram, new.cross, new.weight = gram, cross, float(weight)
+        return new
+
+    def less(self, gram: Array, cross: Array, weight: float) -> SharedGram:
+        """Without some of the sums."""
+        other = copy.copy(self)
+        other.gram, other.cross, other.weight = self.gram - gram, self.cross - cross, self.weight - float(weight)
+        return other
+
     def without(self, rows: Array) -> SharedGram:
         """The sums of all rows but these."""
-        other = copy.copy(self)
-        gram, cross, weight = self._sums(rows)
-        other.gram, other.cross, other.weight = self.gram - gram, self.cross - cross, self.weight - weight
-        return other
+        return self.less(*self._sums(rows))
 
     def follow(self, penalty: Penalty, alphas: Array, tol: float) -> Path:
         """The fits of these rows."""
@@ -92,7 +106,8 @@ class SharedGram:
             ends = (free, free, free - np.inf, free + np.inf)
             pieces = type(penalty.pieces(coef))(*map(np.append, parts, ends))
             theta, slope, worst = solve_quadratic(H, slope, theta, pieces, 0.01 * tol * size)
-            found.append(self.design.to_user(theta))
+            coef, intercept = self.design.to_user(theta)
+            found.append((coef, intercept + self.base))
             left.append(worst / size)
         coefs, intercepts = zip(*found, strict=True)
         return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), len(alphas))
@@ -110,11 +125,11 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
     penalty, theta = problem.penalty, None
     if "alpha" not in penalty.parameters:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
-    solver, _ = choose(_posed_at(problem, penalty, solver), solver)
+    solver, _ = choose(posed_at(problem, penalty, solver), solver)
     found, left, iterations = [], [], 0
     kept = {"warm": proximal_newton.Warm()} if solver == "proximal_newton" else {}
     for alpha in alphas:
-        now = _posed_at(problem, penalty.with_alpha(float(alpha)), solver)
+        now = posed_at(problem, penalty.with_alpha(float(alpha)), solver)
         control = Control(tol, max_iter or METHODS[solver].max_iter)
         outcome = METHODS[solver].solve(now, theta, control, **kept)
         theta = outcome.theta
@@ -125,7 +140,7 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
     return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), iterations)
 
 
-def _posed_at(problem: Composite, penalty: Penalty, solver: str) -> Any:
+def posed_at(problem: Composite, penalty: Penalty, solver: str) -> Any:
     """The problem under another penalty; of a smooth one as one smooth objective, unless the solver wants two parts."""
     apart = problem.with_penalty(penalty)
     return apart if is_proximal(penalty, solver) else apart.as_one()

@@ -26,6 +26,7 @@ _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
 _ENOUGH = 0.2  # of the violation of the columns outside may be left on a working set
 _EXACT = 0.01  # of the tolerance is what is left at least
+_ROUNDED = 1e-3  # of a tolerance: a violation this small is none
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 
@@ -85,7 +86,10 @@ def certify(objective: Composite, point: Point, violations: Array, tol: float) -
     if objective.kind == "kkt":
         return "kkt", kkt, kkt
     near = kkt <= max(1e3 * tol, 10 * np.sqrt(tol))  # a gap is about a violation, or its square
-    return "gap", objective.relative_gap(point, tol) if near else np.inf, kkt
+    gap = objective.relative_gap(point, tol) if near else np.inf
+    if gap > tol and kkt <= _ROUNDED * min(tol, 1e-10):  # beside the loss the penalty is less than rounding
+        return "kkt", kkt, kkt
+    return "gap", gap, kkt
 
 
 def _first(objective: Composite) -> Array:

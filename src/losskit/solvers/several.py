@@ -1,8 +1,12 @@
-"""Several fits over one X: a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each."""
+"""Several fits over one X: a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each.
+
+Over a stream fits of several losses share its passes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +16,15 @@ from losskit.errors import CapabilityError
 from losskit.losses.regression import Quantile
 from losskit.losses.scores import MultiQuantile
 from losskit.objective import Array, one_thread_each
+from losskit.passes import SharedPasses
 from losskit.penalties import NoPenalty, Penalty
+from losskit.solvers import over_streams
 from losskit.solvers.choose import is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
-from losskit.solvers.minimise import Solution, border, check_options, minimise, offset_of, posed_as, solved
+from losskit.solvers.minimise import Solution, minimise, solution_of, solved
+from losskit.solvers.posing import border, check_options, offset_of, posed_as
+from losskit.streams import Stream, as_stream, is_streamed
 
 
 def minimise_each(
@@ -66,7 +74,11 @@ def minimise_levels(
         if "alpha" not in penalty.parameters:
             raise CapabilityError(f"{penalty!r} has no alpha to share out among {k} levels; use L2")
         penalty = penalty.with_alpha(k * penalty.parameters["alpha"])
-    found = [minimise(Quantile(level), penalty, X, y, sample_weight, **options) for level in loss.levels]
+    each = [(Quantile(level), penalty) for level in loss.levels]
+    if is_streamed(X):
+        found = minimise_over(as_stream(X, y, sample_weight, options.pop("offset")), each, **options)
+    else:
+        found = [minimise(*pair, X, y, sample_weight, **options) for pair in each]
     values, gaps = (np.array([getattr(each, name) for each in found]) for name in ("value", "certificate"))
     worst = found[int(np.argmax(gaps))]
     return replace(
@@ -74,6 +86,26 @@ def minimise_levels(
         value=float(values.mean()), certificate=float(np.average(gaps, weights=values if values.any() else None)),
         iterations=sum(each.iterations for each in found), loss=loss,
     )  # fmt: skip
+
+
+def minimise_over(
+    stream: Stream, problems: list[tuple[Any, Penalty | None]], *, fit_intercept: bool, solver: str, tol: float,
+    max_iter: int | None,
+) -> list[Solution]:  # fmt: skip
+    """The Solution of each loss and penalty over a stream; one pass serves all that wait for one."""
+    for loss, penalty in problems:
+        check_options(loss, penalty, tol, max_iter, None)
+    with one_thread_each():
+        rows = over_streams.Rows.of(stream, problems[0][0])
+        passes = SharedPasses(rows.stream)
+
+        def task(loss: Any, penalty: Penalty | None) -> Any:
+            control = Control(tol, max_iter or 0)
+            return over_streams.solve(
+                loss, penalty or NoPenalty(), rows, fit_intercept, solver, None, control, passes
+            )  # fmt: skip
+
+        return [solution_of(*found) for found in passes.each([partial(task, *pair) for pair in problems])]
 
 
 def first_offset(problem: Any) -> Array | None:

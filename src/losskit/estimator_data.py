@@ -1,0 +1,118 @@
+"""What a linear estimator is given, as its solvers take it: arrays, sparse matrices, frames with categories, files."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
+
+from losskit.batchfiles import as_batch
+from losskit.categories import Coding, categories_of, coding_of
+from losskit.errors import CapabilityError, DataError, ShapeError
+from losskit.memory import refuse_beyond, refuse_copy
+from losskit.moments import refuse_unfinite
+from losskit.solvers.posing import offset_of
+from losskit.streams import Stream, as_stream, is_streamed
+
+Array = np.ndarray
+_NONE = "no y"
+
+
+def checked(model: Any, X: Any, y: Any = _NONE, **options: Any) -> Any:
+    """X, or X and y, by scikit-learn's checks; a frame with text or categories becomes `Coded`.
+
+    Without `y` X is to be predicted, and must have the columns of the fit; else they are noted, but if reset=False.
+
+    Raises
+    ------
+    DataError
+        If a level was not there in the fit, a value is missing, or a copy as floats would not fit into memory.
+    """
+    reset = options.pop("reset", not isinstance(y, str) or y is not _NONE)
+    coding: Any = getattr(model, "_coding_", None)
+    names = categories_of(X)
+    if not (names if reset else coding is not None and coding.levels):
+        if names:
+            raise DataError(f"columns {names[:6]} hold text or categories, and the model was fitted to numbers")
+        refuse_copy(X)
+        given = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset, **options}
+        found = validate_data(model, X, **given) if y is _NONE else validate_data(model, X, y, **given)
+        if reset:
+            model.__dict__.pop("_coding_", None)
+        return found
+    source = f"the {type(X).__name__}"
+    if not hasattr(X, "columns"):
+        raise DataError(
+            f"the model was fitted to a table with categories ({', '.join(list(coding.levels)[:6])}), and {source} has "
+            "no named columns; pass a frame with the columns of the fit"
+        )
+    validate_data(model, X, reset=reset, skip_check_array=True)
+    frame = as_batch(X)
+    if not frame.num_rows:
+        raise DataError(f"{source} has no rows; at least one is needed")
+    if reset:
+        coding = model._coding_ = coding_of(iter([frame]), frame.schema.names, names, source)
+    matrix = coding.matrix(frame, source)
+    if y is _NONE:
+        return matrix
+    y = _check_y(y, multi_output=options.get("multi_output", False), y_numeric=options.get("y_numeric", False))
+    check_consistent_length(X, y)
+    return matrix, y
+
+
+def features_of(model: Any) -> list[str]:
+    """The names of a fitted model's coefficients."""
+    coding = getattr(model, "_coding_", None)
+    if coding is not None:
+        return list(coding.features)
+    return list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)]))
+
+
+def streamed(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
+    """The rows of a path or function to fit, whose columns are noted as scikit-learn has it."""
+    stream = as_stream(X, y, sample_weight, offset)
+    stream.look()
+    model._coding_ = stream.coding
+    model.feature_names_in_ = np.array(stream.columns, dtype=object)
+    model.n_features_in_ = len(model.feature_names_in_)
+    return stream
+
+
+def rows_of(model: Any, X: Any) -> Stream:
+    """Rows of a file to predict, with the columns of the fit."""
+    coding = getattr(model, "_coding_", None) or Coding(features_of(model), {})
+    stream = copy.copy(X) if isinstance(X, Stream) else Stream(X, columns=coding.columns)
+    if stream.columns is not None and len(stream.columns) != len(coding.columns):
+        raise ShapeError(
+            f"{stream!r} has {len(stream.columns)} columns, the model {len(coding.columns)}; name them by "
+            "Stream(source, columns=[...])"
+        )
+    if coding.levels or stream.columns is None:
+        stream.columns = coding.columns
+    stream.coding = Coding(stream.columns, coding.levels)
+    return stream
+
+
+def scores_of(model: Any, X: Any, offset: Any = None) -> Array:
+    """The scores of the rows of an array, a frame or a file, (rows,) or (rows, scores)."""
+    if is_streamed(X):
+        if offset is not None:
+            raise CapabilityError("of a file the offset is a column: predict(Stream(path, offset=...))")
+        return np.concatenate([_linear(model, batch.X, batch.offset) for batch in rows_of(model, X).batches()])
+    X = checked(model, X)
+    return _linear(model, X, None if offset is None else offset_of(offset, np.arange(X.shape[0])))
+
+
+def _linear(model: Any, X: Any, offset: Array | None) -> Array:
+    coef = np.atleast_2d(model.coef_)
+    refuse_beyond(
+        16.0 * X.shape[0] * len(coef), f"the scores of {X.shape[0]} rows",
+        "predict fewer rows at a time, or those of a file",
+    )  # fmt: skip
+    scores = X @ coef.T + model.intercept_
+    scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
+    if not np.isfinite(scores).all():
+        refuse_unfinite(X)
+    return scores if offset is None else scores + offset

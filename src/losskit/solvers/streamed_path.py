@@ -1,0 +1,120 @@
+"""Paths of penalties and their folds over a stream: fits wait for each other, so that a pass serves all of them.
+
+Rows are dealt to the folds in turn. A quadratic loss takes one pass, for the Gram matrix of each fold, and one for the
+losses of the rows left out. Other smooth losses begin with the sample's path; each pass then is a step of every fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from losskit.memory import refuse_beyond
+from losskit.objective import Array
+from losskit.passes import SharedPasses
+from losskit.solvers.choose import METHODS, choose
+from losskit.solvers.control import Control
+from losskit.solvers.over_streams import SOLVERS, Rows
+from losskit.solvers.path import Path, SharedGram, follow, posed_at
+from losskit.streamed import Kept
+from losskit.streams import Batch
+
+_NEAR = 1e-3  # of the sample's path, from which all fits begin
+
+
+def in_fold(fold: int, count: int) -> Callable[[Batch], Array]:
+    """From a batch to the rows that are in a fold: every `count`-th."""
+    return lambda batch: (batch.start + np.arange(len(batch.X))) % count == fold
+
+
+def without_fold(fold: int | None, count: int) -> Kept | None:
+    """From a batch to the rows that are not in a fold; None for all rows."""
+    if fold is None:
+        return None
+    inside = in_fold(fold, count)
+    return lambda batch: ~inside(batch)
+
+
+def shared_grams(problem: Any, folds: int) -> list[SharedGram]:
+    """What a quadratic loss asks of all rows, and of those without each fold, in one pass."""
+    sums: list[Any] = [0.0] * max(folds, 1)
+
+    def show(batch: Batch, part: Any) -> None:
+        w = np.ones(len(part.y)) if part.weights is None else part.weights
+        for fold in range(len(sums)):
+            own = np.where(in_fold(fold, len(sums))(batch), w, 0.0)
+            each = part.design.gram(own), part.design.adjoint(own * part.y), own.sum()
+            before = sums[fold]
+            sums[fold] = each if isinstance(before, float) else [a + b for a, b in zip(before, each, strict=True)]
+
+    problem.smooth.visit(show)
+    gram, cross, weight = (sum(parts) for parts in zip(*sums, strict=True))
+    whole = SharedGram.of(problem.loss, problem.design, gram, cross, weight, problem.smooth.base)
+    return [whole, *(whole.less(*each) for each in sums[:folds])]
+
+
+def shared_fits(problem: Any, rows: Rows, alphas: Array, folds: int, options: Any) -> list[Path]:
+    """The fits of all rows, and of those without each fold."""
+    penalty, q = problem.penalty, problem.size
+    fits = len(alphas) * (folds + 1)
+    refuse_beyond(
+        8.0 * q**2 * fits * 2, f"Hessians of {fits} fits of {q} coefficients at a time",
+        "use fewer alphas or folds",
+    )  # fmt: skip
+    near = problem.over(problem.smooth.sample)
+    solver, _ = choose(posed_at(problem, penalty, options.solver), options.solver)
+    starts = follow(near, alphas, options.solver, _NEAR, None)
+    passes = SharedPasses(rows.stream)
+
+    def fit(at: int, fold: int | None) -> tuple[Any, float, int]:
+        own = rows.over(problem, passes, without_fold(fold, folds))
+        now = posed_at(own, penalty.with_alpha(float(alphas[at])), solver)
+        control = Control(options.tol, options.max_iter or METHODS[solver].max_iter)
+        start = now.from_user(starts.coefs[at], starts.intercepts[at])
+        outcome = SOLVERS[solver](now, start, control)
+        return now.to_user(outcome.theta), outcome.certificate, control.iterations
+
+    which: list[int | None] = [None, *range(folds)]
+    found = passes.each([partial(fit, at, fold) for fold in which for at in range(len(alphas))])
+    paths = []
+    for k in range(len(which)):
+        own = found[k * len(alphas) : (k + 1) * len(alphas)]
+        coefs, intercepts = zip(*(each[0] for each in own), strict=True)
+        certificates, iterations = np.array([each[1] for each in own]), sum(each[2] for each in own)
+        paths.append(Path(alphas, np.array(coefs), np.array(intercepts), certificates, iterations))
+    return paths
+
+
+def fold_losses(problem: Any, paths: list[Path]) -> Array:
+    """The mean loss of the rows of each fold at each fit without it, (alphas, folds), in one pass."""
+    folds, loss = len(paths), problem.loss
+    sums = np.zeros((2, len(paths[0].alphas), folds))
+
+    def show(batch: Batch, part: Any) -> None:
+        for fold, path in enumerate(paths):
+            rows = np.flatnonzero(in_fold(fold, folds)(batch))
+            X, y = batch.X[rows], part.y[rows] + getattr(part, "base", 0.0)
+            w, offset = (None if each is None else each[rows] for each in (part.weights, part.offset))
+            for at, (coef, intercept) in enumerate(zip(path.coefs, path.intercepts, strict=True)):
+                f = X @ coef.T + intercept
+                found = loss.partial(y, f if offset is None else f + offset, w)
+                sums[:, at, fold] += found.sum, found.weight
+
+    problem.smooth.visit(show)
+    return np.asarray(sums[0] / sums[1])
+
+
+def points(problem: Any, rows: Rows, path: Path) -> list[Any]:
+    """Value and derivatives of the mean loss at each fit of a path, in one pass."""
+    passes = SharedPasses(rows.stream)
+    own = rows.over(problem, passes, None).smooth
+    tasks = [
+        partial(own.evaluate, own.from_user(coef, intercept), 2)
+        for coef, intercept in zip(path.coefs, path.intercepts, strict=True)
+    ]
+    return passes.each(tasks)
+
+
