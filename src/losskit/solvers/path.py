@@ -152,7 +152,8 @@ def alpha_grid(problem: Composite, count: int, span: float | None) -> Array:
     Of penalties that hold nothing, such as L2: from 100 times the curvature of the loss by a typical column.
     """
     smooth, p = problem.smooth, problem.penalty
-    point = smooth.evaluate(_constant(problem) if problem.classes == 1 else problem.null)
+    order = 2 if hasattr(smooth, "stream") else 1  # of which another pass would cost more
+    point = smooth.evaluate(_constant(problem) if problem.classes == 1 else problem.null, order)
     most = p.alpha_max(point.gradient[problem.at] * problem.scale)
     if not math.isfinite(most):
         bend = smooth.hessian_at(point).diagonal()[problem.at] * problem.scale**2

@@ -75,6 +75,7 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
         if reason is not None or ahead is None:
             if not np.isfinite(certificate):
                 kind, certificate = "kkt", kkt
+                reason = "tol" if reason == "no progress" and kkt <= control.tol else reason
             warm.point, warm.penalty, warm.part = point, objective.penalty, part
             return Outcome(point.theta, value, certificate, kind, reason or "no progress")
         point = ahead
