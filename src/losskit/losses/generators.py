@@ -16,7 +16,7 @@ import numpy as np
 
 from losskit.calculus import where
 from losskit.calculus.derive import derivative
-from losskit.calculus.exact import evaluate
+from losskit.calculus.emit import array_function
 from losskit.calculus.graph import Node, nodes_of, substitute, symbol
 from losskit.calculus.tex import latex
 from losskit.divergence import Divergence
@@ -88,13 +88,13 @@ def _tangent(generator: str) -> float:
     ParameterError
         If it is not.
     """
-    value, slope = (evaluate(node, {"t": 1.0}) for node in _derivatives(generator, "t")[:2])
+    value, slope = map(float, array_function("at", ["t"], _derivatives(generator, "t")[:2])(np, np.ones(())))
     if not abs(value) < 1e-15:
         raise ParameterError(
-            f"generator={generator!r} is {float(value):.6g} at t = 1; it must be 0 there, or equal shares would cost "
+            f"generator={generator!r} is {value:.6g} at t = 1; it must be 0 there, or equal shares would cost "
             "something. Subtract that number"
         )
-    return float(slope) if isfinite(slope) else 0.0
+    return slope if isfinite(slope) else 0.0
 
 
 class FDivergence(Divergence):
