@@ -238,3 +238,8 @@ def test_own_derivatives_of_ours_are_not_replaced():
 def test_what_it_takes_may_be_said():
     found = lk.check_loss(lambda y, f: (y - f) ** 4, target="binary", prediction="probability")
     assert found.takes == "0 <= y <= 1, 0 <= f <= 1"
+
+
+def test_trials_that_fail_leave_nothing_behind_for_those_of_other_libraries():
+    pytest.importorskip("jax")
+    assert lk.check_loss(bad.raising).codes == ("LK001",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +18,10 @@ _Y = np.array([1.0, 2.0, 3.0])
 
 
 def several_by_trial(subject: Subject, order: str | None, target: str | None) -> Subject | None:
-    """`subject` as a loss of four, three or two predictions a row, the most of which each one counts."""
+    """A copy of `subject` as a loss of four, three or two predictions a row, the most of which each one counts."""
     for outputs in (4, 3, 2):
         try:
-            return of_several(subject, order, target, outputs)
+            return of_several(copy(subject), order, target, outputs)  # a trial that fails leaves nothing behind
         except CallFailed:
             continue
     return None
