@@ -1,5 +1,6 @@
 """The scalar primitives: accuracy in ulp against mpmath, limits, and loops that vectorise."""
 
+import importlib
 import math
 import platform
 import re
@@ -14,7 +15,7 @@ from numba import njit
 from losskit.calculus.table import TABLE, tempered
 from losskit.kernels.curves import sigmoid_minus, sigmoid_slope, softplus_minus
 from losskit.kernels.elementary import add_fast
-from losskit.kernels.primitives import body_of
+from losskit.kernels.primitives import home_of
 
 INF, NAN = math.inf, math.nan
 SMALLEST = 5e-324
@@ -30,6 +31,10 @@ HARD = np.array(
     + [k * math.log(2) / 2 for k in range(1, 20, 2)]
 )
 SIGNED = np.concatenate([HARD, -HARD])
+
+
+def body_of(name):
+    return getattr(importlib.import_module(home_of(name)), name)
 
 
 def log_uniform(rng, low, high, n=DRAWS):

@@ -134,12 +134,10 @@ def _beta(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
 
 
 def _crps(loss: Pointwise, y: float, f: Any, part: str) -> list[Any]:
-    """Of the slope by the location 1 and twice the tail; by the log scale what grows with it, and what is taken off."""
+    """By the log scale what grows with it, and what is taken off."""
     scale = mpmath.exp(mpmath.mpf(f[1]))
     a, e = abs(mpmath.mpf(y) - f[0]) / scale, mpmath.exp(-abs(mpmath.mpf(y) - f[0]) / scale)
     bell = mpmath.sqrt(2 / mpmath.pi) * mpmath.exp(-(a**2) / 2)
-    if part == "gradient 0":
-        return [1]
     grows, bend, less = {
         "CRPSGaussian": (bell, bell * a**2, 1 / mpmath.sqrt(mpmath.pi)),
         "CRPSLogistic": (2 * (mpmath.log(1 + e) + a * e / (1 + e)), 2 * a**2 * e / (1 + e) ** 2, 1),
@@ -152,7 +150,7 @@ ROOT_OF_SEVERAL: dict[tuple[str, str], Any] = {
     **{
         (name, part): lambda loss, y, f, part=part: _crps(loss, y, f, part)
         for name in ("CRPSGaussian", "CRPSLogistic", "CRPSLaplace")
-        for part in ("gradient 1", "hessian 1 1", *(["gradient 0"] if name == "CRPSGaussian" else []))
+        for part in ("gradient 1", "hessian 1 1")
     },
     **{
         (name, part): lambda loss, y, f, part=part, summands=summands: summands(loss, y, f, part)

@@ -30,6 +30,7 @@ from losskit.calculus.densities import (
     laplace_nll,
     normal_cdf,
     normal_pdf,
+    normal_within,
     poisson_nll,
     shape_bend,
     shape_normaliser,

@@ -21,6 +21,8 @@ laplace_nll = row("laplace_nll", r"{0:0} + {1:0} + \log\left(2\right)", binds=0,
 
 normal_cdf = row("normal_cdf", r"\Phi\left({0:-1}\right)", partials=(lambda x: normal_pdf(x),),
                  exact=lambda mp, x: mp.erfc(-x / mp.sqrt(2)) / 2)
+normal_within = row("normal_within", r"2 \, \Phi\left({0:-1}\right) - 1", binds=0,
+                    partials=(lambda x: 2.0 * normal_pdf(x),), exact=lambda mp, x: mp.erf(x / mp.sqrt(2)))
 normal_pdf = row("normal_pdf", r"\varphi\left({0:-1}\right)", partials=(lambda x: -x * normal_pdf(x),),
                  exact=lambda mp, x: mp.exp(-(x**2) / 2) / mp.sqrt(2 * mp.pi))
 

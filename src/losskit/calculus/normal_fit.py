@@ -1,5 +1,7 @@
 """A Chebyshev fit of the normal hazard, and nodes to integrate a density with; for scalar and array bodies alike."""
 
+from math import factorial
+
 # (h(x) - x)(x + ROOT_HALF_PI) in (x - 4)/(x + 4) for x >= 0, error 2^-58: h = density/upper tail is the hazard,
 # which exceeds x by less and less; with it come the tail density/h, and all without cancellation
 HAZARD_EXCESS = (
@@ -37,6 +39,9 @@ HAZARD_EXCESS = (
 EXCESS_TAIL = -6.415644948265285e-17  # of the first
 ROOT_HALF_PI = 1.2533141373155003
 OVER_ROOT_TWO_PI, OVER_ROOT_TWO_PI_TAIL = 0.3989422804014327, -2.49232720227773e-17
+
+# the mass between -x and x, over x, less its 2/sqrt(2 pi), over x^2, in x^2 for x^2 <= 1: its series, error 2^-64
+WITHIN = tuple(2.0 * OVER_ROOT_TWO_PI * (-0.5) ** k / (factorial(k) * (2 * k + 1)) for k in range(1, 17))
 
 # Gauss and Legendre's nodes on [0, 1] and their weights: exact for polynomials up to degree 15
 NODES = (

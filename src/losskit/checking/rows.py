@@ -148,7 +148,7 @@ def _hard_of_several(kind: Kind) -> tuple[Array, Array]:
     for target in targets(kind)[[0, 1, -1]]:
         for j, domain in enumerate(kind.columns):
             near = [target, target * (1 + 1e-9)] if not np.ndim(target) and kind.y == REAL and j == 0 else []
-            pool = np.array([*near, -20.0, -7.0, 7.0, 20.0] if domain == REAL else [1e-12, 1e-8, *size])
+            pool = np.array([*near, -34.0, -7.0, 7.0, 34.0] if domain == REAL else [1e-12, 1e-8, *size])
             for value in pool[domain.contains(pool)]:
                 others = [0.7 if other.bounded else -0.4 for other in kind.columns]
                 y.append(target)

@@ -29,9 +29,8 @@ from losskit.kernels.elementary import (
     scale_exp,
     to_bits,
     two_prod,
-    two_sum,
 )
-from losskit.kernels.pieces import log_pair, lower_sigmoid, unit_log1p
+from losskit.kernels.pieces import log_pair, lower_sigmoid, softplus_parts, unit_log1p
 from losskit.kernels.select import select
 
 # log((1 + s)/(1 - s)) = 2 s + s z R(z), z = s^2, for 0 <= s <= tanh(1/2)^2, error 2^-59.2 s
@@ -143,12 +142,7 @@ def sigmoid_square(x: float) -> float:
 def sigmoid_power(x: float, g: float) -> float:
     """sigmoid(x)**g for g >= 0, as exp(-g softplus(-x)) with softplus in two parts (2.5 ulp)."""
     size = abs(x)
-    n, p, p_tail = exp_parts(clamp(-size, -746.0, 0.0))
-    e = scale_exp(p, n)
-    a, t = unit_log1p(e)
-    a, t = fast_two_sum(a, t)
-    t += scale_exp(p_tail, n) / (1.0 + e)
-    head, tail = two_sum(select(x < 0.0, -x, 0.0), a)
+    head, tail, t = softplus_parts(x)
     tail += t
     product, rest = two_prod(-g, head)
     value = exp2part(product, fma(-g, tail, rest))

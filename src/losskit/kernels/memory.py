@@ -38,6 +38,12 @@ def singles_at(typingctx: Any, address: Any) -> Any:
 
 
 @intrinsic
+def integers_at(typingctx: Any, address: Any) -> Any:
+    """The data of the array object at `address`, of int32."""
+    return _data_at(types.int32)
+
+
+@intrinsic
 def fetch(typingctx: Any, data: Any, i: Any) -> Any:
     """Ask for the cache line of element `i` before it is needed; harmless beyond the end."""
 

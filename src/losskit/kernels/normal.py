@@ -14,6 +14,7 @@ from losskit.calculus.normal_fit import (
     OVER_ROOT_TWO_PI,
     OVER_ROOT_TWO_PI_TAIL,
     ROOT_HALF_PI,
+    WITHIN,
 )
 from losskit.kernels.elementary import (
     NO_TAIL,
@@ -91,6 +92,18 @@ def normal_cdf(x: float) -> float:
     """The normal mass below x (1.3 ulp)."""
     q = upper_tail(abs(x), NO_TAIL)
     return select(x < 0.0, q, 1.0 - q)
+
+
+@scalar
+def normal_within(x: float) -> float:
+    """The normal mass between -x and x, negative where x is: near 0 by a series (1.5 ulp)."""
+    size = abs(x)
+    held = select(size < 1.0, x, 0.0)
+    square = held * held
+    rest = fma(square, polynomial(square, WITHIN), 2.0 * OVER_ROOT_TWO_PI_TAIL)
+    near = fma(2.0 * OVER_ROOT_TWO_PI, held, held * rest)
+    far = 1.0 - 2.0 * upper_tail(size, NO_TAIL)
+    return select(size < 1.0, near, select(x < 0.0, -far, far))
 
 
 @scalar

@@ -16,14 +16,17 @@ from losskit.kernels.elementary import (
     TINY,
     Pair,
     clamp,
+    exp_parts,
     exp_split,
     fast_two_sum,
     fma,
     polynomial,
     power_of_two,
     scalar,
+    scale_exp,
     split_exponent,
     two_prod,
+    two_sum,
 )
 from losskit.kernels.select import select
 
@@ -66,6 +69,17 @@ def unit_log1p(e: float) -> Pair:
     z = s * s
     rest = fma(-s, g_tail, fma(-s, g, e))
     return s, fma(rest, fma(-0.5, s, 1.0), s * z * polynomial(z, UNIT_LOG_TAIL))
+
+
+@scalar
+def softplus_parts(x: float) -> tuple[float, float, float]:
+    """Three numbers whose sum is softplus(-x), the first the largest."""
+    n, p, p_tail = exp_parts(clamp(-abs(x), -746.0, 0.0))
+    e = scale_exp(p, n)
+    a, t = unit_log1p(e)
+    a, t = fast_two_sum(a, t)
+    head, tail = two_sum(select(x < 0.0, -x, 0.0), a)
+    return head, tail, t + scale_exp(p_tail, n) / (1.0 + e)
 
 
 @scalar

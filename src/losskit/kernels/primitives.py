@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from losskit.errors import FormulaError
 
@@ -46,8 +44,3 @@ def imports(names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         homes.setdefault(home_of(name), []).append(name)
     return [f"from {home} import {', '.join(found)}" for home, found in sorted(homes.items())]
-
-
-def body_of(name: str) -> Any:
-    """A body, which compiled code may call."""
-    return getattr(import_module(home_of(name)), name)

@@ -24,12 +24,11 @@ from losskit.kernels.elementary import (
     power_of_two,
     scalar,
     scale,
-    scale_exp,
     split_exponent,
     two_prod,
     two_sum,
 )
-from losskit.kernels.pieces import log_pair, lower_sigmoid, unit_log1p
+from losskit.kernels.pieces import log_pair, lower_sigmoid, softplus_parts, unit_log1p
 from losskit.kernels.select import select
 
 # log(2) beyond LN2_HEAD, in two parts: the first has 43 bits, exact times any exponent
@@ -137,12 +136,7 @@ def above_power(x: float, m: float, g: float) -> float:
     """(sigmoid(x) - m)^g for g >= 0, 0 where sigmoid(x) <= m (2.5 ulp, but for the 64 doubles next to the root)."""
     d, v, v_tail = _above(x, m)
     size = abs(x)
-    n, p, p_tail = exp_parts(clamp(-size, -746.0, 0.0))
-    e = scale_exp(p, n)
-    a, t = unit_log1p(e)
-    a, t = fast_two_sum(a, t)
-    t += scale_exp(p_tail, n) / (1.0 + e)
-    head, tail = two_sum(select(x < 0.0, -x, 0.0), a)
+    head, tail, t = softplus_parts(x)
     b, b_tail = log_pair(v)
     head, rest = two_sum(head, -b)
     tail = finite_tail(head, rest) + (tail + (t - (b_tail + v_tail / v)))

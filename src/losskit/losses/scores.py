@@ -20,8 +20,8 @@ from losskit.calculus import (
     maximum,
     minimum,
     mul_exp,
-    normal_cdf,
     normal_pdf,
+    normal_within,
     sqrt,
     tanh,
     where,
@@ -75,13 +75,13 @@ class CRPSGaussian(Pointwise):
 
     def formula(self, y: Any, mean: Any, log_scale: Any) -> Any:
         u = distance(y, mean)
-        inside = 1 - 2 * normal_cdf(-mul_exp(u, -1, log_scale))
-        return u * inside + mul_exp(2 * bell(y, mean, log_scale) - _OVER_ROOT_PI, 1, log_scale)
+        spread = mul_exp(2 * bell(y, mean, log_scale) - _OVER_ROOT_PI, 1, log_scale)
+        return u * normal_within(mul_exp(u, -1, log_scale)) + spread
 
     def derivative(self, y: Any, mean: Any, log_scale: Any) -> Any:
         a = _in_scales(y, mean, log_scale)
         grows = mul_exp(2 * bell(y, mean, log_scale) - _OVER_ROOT_PI, 1, log_scale)
-        return _side(y, mean) * (2 * normal_cdf(-a) - 1), grows
+        return -_side(y, mean) * normal_within(a), grows
 
     def second_derivative(self, y: Any, mean: Any, log_scale: Any) -> Any:
         a, b, root = _in_scales(y, mean, log_scale), 2 * bell(y, mean, log_scale), half_bell(y, mean, log_scale)

@@ -17,7 +17,7 @@ from losskit.calculus.gamma_fits import (
     SHAPE_BEND_MID,
     SHAPE_BEND_ZERO,
 )
-from losskit.calculus.normal_fit import HAZARD_EXCESS, OVER_ROOT_TWO_PI, ROOT_HALF_PI
+from losskit.calculus.normal_fit import HAZARD_EXCESS, OVER_ROOT_TWO_PI, ROOT_HALF_PI, WITHIN
 
 Array = Any
 _HALF_LOG_2PI = 0.9189385332046728
@@ -50,6 +50,15 @@ def normal_cdf(xp: Any, x: Array) -> Array:
     size = xp.where(xp.abs(x) > 60.0, 60.0, xp.abs(x))
     q = normal_pdf(xp, size) / (size + hazard_excess(xp, size))
     return xp.where(x < 0.0, q, 1.0 - q)
+
+
+def normal_within(xp: Any, x: Array) -> Array:
+    size = xp.abs(x)
+    held = xp.where(size < 1.0, x, 0.0)
+    far = 2.0 * normal_cdf(xp, size) - 1.0
+    square = held * held
+    near = held * (2.0 * OVER_ROOT_TWO_PI + square * power_series(square, WITHIN))
+    return xp.where(size < 1.0, near, xp.where(x < 0.0, -far, far))
 
 
 def _student(xp: Any, r: Array, s: Array, df: Array) -> tuple[Array, Array]:

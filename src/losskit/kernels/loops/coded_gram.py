@@ -7,16 +7,9 @@ Of each pair of a row's levels the entry below the diagonal is added to; the cal
 
 from typing import Any
 
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-from losskit.kernels.memory import _data_at, doubles_at
-
-
-@intrinsic
-def counts_at(typingctx: Any, address: Any) -> Any:
-    """The data of the array object at `address`, of int32."""
-    return _data_at(types.int32)
+from losskit.kernels.memory import doubles_at, integers_at
 
 
 @njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -25,7 +18,7 @@ def kernel(
     rows: int, numbers: int, levels: int,
 ) -> None:  # fmt: skip
     """Add to `sum`, (levels, numbers + levels); weighted is d_i x_i, (rows, numbers); codes (categories, rows)."""
-    weighted, code = doubles_at(weighteda), counts_at(codesa)
+    weighted, code = doubles_at(weighteda), integers_at(codesa)
     d, total = doubles_at(da), doubles_at(suma)
     width, last = numbers + levels, int(categories)
     for i in range(rows):

@@ -8,18 +8,11 @@ of d_i x_i x_i' with a column of ones as the last (GRAM), or some columns as a s
 
 from typing import Any
 
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-from losskit.kernels.memory import _data_at, doubles_at
+from losskit.kernels.memory import doubles_at, integers_at
 
 SCORES, SUMS, SQUARES, GRAM, COLUMNS = range(5)
-
-
-@intrinsic
-def counts_at(typingctx: Any, address: Any) -> Any:
-    """The data of the array object at `address`, of int32."""
-    return _data_at(types.int32)
 
 
 @njit(error_model="numpy")
@@ -87,7 +80,7 @@ def kernel(
     of: int, size: int,
 ) -> None:  # fmt: skip
     """One of the above; what it has no use for is None, or 0."""
-    x, at, begin = doubles_at(values), counts_at(column), counts_at(starts)
+    x, at, begin = doubles_at(values), integers_at(column), integers_at(starts)
     if of == SCORES:
         scores(x, at, begin, doubles_at(given), doubles_at(out), constant, rows)
     elif of == SUMS:
@@ -97,4 +90,4 @@ def kernel(
     elif of == GRAM:
         gram(x, at, begin, doubles_at(given), doubles_at(out), rows, size)
     else:
-        columns(x, at, begin, counts_at(given), doubles_at(out), counts_at(second), counts_at(third), rows)
+        columns(x, at, begin, integers_at(given), doubles_at(out), integers_at(second), integers_at(third), rows)
