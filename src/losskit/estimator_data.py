@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_y, check_consistent_length, validate_data
+from sklearn.utils.validation import check_X_y, validate_data
 
 from losskit.batchfiles import as_batch
 from losskit.categories import Coding, categories_of, coding_of
@@ -57,9 +57,8 @@ def checked(model: Any, X: Any, y: Any = _NONE, **options: Any) -> Any:
     matrix = coding.matrix(frame, source)
     if y is _NONE:
         return matrix
-    y = _check_y(y, multi_output=options.get("multi_output", False), y_numeric=options.get("y_numeric", False))
-    check_consistent_length(X, y)
-    return matrix, y
+    asked = {name: options.get(name, False) for name in ("multi_output", "y_numeric")}
+    return matrix, check_X_y(np.zeros((frame.num_rows, 1)), y, **asked)[1]
 
 
 def features_of(model: Any) -> list[str]:

@@ -17,7 +17,7 @@ from losskit.penalties import Penalty
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import Solution
 
-_SCHEMA = "losskit.linear/1"
+_SCHEMA = "losskit.estimator/1"
 _OPTIONS = {"fit_intercept": bool, "solver": str, "tol": float, "max_iter": (int, type(None))}
 _TOLD = ("value", "certificate", "certificate_kind", "iterations", "reason", "solver", "why", "scale")
 _WANTED = {
@@ -87,7 +87,7 @@ def read(path: str | os.PathLike[str], kinds: tuple[type, ...]) -> Any:
 
 
 def _check(payload: dict[str, Any], arrays: dict[str, Any], where: str, known: set[str]) -> None:
-    modelfile.check_schema(payload, _SCHEMA, where)
+    modelfile.check_schema(payload, _SCHEMA, where, by="LinearRegressor.save or LinearClassifier.save")
     for key in sorted(payload.keys() ^ _WANTED.keys()):
         raise ModelFileError(f"{where}: the key {key!r:.60} is {'missing' if key in _WANTED else 'unknown'}")
     typed = all(isinstance(payload[key], kind) for key, kind in _WANTED.items())  # type: ignore[arg-type]

@@ -100,13 +100,16 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
         raise ModelFileError(f"{path} cannot be read ({e})") from e
 
 
-def check_schema(payload: dict[str, Any], wanted: str, where: str) -> None:
-    """Raise ModelFileError unless the payload is of the schema wanted, saying whether it is older, newer or foreign."""
+def check_schema(payload: dict[str, Any], wanted: str, where: str, *, by: str = "losskit fit or select") -> None:
+    """Raise ModelFileError unless the payload is of the schema wanted, saying whether it is older, newer or foreign.
+
+    `by` is what writes such files.
+    """
     given = payload.get("schema")
     if given == wanted:
         return
     (family, _, version), (own, _, known) = (str(each).rpartition("/") for each in (given, wanted))
-    cure = "name a file that losskit fit or select wrote"
+    cure = f"name a file that {by} wrote"
     if family == own and version.isdecimal():
         newer = int(version[:9]) > int(known)
         cure = "it is from a newer losskit: update losskit" if newer else "it is from an older losskit: fit it again"

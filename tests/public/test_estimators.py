@@ -199,12 +199,15 @@ def test_a_model_file_holds_the_model_and_no_code(model, tmp_path):
     import pandas as pd
 
     from losskit.estimators import load
+    from losskit.model import load_model
 
     X, y = problem(lk.SquaredError())
     frame = pd.DataFrame(X, columns=list("abcd")).assign(town=np.where(X[:, 0] > X[0, 0], "Aa", "Bo"))
     y = np.where(y > 0, "yes", "no") if isinstance(model, LinearClassifier) else y
     model.fit(frame, y)
     model.save(tmp_path / "model.losskit")
+    with pytest.raises(lk.errors.ModelFileError, match="name a file that losskit fit or select wrote"):
+        load_model(tmp_path / "model.losskit")
     again = load(tmp_path / "model.losskit")
     np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
     assert again.loss_ == model.loss_
