@@ -258,6 +258,7 @@ LAWS += [
     ("truncated_bend", lambda f: mp.exp(f) / -mp.expm1(-mp.exp(f)) * (1 - mp.exp(f) / mp.expm1(mp.exp(f))), logarithms,
      5.0, None),
     ("dispersed_deviance", true_dispersed("deviance"), dispersed, 6.0, by_mean(true_dispersed("pull"))),
+    ("dispersed_share", lambda f, a: 1 / (1 + mp.exp(-mpf(f) - mpf(a))), lambda rng: dispersed(rng)[1:], 3.0, None),
     ("dispersed_pull", true_dispersed("pull"), dispersed, 4.0, by_mean(true_dispersed("bend"))),
     ("dispersed_cross", true_dispersed("cross"), dispersed, 5.0, by_mean(true_dispersed("bend"))),
     ("dispersed_bend", true_dispersed("bend"), dispersed, 5.0, None),

@@ -103,6 +103,7 @@ def _negative_binomial_density(loss: Pointwise, y: float, f: Any, part: str) -> 
     """By the logarithm of the dispersion: what the deviance adds, r (v + log(1 - v)), and what the normaliser does."""
     output, *by = part.split()
     true = exact(loss, y, f, output, tuple(map(int, by)))
+    y = 0.0 if y == 1 else y  # where its summands are those at 0, and what p adds
     with mpmath.workprec(5000):
         mean, r = mpmath.exp(f[0]), mpmath.exp(-mpmath.mpf(f[1]))
         v, logarithm = (mean - y) / (mean + r), mpmath.log((y + r) / (mean + r))

@@ -45,7 +45,7 @@ def one_hot(y: Any) -> Any:
 
 def _run(code: str, **names: Any) -> Any:
     root = code.partition(".")[0]
-    return eval(code, {root: importlib.import_module(root), "exp": np.exp, **names})
+    return eval(code, {root: importlib.import_module(root), "exp": np.exp, "array": np.array, **names})
 
 
 def _torch(same: Any, y: Any, f: Any) -> Seen:

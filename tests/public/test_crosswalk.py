@@ -16,7 +16,7 @@ from losskit.base import Evaluated
 from losskit.crosswalk import equivalents
 from losskit.crosswalk.rows import LIBRARIES
 from losskit.divergence import Divergence
-from losskit.domains import COUNTS, REAL, Domain, Each
+from losskit.domains import COUNTS, REAL, Domain, Each, Increasing
 from losskit.forecast import Forecast
 from losskit.parameters import parameter_domains
 from losskit.registry import losses
@@ -34,7 +34,9 @@ def losses_of(row):
         chosen = {}
         for name, (domain, _) in parameter_domains(cls).items():
             wanted = row.only.get(name, domain)
-            if isinstance(wanted, Each):
+            if isinstance(wanted, Increasing):
+                chosen[name] = tuple(np.sort(rng.uniform(0.05, 0.95, 3)).round(3).tolist())
+            elif isinstance(wanted, Each):
                 chosen[name] = tuple(rng.uniform(0.5, 2.0, 3).round(3).tolist())
             elif not isinstance(wanted, Domain):
                 chosen[name] = wanted
@@ -60,7 +62,9 @@ def data(loss, rows=60):
     if isinstance(loss, lk.EnergyScore):
         return rng.normal(size=(rows, 2)), rng.normal(size=(rows, 4, 2))
     if isinstance(loss, Forecast):
-        return rng.normal(size=rows), rng.normal(size=(rows, 4))
+        levels = len(loss.parameters.get("levels", (0.0,) * 4))
+        width = 2 * levels + 1 if isinstance(loss, lk.WeightedIntervalScore) else levels
+        return rng.normal(size=rows), np.sort(rng.normal(size=(rows, width)), axis=-1)
     if len(loss.outputs) > 1:
         draws = [rng.gamma(2.0, size=rows) if d.bounded else rng.normal(size=rows) for d in loss.prediction_domains]
         if loss.domain == COUNTS:
@@ -126,7 +130,7 @@ def test_a_row_leads_there_and_back(library, row):
         written = re.findall(r'(\w+)=("[^"]*"|[^,()]+)', _code(row, loss))
         told = {name: _read(text) for name, text in written if name in row.fixed}
         told |= {name: loss.parameters[ours] for name, ours in row.holes.items()}
-        told |= {name: 1 - told[name] for name in row.complements}
+        told |= {name: (1 - np.array(told[name])).tolist() for name in row.complements}
         own = row.callee if "metrics" in row.code else row.names[0]
         name = dict(written).get("loss_function", own).strip('"')
         back = lk.from_config(library, name, **told)

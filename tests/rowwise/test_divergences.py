@@ -170,6 +170,29 @@ def _near_a_kink(loss, p, f):
 
 
 @pytest.mark.parametrize(("name", "given", "on"), CASES)
+def test_claims_of_convexity_bounds_and_slopes_survive_a_search(name, given, on):
+    rng = np.random.default_rng(8)
+    loss = ALL[name](**given, on=on)
+    p, q = (rng.dirichlet(np.full(4, rate), 4000) for rate in (1.0, 0.3))
+    p, q = np.maximum(p, 1e-9), np.maximum(q, 1e-9)
+    p[:1000] = np.eye(4)[rng.integers(4, size=1000)] * (1 - 4e-9) + 1e-9
+    p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
+    if on == "masses":
+        p, q = p * rng.uniform(0.1, 50, (4000, 1)), q * rng.uniform(0.1, 50, (4000, 1))
+    value, gradient, hessian = loss.value_gradient_and_hessian(p, np.log(q) if on.startswith("log") else q,
+                                                               reduction="none")  # fmt: skip
+    known, least = loss.traits(), np.linalg.eigvalsh(hessian)[:, 0] / np.abs(hessian).max(axis=(1, 2), initial=1e-300)
+    if known.convex:
+        assert least.min() >= -1e-12
+    elif known.convex is False and known.differentiable:
+        assert least.min() < -1e-3
+    if known.lipschitz is not None:
+        assert np.linalg.norm(gradient, axis=1).max() <= known.lipschitz * (1 + 1e-12)
+    if known.bounded is not None:
+        assert (value.max() < 5) == known.bounded
+
+
+@pytest.mark.parametrize(("name", "given", "on"), CASES)
 def test_value_and_derivatives_keep_the_promise(name, given, on):
     _holds(ALL[name](**given, on=on), *rows(on, np.random.default_rng(5)))
 

@@ -46,6 +46,24 @@ def test_members_that_tie_share_their_slopes_and_one_on_the_target_has_none():
 
 
 @pytest.mark.parametrize("estimator", ["fair", "energy"])
+@pytest.mark.parametrize(("name", "members", "d"), [("CRPSEnsemble", 2, 1), ("EnergyScore", 2, 3), ("EnergyScore", 5, 2)])
+def test_claims_about_ensembles_survive_a_search(name, members, d, estimator):
+    rng = np.random.default_rng(4)
+    loss = getattr(lk, name)(estimator)
+    known, shape = loss.traits(), (3000, members, d) if name == "EnergyScore" else (3000, members)
+    y, f, other = np.zeros((3000, d) if name == "EnergyScore" else 3000), *rng.normal(size=(2, *shape))
+    f[:1000] = 3 + 0.01 * f[:1000]  # all on one side of y
+    value = loss(y, f, reduction="none")
+    np.testing.assert_allclose(loss(y, -f, reduction="none"), value, rtol=1e-13, atol=1e-15)
+    between = loss(y, (f + other) / 2, reduction="none") - (value + loss(y, other, reduction="none")) / 2
+    assert (between > 0.01).any() == (not known.convex)
+    slopes = np.linalg.norm(loss.gradient(y, f, reduction="none").reshape(3000, -1), axis=1)
+    assert slopes.max() <= known.lipschitz * (1 + 1e-12)
+    assert slopes.max() > 0.999 * known.lipschitz or members > 2
+    assert loss(y, 1e6 * f) > 1e5
+
+
+@pytest.mark.parametrize("estimator", ["fair", "energy"])
 def test_the_energy_score_of_one_number_is_the_crps_and_its_gradient_that_of_its_value(estimator):
     loss = lk.EnergyScore(estimator)
     value, gradient = loss.value_and_gradient(Y[:, None], F[:, :, None], reduction="none")

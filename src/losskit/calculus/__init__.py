@@ -21,6 +21,7 @@ from losskit.calculus.densities import (
     dispersed_floor_slope,
     dispersed_pull,
     dispersed_sag,
+    dispersed_share,
     dispersed_sway,
     gamma_energy,
     gamma_excess,

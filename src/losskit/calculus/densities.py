@@ -94,6 +94,8 @@ truncated_bend = row(
 
 # of the negative binomial: f is the logarithm of its mean, a that of its dispersion, r = e^-a, p = mu/(mu + r)
 _R, _MU, _P = "e^{{-{2:1}}}", "e^{{{1:-1}}}", r"\sigma\left({1:0} + {2:1}\right)"
+dispersed_share = row("dispersed_share", r"\sigma\left({0:0} + {1:1}\right)", binds=3, partials=(None, None),
+                      face=lambda f, a: 1.0 / (1.0 + exp(-f - a)))
 dispersed_deviance = row(
     "dispersed_deviance", rf"{{0:1}} \, \log\left(\frac{{{{{{0:-1}}}}}}{{{{{_MU}}}}}\right) "
     rf"- \left({{0:0}} + {_R}\right) \, \log\left(\frac{{{{{{0:0}} + {_R}}}}}{{{{{_MU} + {_R}}}}}\right)", binds=0,

@@ -286,7 +286,7 @@ def _back(library: str, row: Row, name: str, given: Mapping[str, Any], strict: s
             )
     ours = {hole: _number(have.get(option, row.options.get(option))) for option, hole in holes.items()}
     for option in row.complements:
-        ours[holes[option]] = float(f"{1 - ours[holes[option]]:.15g}")  # 1 - 0.1 is 0.9, not its neighbour
+        ours[holes[option]] = _complement(ours[holes[option]])
     loss = get(row.ours, **{n: v for n, v in row.only.items() if not isinstance(v, (Domain, Each))} | ours)
     if refusal := _refusal(row, loss):
         raise CapabilityError(f"{home.title}'s {name} is {row.ours} only for {refusal}; got {loss!r}")
@@ -297,6 +297,11 @@ def _same(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, float) and isinstance(value, str):
         value = _number(value)
     return value is wanted or bool(value == wanted and isinstance(value, bool) == isinstance(wanted, bool))
+
+
+def _complement(x: Any) -> Any:
+    """1 - x, or that of each of several; of 0.1 it is 0.9, not its neighbour."""
+    return float(f"{1 - x:.15g}") if isinstance(x, float) else tuple(map(_complement, x))
 
 
 def _number(value: Any) -> Any:

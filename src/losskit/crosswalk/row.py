@@ -29,7 +29,8 @@ class Row:
     must : options without which their configuration says too little, and why
     note : what else differs, at the extremes above all
     per_class : whether theirs is divided by the number of classes on top
-    **options : their options, with their defaults; `...` for one that may have any value
+    **options : their options, with their defaults; `...` for one that may have any value, "{name}" for one that
+        `code` has by its place
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Row:
     @property
     def complements(self) -> set[str]:
         """Those of the options in `holes` that are 1 less the parameter."""
-        return {name for name, text in self._written() if text.startswith("1 - {")}
+        return {name for name, text in self._written() if text.startswith(("1 - {", "1 - array({"))}
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -81,6 +82,7 @@ class Row:
         return _OPTION.findall(self.code)
 
     def _written(self) -> Iterator[tuple[str, str]]:
+        yield from ((name, text) for name, text in self.options.items() if isinstance(text, str) and "{" in text)
         for name, text in self.written:
             if name not in OBJECTIVE:
                 yield name, text

@@ -68,6 +68,14 @@ def label_sigmoid(y: float, a: float, sign: float) -> float:
 
 
 @scalar
+def dispersed_share(f: float, a: float) -> float:
+    """p (2 ulp)."""
+    z, z_tail = mean_odds(f, a)
+    e = exp_below(z, z_tail)
+    return select(z < 0.0, e, 1.0) / (1.0 + e)
+
+
+@scalar
 def gap(y: float, f: float) -> float:
     """e^-|log y - f| - 1, -1 at y = 0."""
     d, d_tail = log_ratio(select(y == 0.0, 1.0, y), f)

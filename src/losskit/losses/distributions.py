@@ -20,8 +20,16 @@ from losskit.calculus import (
     beta_lift,
     beta_sway,
     beta_tilt,
+    dispersed_bend,
+    dispersed_cross,
     dispersed_deviance,
     dispersed_floor,
+    dispersed_floor_bend,
+    dispersed_floor_slope,
+    dispersed_pull,
+    dispersed_sag,
+    dispersed_share,
+    dispersed_sway,
     div_square,
     exp,
     expm1,
@@ -368,6 +376,18 @@ class NegativeBinomialNLL(Pointwise):
 
     def formula(self, y: Any, log_mean: Any, log_dispersion: Any) -> Any:
         return dispersed_deviance(y, log_mean, log_dispersion) + dispersed_floor(y, log_dispersion)
+
+    def derivative(self, y: Any, log_mean: Any, log_dispersion: Any) -> Any:
+        """At y = 1 the density is (r + 1) log(1 + mean/r) - log mean: its slope vanishes with the mean."""
+        f, a, one = log_mean, log_dispersion, y == 1
+        floor = where(one, dispersed_share(f, a), dispersed_floor_slope(y, a))
+        return dispersed_pull(y, f, a), dispersed_sag(where(one, 0, y), f, a) + floor
+
+    def second_derivative(self, y: Any, log_mean: Any, log_dispersion: Any) -> Any:
+        f, a, one = log_mean, log_dispersion, y == 1
+        floor = where(one, dispersed_share(f, a) * dispersed_share(-f, -a), dispersed_floor_bend(y, a))
+        bend = dispersed_sway(where(one, 0, y), f, a) + floor
+        return dispersed_bend(y, f, a), -dispersed_cross(y, f, a), bend
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=True, elicits="mean",

@@ -79,6 +79,11 @@ def _steep(loss: Divergence) -> float | None:
     return {"logits": 2**0.5, "log_probabilities": 1.0}.get(loss.on, inf)
 
 
+def _bowl(loss: Divergence) -> bool:
+    """Whether a sum that is convex in q is so in f: concave in log q far below P, and bounded in logits."""
+    return loss.on in ("probabilities", "masses")
+
+
 class ReverseKL(Divergence):
     """The Kullback-Leibler divergence of P, the target y, from Q, the prediction f: sum_j q_j log(q_j/p_j), in nats.
 
@@ -107,7 +112,7 @@ class ReverseKL(Divergence):
         return _log_quotient(q, p)
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True, differentiable=True, proper=False)
+        return Traits(convex=_bowl(self), differentiable=True, bounded=False, lipschitz=inf, proper=False)
 
 
 class JensenShannon(Divergence):
@@ -137,7 +142,8 @@ class JensenShannon(Divergence):
         return self.derivative(p, q)
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True, differentiable=True, bounded=True, proper=False)
+        return Traits(convex=_bowl(self), differentiable=True, bounded=self.on != "masses",
+                      proper=False)
 
 
 class Hellinger(Divergence):
@@ -163,7 +169,7 @@ class Hellinger(Divergence):
         return self.derivative(p, q)
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True, differentiable=True, bounded=self.on != "masses",
+        return Traits(convex=_bowl(self), differentiable=True, bounded=self.on != "masses",
                       proper=False)
 
 
@@ -178,7 +184,7 @@ class TotalVariationDistance(Divergence):
         return abs(p - q) / 2
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True, differentiable=False, bounded=self.on != "masses",
+        return Traits(convex=_bowl(self), differentiable=False, bounded=self.on != "masses",
                       elicits="mode", proper=False)
 
 
@@ -225,7 +231,8 @@ class Renyi(Divergence):
         return np.where(np.abs(c * s) < 0.5, np.log1p(c * s), np.log(whole)) / c, 1.0 / whole, -c / whole / whole
 
     def traits(self) -> Traits:
-        return Traits(convex=None, differentiable=True, bounded=False, proper=False)
+        convex = self.on == "probabilities" or self.alpha > 1  # van Erven and Harremoes, theorem 12
+        return Traits(convex=convex, differentiable=True, bounded=False, lipschitz=_steep(self), proper=False)
 
 
 class Wasserstein1(Divergence):
@@ -260,5 +267,5 @@ class Wasserstein1(Divergence):
         return ((width * np.abs(gap)).sum(axis=1), slope, slope if by_log else np.zeros_like(p))[: order + 1]
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True, differentiable=False, bounded=True,
+        return Traits(convex=_bowl(self), differentiable=False, bounded=True,
                       elicits="median", proper=False)

@@ -163,7 +163,7 @@ class FDivergence(Divergence):
         return _at(self.generator, "t", p / q, (p - q) / q)
 
     def traits(self) -> Traits:
-        return Traits(convex=None if self.on == "logits" else True)
+        return Traits(convex=True if self.on in ("probabilities", "masses") else None)
 
 
 class Bregman(Divergence):

@@ -337,7 +337,13 @@ class CRPSEnsemble(Forecast):
         return value, gradient, diagonals(np.zeros_like(f), order)
 
     def traits(self) -> Traits:
-        return Traits(differentiable=False, bounded=False, proper=True)
+        return _ensemble(self.estimator)
+
+
+def _ensemble(estimator: str) -> Traits:
+    """Of a mean distance from y less one between members, steepest of two members: the fair score is a mean of pairs'."""
+    return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=False, bounded=False,
+                  lipschitz=1.0 if estimator == "fair" else 10**0.5 / 4, proper=True)
 
 
 def _ties(x: Array) -> tuple[Array, Array]:
@@ -399,7 +405,7 @@ class EnergyScore(Forecast):
         return x.reshape(len(x), -1, given.y.shape[1]) if name == "gradient" else x
 
     def traits(self) -> Traits:
-        return Traits(differentiable=False, bounded=False, proper=True)
+        return _ensemble(self.estimator)
 
 
 def _lengths(r: Array) -> tuple[Array, Array]:

@@ -191,7 +191,7 @@ def truncated_bend(xp: Any, f: Array) -> Array:
     return xp.where(seen, held / -xp.expm1(-held) * ratio, mu / 2.0)
 
 
-def _sum_sigmoid(xp: Any, f: Array, a: Array) -> Array:
+def dispersed_share(xp: Any, f: Array, a: Array) -> Array:
     z = f + a
     e = xp.exp(-xp.abs(z))
     return xp.where(z < 0, e, 1.0) / (1.0 + e)
@@ -206,7 +206,7 @@ def dispersed_pull(xp: Any, y: Array, f: Array, a: Array) -> Array:
     d = _log_label(xp, y) - f
     gap = xp.expm1(-xp.abs(d))
     above = -gap * xp.exp(xp.where(f < -a, f, -a)) / (1.0 + xp.exp(-xp.abs(f + a)))
-    return xp.where(d > 0, y * gap * _sum_sigmoid(xp, -f, -a), above)
+    return xp.where(d > 0, y * gap * dispersed_share(xp, -f, -a), above)
 
 
 def dispersed_bend(xp: Any, y: Array, f: Array, a: Array) -> Array:
@@ -219,7 +219,7 @@ def _dispersed_shift(xp: Any, y: Array, f: Array, a: Array) -> Array:
     d = _log_label(xp, y) - f
     gap = xp.expm1(-xp.abs(d))
     below = y * gap * xp.exp(xp.where(a < -f, a, -f)) / (1.0 + xp.exp(-xp.abs(f + a)))
-    return xp.where(d > 0, below, -gap * _sum_sigmoid(xp, f, a))
+    return xp.where(d > 0, below, -gap * dispersed_share(xp, f, a))
 
 
 def _total_rise(xp: Any, y: Array, f: Array, a: Array) -> Array:
@@ -239,12 +239,12 @@ def dispersed_sag(xp: Any, y: Array, f: Array, a: Array) -> Array:
 
 
 def dispersed_cross(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    return dispersed_pull(xp, y, f, a) * _sum_sigmoid(xp, f, a)
+    return dispersed_pull(xp, y, f, a) * dispersed_share(xp, f, a)
 
 
 def dispersed_sway(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    pull, v, rest = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a), _sum_sigmoid(xp, -_log_label(xp, y), -a)
-    far = _total_rise(xp, y, f, a) * xp.exp(-a) - pull * (_sum_sigmoid(xp, f, a) + rest)
+    pull, v, rest = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a), dispersed_share(xp, -_log_label(xp, y), -a)
+    far = _total_rise(xp, y, f, a) * xp.exp(-a) - pull * (dispersed_share(xp, f, a) + rest)
     return xp.where(v < -1.0, far, -dispersed_sag(xp, y, f, a) - pull * (v * rest))
 
 
@@ -252,7 +252,7 @@ def dispersed_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:
     g = _log_label(xp, y)
     low = g + a <= 0
     e = xp.where(low, f - g, g - f)
-    share = _sum_sigmoid(xp, xp.where(low, g, -g), xp.where(low, a, -a))
+    share = dispersed_share(xp, xp.where(low, g, -g), xp.where(low, a, -a))
     near = xp.abs(e) < 0.5
     inner = xp.where(near, e, 0.0)
     x = share * xp.expm1(inner)
@@ -277,7 +277,7 @@ def dispersed_floor(xp: Any, y: Array, a: Array) -> Array:
 
 def dispersed_floor_slope(xp: Any, y: Array, a: Array) -> Array:
     held = xp.where(y > 0, y, 1.0)
-    q, rest = _sum_sigmoid(xp, xp.log(held), a), _sum_sigmoid(xp, -xp.log(held), -a)
+    q, rest = dispersed_share(xp, xp.log(held), a), dispersed_share(xp, -xp.log(held), -a)
     total = xp.log(held + xp.exp(-a))
     # the slopes without the halves that they all have
     own, other = shape_slope(xp, -a) - 0.5, shape_slope(xp, total) - 0.5
@@ -286,7 +286,7 @@ def dispersed_floor_slope(xp: Any, y: Array, a: Array) -> Array:
 
 def dispersed_floor_bend(xp: Any, y: Array, a: Array) -> Array:
     held = xp.where(y > 0, y, 1.0)
-    q, rest = _sum_sigmoid(xp, xp.log(held), a), _sum_sigmoid(xp, -xp.log(held), -a)
+    q, rest = dispersed_share(xp, xp.log(held), a), dispersed_share(xp, -xp.log(held), -a)
     total = xp.log(held + xp.exp(-a))
     bends = shape_bend(xp, -a) - rest * rest * shape_bend(xp, total)
     return xp.where(y > 0, bends + q * rest * shape_slope(xp, total), 0.0)
