@@ -46,7 +46,9 @@ def test_members_that_tie_share_their_slopes_and_one_on_the_target_has_none():
 
 
 @pytest.mark.parametrize("estimator", ["fair", "energy"])
-@pytest.mark.parametrize(("name", "members", "d"), [("CRPSEnsemble", 2, 1), ("EnergyScore", 2, 3), ("EnergyScore", 5, 2)])
+@pytest.mark.parametrize(
+    ("name", "members", "d"), [("CRPSEnsemble", 2, 1), ("EnergyScore", 2, 3), ("EnergyScore", 5, 2)]
+)
 def test_claims_about_ensembles_survive_a_search(name, members, d, estimator):
     rng = np.random.default_rng(4)
     loss = getattr(lk, name)(estimator)

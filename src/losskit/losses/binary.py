@@ -80,7 +80,7 @@ class Logistic(Pointwise):
 
 
 class BinaryCrossEntropy(Pointwise):
-    """Binary cross-entropy on probabilities: f is the probability of class 1. Nothing is clipped."""
+    """Binary cross-entropy on probabilities, the log score: f is the probability of class 1. Nothing is clipped."""
 
     source = "Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x"
     use = "Probabilities made elsewhere are to be judged; a certain and wrong one costs infinity, as it should."
@@ -132,7 +132,7 @@ class BinaryFocal(Pointwise):
 
 
 class AsymmetricFocal(Pointwise):
-    """Focal loss with a power for each class, in which negatives of a probability up to `margin` cost nothing."""
+    """Focal loss with a power for each class (ASL), in which negatives of a probability up to `margin` cost nothing."""
 
     source = "Ridnik et al. (2021), doi:10.1109/ICCV48922.2021.00015"
     use = "Many labels a row, nearly all of them 0 and some of the zeros wrong: easy negatives are dropped altogether."

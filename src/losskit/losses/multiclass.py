@@ -211,7 +211,7 @@ class PolySoftmax(Softmax):
 
 
 class CategoricalCrossEntropy(Rowwise):
-    """Cross-entropy on probabilities: minus the logarithm of that of the row's class. Nothing is clipped."""
+    """The log score, or cross-entropy on probabilities: minus the logarithm of that of the row's class, not clipped."""
 
     source = "Good (1952), doi:10.1111/j.2517-6161.1952.tb00104.x"
     use = "Probabilities made elsewhere are to be judged; a certain and wrong one costs infinity, as it should."

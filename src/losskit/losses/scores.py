@@ -341,7 +341,7 @@ class CRPSEnsemble(Forecast):
 
 
 def _ensemble(estimator: str) -> Traits:
-    """Of a mean distance from y less one between members, steepest of two members: the fair score is a mean of pairs'."""
+    """Of a mean distance from y less one between members; steepest of two, as the fair one is a mean over pairs."""
     return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=False, bounded=False,
                   lipschitz=1.0 if estimator == "fair" else 10**0.5 / 4, proper=True)
 

@@ -243,7 +243,8 @@ def dispersed_cross(xp: Any, y: Array, f: Array, a: Array) -> Array:
 
 
 def dispersed_sway(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    pull, v, rest = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a), dispersed_share(xp, -_log_label(xp, y), -a)
+    pull, v = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a)
+    rest = dispersed_share(xp, -_log_label(xp, y), -a)
     far = _total_rise(xp, y, f, a) * xp.exp(-a) - pull * (dispersed_share(xp, f, a) + rest)
     return xp.where(v < -1.0, far, -dispersed_sag(xp, y, f, a) - pull * (v * rest))
 
