@@ -28,7 +28,7 @@ from losskit.report.mathml import mathml
 from losskit.selection.codes import ALARMS, CODES, Code
 
 _HOOKS = ("formula", "derivative", "second_derivative", "information", "excess", "excess_derivative", "formula_of_log",
-          "excess_of_log")  # what a loss is written by, not used by
+          "excess_of_log", "spelling")  # what a loss is written by, not used by
 _DERIVATIVES = {
     "r": "by the residual `r = f - y`",
     "m": "by the margin `m = y f`",

@@ -48,6 +48,11 @@ def tool():
         sys.path.remove(str(DOCS))
 
 
+def test_nothing_public_is_silent(tool):
+    public = {name: getattr(lk, name) for name in lk.__all__ if name != "__version__"}
+    assert tool["undocumented"](public, losses(Evaluated)) == []
+
+
 @pytest.mark.slow  # Sphinx takes a minute
 @pytest.mark.xdist_group("reference")
 def test_every_loss_has_a_page_with_all_of_it(site):
