@@ -31,7 +31,7 @@ from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise
 from losskit.solvers.several import minimise_each, minimise_levels
-from losskit.streams import as_stream, is_streamed
+from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
 
@@ -72,7 +72,7 @@ class _Linear(BaseEstimator):
     ) -> None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if np.ndim(y) == 2:
+        if np.ndim(y) == 2 or (isinstance(X, Stream) and X.several):
             self._minimise_each(loss, X, y, sample_weight, offset)
             return
         solve: Any = minimise_levels if isinstance(loss, MultiQuantile) else minimise
@@ -233,7 +233,8 @@ class LinearRegressor(RegressorMixin, _Linear):
 
         A frame's columns of text and categories have a coefficient for each level but the most frequent.
         `offset`, one number a row, is added to the scores: the logarithm of the exposure for losses of a log link. Of a
-        file, fit("rows.parquet", "y"), y, sample_weight and offset are names of columns; it is read in batches.
+        file, fit("rows.parquet", "y"), y, sample_weight and offset are names of columns; it is read in batches. Several
+        targets are columns of y, or of a file fit("rows.parquet", ["a", "b"]), where a pass serves all of them.
 
         Raises
         ------

@@ -17,6 +17,7 @@ from losskit.objective import one_thread_each
 from losskit.penalties import L1, L2, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import over_streams
+from losskit.solvers.choose import is_proximal
 from losskit.solvers.control import Control
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import minimise, solution_of
@@ -70,7 +71,7 @@ class _Chosen:
             raise ParameterError(f"rule must be one of {known}; got {self.rule!r}")
         if isinstance(loss, JointScale):
             raise CapabilityError('JointScale has no path; use its loss with a scale of "auto", such as Huber("auto")')
-        if np.ndim(y) == 2:
+        if np.ndim(y) == 2 or (isinstance(X, Stream) and X.several):
             raise CapabilityError("a path is one target's; fit a model to each, or the model without CV to all")
         if isinstance(X, Stream):
             with one_thread_each():
@@ -241,8 +242,8 @@ class _StreamPaths(_Paths):
         """The Solution at one penalty."""
         o = self.options
         control = Control(o.tol, o.max_iter or 0)
-        found = over_streams.solve(self.loss, penalty, self.rows, o.fit_intercept, o.solver, start, control)
-        return solution_of(*found)
+        problem = self.rows.posed(self.loss, penalty, o.fit_intercept, is_proximal(penalty, o.solver))
+        return solution_of(*over_streams.solve(problem, o.solver, start, control))
 
     def points(self, path: Path) -> list[Any]:
         """Value and derivatives of the mean loss at each fit of a path."""

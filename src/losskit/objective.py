@@ -37,6 +37,12 @@ class Point:
     scores: Array | None = None  # of the rows
 
 
+def is_quadratic(loss: Any) -> bool:
+    """Whether the loss has the same curvature everywhere."""
+    traits = loss.traits()
+    return traits.strong is not None and traits.strong == traits.curvature
+
+
 class Objective:
     """sum(w L(y, X coef + b)) / sum(w) + penalty(coef), as a function of `theta` (see the module).
 
@@ -103,8 +109,7 @@ class Objective:
 
     def keep_gram(self) -> None:
         """Keep the Gram matrix once it is known, if the loss is quadratic and it thus never changes."""
-        traits = self.loss.traits()
-        self._keeps_gram = traits.strong is not None and traits.strong == traits.curvature
+        self._keeps_gram = is_quadratic(self.loss)
 
     def _sums(self, theta: Array, order: int, known: Array | None = None) -> tuple[list[Any], Array | None]:
         """The sums over rows of losses, slopes times x and, if asked for, curvatures times x x'; and the scores."""

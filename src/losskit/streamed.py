@@ -24,7 +24,7 @@ from losskit.ordered_objective import OrderedObjective
 from losskit.passes import Passes
 from losskit.streams import Batch, Stream
 
-Kept = Callable[[Batch], Array]
+View = Callable[[Batch], Batch]
 
 STEPS = tuple(2.0**-k for k in range(8))  # along a line that are tried in one pass
 
@@ -40,8 +40,10 @@ class _Streamed:
         The same over some of its rows.
     passes : Passes, optional
         Who reads the stream.
-    kept : callable, optional
-        From a batch to the rows of it that count; all by default.
+    view : callable, optional
+        From a batch to what of it counts: some rows, or one of several targets.
+    grams : Grams, optional
+        Of a quadratic loss, which then serve all that share them.
 
     Raises
     ------
@@ -57,9 +59,12 @@ class _Streamed:
     _coefficients: Any
     blocks_of: Any
 
-    def __init__(self, stream: Stream, sample: Any, passes: Passes | None = None, kept: Kept | None = None) -> None:
+    def __init__(
+        self, stream: Stream, sample: Any, passes: Passes | None = None, view: View | None = None,
+        grams: Grams | None = None,
+    ) -> None:  # fmt: skip
         vars(self).update(vars(sample))
-        self.stream, self.sample, self.kept = stream, sample, kept
+        self.stream, self.sample, self.view, self.grams = stream, sample, view, grams
         self.passes = Passes(stream) if passes is None else passes
         self.design = copy.copy(sample.design)
         self.design.rows = stream.rows or sample.design.rows
@@ -72,7 +77,7 @@ class _Streamed:
 
         def visit(batch: Batch, part: Any) -> None:
             nonlocal totals, weight
-            sums, _ = part._sums(theta, order)
+            sums, _ = part._sums(theta, order) if self.grams is None else self.grams.sums(batch, part, theta, order)
             if not np.isfinite(sums[1]).all():
                 refuse_unfinite(batch.X)
             totals = [a + b for a, b in zip(totals, sums, strict=True)] if totals else sums
@@ -162,7 +167,7 @@ class _Streamed:
         """Show each batch, and the sums' owner over it, in one pass."""
 
         def visit(batch: Batch) -> None:
-            batch = batch if self.kept is None else batch.at(self.kept(batch))
+            batch = batch if self.view is None else self.view(batch)
             if len(batch.X):
                 with placed(self.stream, f"the {len(batch.X)} rows from {batch.start} on"):
                     show(batch, self.part_of(batch))
@@ -181,6 +186,23 @@ class _Streamed:
         part.total = part.weight()
         part.design = self.design.over(batch.X)
         return part
+
+
+class Grams:
+    """The Gram matrix of the batch at work, if a quadratic loss has asked for it: other targets' are the same."""
+
+    def __init__(self) -> None:
+        self._start, self._gram = -1, None
+
+    def sums(self, batch: Batch, part: Any, theta: Array, order: int) -> tuple[list[Any], Any]:
+        """What `part`, over the batch, has at theta."""
+        if order == 2 and batch.start == self._start:
+            (value, slopes, _), scores = part._sums(theta, 1)
+            return [value, slopes, self._gram], scores
+        found, scores = part._sums(theta, order)
+        if order == 2:
+            self._start, self._gram = batch.start, found[2]
+        return found, scores
 
 
 class StreamObjective(_Streamed, Objective):
@@ -205,9 +227,11 @@ _KINDS: dict[type, Any] = {
 }  # fmt: skip
 
 
-def over_stream(stream: Stream, sample: Any, passes: Passes | None = None, kept: Kept | None = None) -> Any:
+def over_stream(
+    stream: Stream, sample: Any, passes: Passes | None = None, view: View | None = None, grams: Grams | None = None
+) -> Any:
     """The objective over a stream that has that of a sample."""
-    return _KINDS[type(sample)](stream, sample, passes, kept)
+    return _KINDS[type(sample)](stream, sample, passes, view, grams)
 
 
 @contextmanager

@@ -55,6 +55,10 @@ class Batch:
         y, w, offset, groups = (None if part is None else part[rows] for part in parts)
         return Batch(self.X[rows], y, w, offset, self.start, groups)
 
+    def of_target(self, k: int) -> Batch:
+        """The same rows with one of several targets."""
+        return replace(self, y=self.y[:, k])
+
 
 class Stream:
     """Rows too many for memory, as X of `minimise` and of the linear estimators' `fit` and `predict`.
@@ -65,8 +69,8 @@ class Stream:
         A .parquet, .pq, .feather, .arrow, .csv or .tsv file (the latter two also .gz) or a folder of Parquet files.
         Or a function without arguments that returns an iterator of batches: (X, y), (X, y, weights), (X, y, weights,
         offset) or frames (pandas, polars, pyarrow, dicts). It is called once a pass, and each time gives the same rows.
-    target : str, optional
-        The column to predict; not for batches that are tuples.
+    target : str or sequence of str, optional
+        The column to predict, or several for LinearRegressor; not for batches that are tuples, whose y may have columns.
     columns : sequence of str, optional
         The features; all other columns by default. One of text or categories has a coefficient for each of its
         levels but the most frequent; a level unknown when fitted is refused.
@@ -85,7 +89,7 @@ class Stream:
     """
 
     def __init__(
-        self, source: Any, target: str | None = None, *, columns: Sequence[str] | None = None,
+        self, source: Any, target: str | Sequence[str] | None = None, *, columns: Sequence[str] | None = None,
         sample_weight: str | None = None, offset: str | None = None, batch_rows: int | None = None,
         progress: Progress | None = None,
     ) -> None:  # fmt: skip
@@ -96,11 +100,13 @@ class Stream:
         if batch_rows is not None and not (isinstance(batch_rows, int) and batch_rows >= 1):
             raise ParameterError(f"batch_rows must be a whole number of at least 1; got {batch_rows!r}")
         self.source = source if callable(source) else _path(source)
-        self.target, self.sample_weight, self.offset = target, sample_weight, offset
+        self.targets = [] if target is None else [target] if isinstance(target, str) else list(target)
+        self.sample_weight, self.offset = sample_weight, offset
         self.batch_rows, self.progress = batch_rows, progress
         self._code: Callable[[Any], Array] | None = None
         self.groups: str | None = None  # a column
         self.classes: int | None = None  # if the targets are coded as such
+        self._row: tuple[int, ...] | None = None  # the shape of a row's targets, by the first batch
         self.columns = None if columns is None else list(columns)
         self.coding: Coding | None = None  # how columns are taken, once they are settled
         self.rows: int | None = None  # known after a pass, and of Parquet files before
@@ -152,6 +158,12 @@ class Stream:
         return Batch(X, joined("y"), joined("weights"), joined("offset"), 0)
 
     @property
+    def several(self) -> int | None:
+        """How many targets a row has, if it is not one."""
+        self.look()
+        return self._row[0] if self._row else None
+
+    @property
     def features(self) -> list[str]:
         """The names of X's columns, once they are settled."""
         return list(self.columns or ()) if self.coding is None else self.coding.features
@@ -168,11 +180,14 @@ class Stream:
         elif frame is not None:
             schema = as_batch(frame).schema
             self._wanted(schema)
+            self._row = (len(self.targets),) if len(self.targets) > 1 else ()
             texts = [name for name in self.columns or () if is_category(schema.field(name).type)]
         self.coding = coding_of(self._frames(texts), self.columns or [], texts, repr(self))
 
     def labels(self) -> Array:
         """The distinct targets, sorted."""
+        if self.several:
+            raise CapabilityError(f"{self!r}: labels are of one target; name one, and fit a model to each")
         found: Array | None = None
         for y in self._targets():
             new = np.unique(y)
@@ -198,7 +213,7 @@ class Stream:
         if not self._is_parquet():
             yield from (batch.y for batch in self.batches())
             return
-        for frame in self._frames([self.target or ""]):
+        for frame in self._frames(self.targets):
             yield frame.column(0).drop_null().to_numpy(zero_copy_only=False)
 
     def _sample_rows(self) -> int:
@@ -261,7 +276,7 @@ class Stream:
 
     def _wanted(self, schema: pa.Schema) -> list[str]:
         """The columns to read; the features are settled by the first look at a schema."""
-        others = [name for name in (self.target, self.sample_weight, self.offset, self.groups) if name is not None]
+        others = [*self.targets, *filter(None, (self.sample_weight, self.offset, self.groups))]
         if self.columns is None:
             self.columns = [name for name in schema.names if name not in others]
         for name in [*others, *self.columns]:
@@ -293,19 +308,25 @@ class Stream:
 
     def _of_arrays(self, frame: Any) -> tuple[Any, ...]:
         frame = frame if isinstance(frame, tuple) else (frame, np.zeros(len(frame)))
-        if not 2 <= len(frame) <= 4 or self.target is not None:
+        if not 2 <= len(frame) <= 4 or self.targets:
             raise ShapeError(
-                "a batch is a pair (X, y), with weights and offset after them if there are, and then the target has no "
-                f"name; got {len(frame)} parts and target={self.target!r}"
+                "a batch is a pair (X, y), with weights and offset after them if there are, and then targets have no "
+                f"names; got {len(frame)} parts and target={self.targets!r}"
             )
         X, y, w, offset = (*frame, None, None)[:4]
         X = np.asarray(as_real("X", X))
         X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
         y = np.asarray(y)
+        y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         w, offset = (None if part is None else np.asarray(part, dtype=np.float64) for part in (w, offset))
-        if X.ndim != 2 or any(part is not None and part.shape != X.shape[:1] for part in (y, w, offset)):
+        rows = X.shape[:1]
+        if X.ndim != 2 or y.shape[:1] != rows or any(part is not None and part.shape != rows for part in (w, offset)):
             shapes = [np.shape(part) for part in frame]
-            raise ShapeError(f"a batch has X (rows, columns) and the rest (rows,); got {shapes}")
+            raise ShapeError(f"a batch has X (rows, columns), y (rows,) or (rows, targets), the rest (rows,); got {shapes}")
+        self._row = y.shape[1:] if self._row is None else self._row
+        if y.shape[1:] != self._row:
+            most = self._row[0] if self._row else 1
+            raise ShapeError(f"a batch has y of shape {y.shape}, and the first one {most} targets a row; all need as many")
         if self.columns is None:
             self.columns = [f"x{j}" for j in range(X.shape[1])]
         if X.shape[1] != len(self.columns):
@@ -317,16 +338,19 @@ class Stream:
         assert self.columns is not None
         coding = self.coding or Coding(self.columns, {})
         X = coding.matrix(frame, repr(self), start)
-        y, groups = (None if name is None else frame.column(name) for name in (self.target, self.groups))
-        for name, cells in ((f"the target {self.target!r}", y), (f"the group {self.groups!r}", groups)):
-            if cells is not None and cells.null_count:
-                raise DataError(f"{self!r}: {name} is null near row {start}; leave out such rows")
+        found = {name: frame.column(name) for name in filter(None, (*self.targets, self.groups))}
+        for name, cells in found.items():
+            if cells.null_count:
+                what = "group" if name == self.groups else "target"
+                raise DataError(f"{self!r}: the {what} {name!r} is null near row {start}; leave out such rows")
         w, offset = (
             None if name is None else numbers_of(frame, name, repr(self), start).astype(np.float64, copy=False)
             for name in (self.sample_weight, self.offset)
         )
-        y, groups = (None if cells is None else cells.to_numpy(zero_copy_only=False) for cells in (y, groups))
-        return X, y, w, offset, start, groups
+        cells = {name: each.to_numpy(zero_copy_only=False) for name, each in found.items()}
+        ys = [cells[name] for name in self.targets]
+        y = np.column_stack(ys) if len(ys) > 1 else ys[0] if ys else None
+        return X, y, w, offset, start, None if self.groups is None else cells[self.groups]
 
 
 def is_streamed(X: Any) -> bool:
@@ -337,7 +361,8 @@ def is_streamed(X: Any) -> bool:
 def as_stream(X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
     """The Stream of a path and the names of its columns, or X itself if it is one."""
     for name, value in (("y", y), ("sample_weight", sample_weight), ("offset", offset)):
-        if value is not None and not isinstance(value, str):
+        names = value if name == "y" and isinstance(value, (list, tuple)) and value else [value]
+        if not all(each is None or isinstance(each, str) for each in names):
             raise CapabilityError(f"{name} of a file is the name of its column; got {type(value).__name__}")
     if not isinstance(X, Stream):
         return Stream(X, y, sample_weight=sample_weight, offset=offset)

@@ -82,6 +82,42 @@ def test_a_file_leads_to_the_fit_in_memory(file, model, target, most, monkeypatc
     assert np.mean(model.predict(file) == labels) > 0.999 or target == "real"
 
 
+TARGETS = [
+    (lk.SquaredError(), None, 2), (lk.SquaredError(), lk.L1(0.02), 2), (lk.Huber(1.0), None, 12),
+    (lk.AbsoluteError(), None, 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "penalty", "most"), TARGETS, ids=str)
+def test_several_targets_of_a_file_share_its_passes(file, loss, penalty, most):
+    passes, names = Passes(), ["real", "count", "a"]
+    model = lk.LinearRegressor(loss, penalty=penalty)
+    options = {"columns": ["b", "town"], "offset": "o", "progress": passes}
+    found = model.fit(stream(file, names, **options)).coef_, model.intercept_, model.predict(file)
+    model.fit(X[["b", "town"]], ROWS[names], ROWS["w"], ROWS["o"])
+    np.testing.assert_allclose(found[0], model.coef_, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[1], model.intercept_, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[2], model.predict(X[["b", "town"]]), atol=1e-5)
+    assert passes.count <= most
+
+
+def test_several_targets_in_batches_of_arrays_and_where_they_are_refused():
+    table, many = ROWS[["a", "b"]].to_numpy(), ROWS[["real", "count"]].to_numpy()
+    pairs = lambda: ((table[i : i + 2500], many[i : i + 2500]) for i in range(0, N, 2500))  # noqa: E731
+    known = lk.LinearRegressor().fit(table, many).coef_
+    np.testing.assert_allclose(lk.LinearRegressor().fit(pairs).coef_, known, rtol=1e-9)
+    for act, says in [
+        (lambda: lk.minimise(lk.SquaredError(), None, pairs), "2 targets; LinearRegressor"),
+        (lambda: lk.LinearClassifier().fit(pairs), "labels are of one target"),
+        (lambda: lk.LinearRegressorCV().fit(pairs), "one target's"),
+    ]:
+        with pytest.raises(lk.CapabilityError, match=says):
+            act()
+    uneven = lambda: iter([(table, many), (table, many[:, 0])])  # noqa: E731
+    with pytest.raises(lk.ShapeError, match="first one 2 targets a row"):
+        lk.LinearRegressor().fit(uneven)
+
+
 def test_rows_tied_at_the_fit_are_said(file, monkeypatch):
     monkeypatch.setattr(streamed_vertex, "_LEAST", 50)
     monkeypatch.setattr(streamed_vertex, "_KEPT_BYTES", 1 << 10)

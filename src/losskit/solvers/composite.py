@@ -21,7 +21,7 @@ import numpy as np
 
 from losskit.class_objective import ClassObjective
 from losskit.errors import CapabilityError
-from losskit.objective import Array, Objective, Point
+from losskit.objective import Array, Objective, Point, is_quadratic
 from losskit.penalties import NoPenalty, Penalty, Pieces
 from losskit.penalties.base import PiecewisePenalty
 from losskit.rowwise import Rowwise
@@ -168,8 +168,7 @@ class Composite:
     @cached_property
     def quadratic(self) -> bool:
         """Whether the loss has the same curvature everywhere, and the penalty is convex."""
-        traits = self.loss.traits()
-        return traits.strong is not None and traits.strong == traits.curvature and self.penalty.convex
+        return is_quadratic(self.loss) and self.penalty.convex
 
     @property
     def null_value(self) -> float:

@@ -133,10 +133,9 @@ def minimise(
         stream = as_stream(X, y, sample_weight, offset)
         control = Control(tol, max_iter or 0, deadline, callback)
         with one_thread_each():
-            rows = over_streams.Rows.of(stream, loss)
-            return solution_of(
-                *over_streams.solve(loss, penalty or NoPenalty(), rows, fit_intercept, solver, start, control)
-            )
+            penalty = penalty or NoPenalty()
+            problem = over_streams.Rows.of(stream, loss).posed(loss, penalty, fit_intercept, is_proximal(penalty, solver))
+            return solution_of(*over_streams.solve(problem, solver, start, control))
     X, y, w, place = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
     with one_thread_each():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError
 from losskit.losses.regression import AbsoluteError
-from losskit.objective import Array
+from losskit.objective import Array, is_quadratic
 from losskit.passes import Passes
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
@@ -20,7 +21,7 @@ from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import convex_start, is_straight, posed_as, start_of
-from losskit.streamed import Kept, numbers, over_stream, placed
+from losskit.streamed import Grams, View, numbers, over_stream, placed
 from losskit.streams import Batch, Stream
 
 SOLVERS: dict[str, Any] = {
@@ -57,6 +58,10 @@ class Rows:
     ) -> Any:
         """The objective over the stream; its `sample` is that of the sample."""
         batch = self.sample
+        if batch.y.ndim == 2:
+            raise CapabilityError(
+                f"{self.stream!r} has {batch.y.shape[1]} targets; LinearRegressor fits several, all others one at a time"
+            )
         with placed(self.stream, f"a sample of {len(batch.X)} rows"):
             X, y = batch.X, np.ascontiguousarray(batch.y, dtype=np.float64)
             near = posed_as(loss, penalty, X, y, batch.weights, fit_intercept, proximal, batch.offset, self.classes)
@@ -64,28 +69,41 @@ class Rows:
             return near.over(over_stream(self.stream, near.smooth, passes))
         return over_stream(self.stream, near, passes)
 
-    def over(self, problem: Composite, passes: Passes, kept: Kept | None) -> Composite:
+    def posed_each(
+        self, loss: Any, penalty: Penalty, fit_intercept: bool, proximal: bool, passes: Passes
+    ) -> list[Any]:
+        """The objective of each target, which share X's units and a quadratic loss's Gram matrices."""
+        batch, found = self.sample, []
+        near = replace(self, sample=batch.of_target(0)).posed(loss, penalty, fit_intercept, proximal, passes)
+        sample = (near.smooth if proximal else near).sample
+        Y = batch.y if batch.offset is None or sample.offset is not None else batch.y - batch.offset[:, None]
+        grams = Grams() if is_quadratic(loss) else None
+        for k, y in enumerate(Y.T):
+            with placed(self.stream, f"target {k}, a sample of {len(y)} rows"):
+                own = sample.with_targets(np.ascontiguousarray(y))
+            own = over_stream(self.stream, own, passes, partial(Batch.of_target, k=k), grams)
+            found.append(near.over(own) if proximal else own)
+        return found
+
+    def over(self, problem: Composite, passes: Passes, view: View | None) -> Composite:
         """A problem over these rows whose passes are shared, or over some of the rows."""
-        return problem.over(over_stream(self.stream, problem.smooth.sample, passes, kept))
+        return problem.over(over_stream(self.stream, problem.smooth.sample, passes, view))
 
 
-def solve(
-    loss: Any, penalty: Penalty, rows: Rows, fit_intercept: bool, solver: str, start: Any, control: Control,
-    passes: Passes | None = None,
-) -> tuple[Any, Outcome, Control, str, str]:  # fmt: skip
-    """The objective over a stream, where a solver ended, its control and name, and why that one."""
-    objective = rows.posed(loss, penalty, fit_intercept, is_proximal(penalty, solver), passes)
+def solve(objective: Any, solver: str, start: Any, control: Control) -> tuple[Any, Outcome, Control, str, str]:
+    """An objective over a stream, where a solver ended, its control and name, and why that one."""
     solver, why = choose(objective, solver)
+    stream = (objective.smooth if isinstance(objective, Composite) else objective).stream
     if solver not in SOLVERS:
         raise CapabilityError(
-            f"{solver} needs all rows at hand, and {rows.stream!r} is read in batches, where every look at the rows "
+            f"{solver} needs all rows at hand, and {stream!r} is read in batches, where every look at the rows "
             "costs a pass; use newton or lbfgs with a smooth penalty such as L2, a penalty that is a sum over "
             "coefficients such as L1, or Smoothed(loss, width=0.01) for a loss with kinks that is no quantile or hinge"
         )
     theta = _begin(objective, solver) if start is None else start_of(objective, start)
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     outcome = SOLVERS[solver](objective, theta, control)
-    return objective, outcome, control, solver, f"{why}; each iteration is a pass over {rows.stream!r}"
+    return objective, outcome, control, solver, f"{why}; each iteration is a pass over {stream!r}"
 
 
 def _begin(objective: Any, solver: str) -> Array | None:
@@ -96,7 +114,7 @@ def _begin(objective: Any, solver: str) -> Array | None:
     if objective.loss.traits().convex is False:
         return convex_start(smooth.sample)
     if solver in ("newton", "lbfgs") and is_straight(smooth.sample):
-        median = over_stream(smooth.stream, smooth.sample.with_loss(AbsoluteError()), smooth.passes, smooth.kept)
+        median = over_stream(smooth.stream, smooth.sample.with_loss(AbsoluteError()), smooth.passes, smooth.view)
         found = streamed_vertex.solve(median, None, Control(1e-12, METHODS["smoothing"].max_iter))
         return np.asarray(smooth.sample.adopt(median.sample, found.theta))
     return None

@@ -17,6 +17,7 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.design import Array, Design
 from losskit.errors import CapabilityError, ParameterError
+from losskit.objective import is_quadratic
 from losskit.penalties import Penalty
 from losskit.solvers import proximal_newton
 from losskit.solvers.choose import METHODS, choose, is_proximal
@@ -50,8 +51,7 @@ class Path:
 
 def has_gram(loss: Any, penalty: Penalty, rows: int, columns: int) -> bool:
     """Whether the loss is quadratic and the penalty one that a Gram matrix suffices for, and columns are few."""
-    traits = loss.traits() if isinstance(loss, Pointwise) and loss.variables == ("r",) else None
-    quadratic = traits is not None and traits.strong is not None and traits.strong == traits.curvature
+    quadratic = isinstance(loss, Pointwise) and loss.variables == ("r",) and is_quadratic(loss)
     exact = penalty.separable and penalty.convex and type(penalty).pieces is not Penalty.pieces
     return quadratic and exact and columns < min(rows, _GRAM_COLUMNS)
 

@@ -1,10 +1,11 @@
 """Several fits over one X: a target each, sharing X's units and a quadratic loss's Gram matrix, or a quantile each.
 
-Over a stream fits of several losses share its passes.
+Over a stream all that wait for a pass share it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from losskit.base import Pointwise
 from losskit.errors import CapabilityError
 from losskit.losses.regression import Quantile
 from losskit.losses.scores import MultiQuantile
+from losskit.memory import refuse_beyond
 from losskit.objective import Array, one_thread_each
 from losskit.passes import SharedPasses
 from losskit.penalties import NoPenalty, Penalty
@@ -31,15 +33,22 @@ def minimise_each(
     loss: Any, penalty: Penalty | None, X: Any, Y: Array, sample_weight: Any, *, fit_intercept: bool, solver: str,
     tol: float, max_iter: int | None, offset: Any = None,
 ) -> list[Solution]:  # fmt: skip
-    """A Solution for each column of Y; parameters as for `minimise`."""
+    """A Solution for each column of Y, or for each target of a Stream; parameters as for `minimise`."""
     check_options(loss, penalty, tol, max_iter, None)
+    penalty = penalty or NoPenalty()
     if not isinstance(loss, Pointwise) or len(loss.outputs) > 1 or loss._open():
         raise CapabilityError(
             f"{loss!r} is not fitted to several targets at once, which takes a loss of one score a row and no open "
-            "parameter; use sklearn.multioutput.MultiOutputRegressor"
+            "parameter; fit a model to each, as sklearn.multioutput.MultiOutputRegressor does of arrays"
         )
+    if isinstance(X, Stream):
+
+        def posed(rows: Any, passes: Any) -> list[Any]:
+            return rows.posed_each(loss, penalty, fit_intercept, is_proximal(penalty, solver), passes)
+
+        return _together(X, loss, posed, solver, tol, max_iter)
     X, y, w, place = border(X, Y[:, 0], sample_weight)
-    Y, penalty = np.asarray(Y, dtype=np.float64)[place >= 0], penalty or NoPenalty()
+    Y = np.asarray(Y, dtype=np.float64)[place >= 0]
     with one_thread_each():
         moved = offset_of(offset, place, solver)
         first = posed_as(loss, penalty, X, y, w, fit_intercept, is_proximal(penalty, solver), moved)
@@ -95,17 +104,28 @@ def minimise_over(
     """The Solution of each loss and penalty over a stream; one pass serves all that wait for one."""
     for loss, penalty in problems:
         check_options(loss, penalty, tol, max_iter, None)
+
+    def posed(rows: Any, passes: Any) -> list[Any]:
+        closed = [(loss, penalty or NoPenalty()) for loss, penalty in problems]
+        return [rows.posed(*each, fit_intercept, is_proximal(each[1], solver), passes) for each in closed]
+
+    return _together(stream, problems[0][0], posed, solver, tol, max_iter)
+
+
+def _together(
+    stream: Stream, loss: Any, posed: Callable[..., list[Any]], solver: str, tol: float, max_iter: int | None
+) -> list[Solution]:
+    """The Solution of each problem that is posed over the stream's rows and passes."""
     with one_thread_each():
-        rows = over_streams.Rows.of(stream, problems[0][0])
+        rows = over_streams.Rows.of(stream, loss)
         passes = SharedPasses(rows.stream)
-
-        def task(loss: Any, penalty: Penalty | None) -> Any:
-            control = Control(tol, max_iter or 0)
-            return over_streams.solve(
-                loss, penalty or NoPenalty(), rows, fit_intercept, solver, None, control, passes
-            )  # fmt: skip
-
-        return [solution_of(*found) for found in passes.each([partial(task, *pair) for pair in problems])]
+        problems = posed(rows, passes)
+        refuse_beyond(
+            8.0 * problems[0].size ** 2 * len(problems) * 3, f"Hessians of {len(problems)} fits at a time",
+            'fit fewer at a time, or use solver="lbfgs"',
+        )  # fmt: skip
+        tasks = [partial(over_streams.solve, each, solver, None, Control(tol, max_iter or 0)) for each in problems]
+        return [solution_of(*found) for found in passes.each(tasks)]
 
 
 def first_offset(problem: Any) -> Array | None:

@@ -19,7 +19,7 @@ from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
 from losskit.solvers.over_streams import SOLVERS, Rows
 from losskit.solvers.path import Path, SharedGram, follow, posed_at
-from losskit.streamed import Kept
+from losskit.streamed import View
 from losskit.streams import Batch
 
 _NEAR = 1e-3  # of the sample's path, from which all fits begin
@@ -30,12 +30,12 @@ def in_fold(fold: int, count: int) -> Callable[[Batch], Array]:
     return lambda batch: (batch.start + np.arange(len(batch.X))) % count == fold
 
 
-def without_fold(fold: int | None, count: int) -> Kept | None:
-    """From a batch to the rows that are not in a fold; None for all rows."""
+def without_fold(fold: int | None, count: int) -> View | None:
+    """From a batch to its rows that are not in a fold; None for all rows."""
     if fold is None:
         return None
     inside = in_fold(fold, count)
-    return lambda batch: ~inside(batch)
+    return lambda batch: batch.at(~inside(batch))
 
 
 def shared_grams(problem: Any, folds: int) -> list[SharedGram]:
