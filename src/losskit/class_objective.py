@@ -52,7 +52,7 @@ class ClassObjective:
 
     def __init__(
         self, loss: Rowwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        classes: int, uniform: bool = False,
+        classes: int, uniform: bool = False, design: Design | None = None,
     ) -> None:
         self.loss, self.penalty, self.y, self.weights, self.classes = loss, penalty, y, weights, classes
         refuse_scores(len(y), classes)
@@ -60,7 +60,7 @@ class ClassObjective:
         slopes = loss.gradient(y, np.zeros((len(y), classes)), weights, "sum")
         self._reference = float(np.abs(slopes).sum()) / classes / self.total or 1.0
         extra = 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1]))
-        self.design = Design(X, fit_intercept, weights, extra, uniform)
+        self.design = design or Design(X, fit_intercept, weights, extra, uniform)
         self.size = classes * self.design.size
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:

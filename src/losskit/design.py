@@ -66,6 +66,7 @@ class Design:
         self._moved = far
         self.X = self._shifted(X) if far else X
         self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
+        self.scale[self._idle] = np.maximum(self.scale[self._idle], np.abs(mean[self._idle]))
         self.center = mean.copy()  # what is left to take out of sums
         if far:
             self.center[held] = 0.0
@@ -159,6 +160,7 @@ class Design:
         if self.center.any():
             few -= self.center
         few /= self.scale
+        few[:, self._idle] = 0.0
         return out
 
     def every(self, stride: int) -> Any:

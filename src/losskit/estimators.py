@@ -244,13 +244,8 @@ class LinearRegressor(RegressorMixin, _Linear):
             If the loss is one of classes, or the solver does not fit the loss.
         """
         loss = self._loss()
-        if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
-            raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
-        of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
-        if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
-            raise CapabilityError(
-                f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here"
-            )
+        for each in loss if isinstance(loss, list) else [loss]:
+            _refuse_classes(each)
         if is_streamed(X):
             self._minimise(loss, streamed(self, X, y, sample_weight, offset), None, None, None)
             return self
@@ -272,6 +267,14 @@ class LinearRegressor(RegressorMixin, _Linear):
         """
         score = self._scores(X, offset)
         return np.asarray(self.loss_.predict(score))
+
+
+def _refuse_classes(loss: Any) -> None:
+    if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
+        raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
+    of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
+    if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
+        raise CapabilityError(f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here")
 
 
 class LinearClassifier(ClassifierMixin, _Linear):
@@ -318,9 +321,9 @@ class LinearClassifier(ClassifierMixin, _Linear):
         if is_streamed(X):
             stream = streamed(self, X, y, sample_weight, offset)
             self.classes_ = stream.labels()
-            loss = loss_of_classes(self, asked)
-            stream = stream.coded(partial(coded, classes=self.classes_, loss=loss), len(self.classes_))
-            self._minimise(loss, stream, None, None, None)
+            loss = self._loss_of_classes(asked)
+            code = partial(coded, classes=self.classes_, loss=self._codes_for(loss))
+            self._minimise(loss, stream.coded(code, len(self.classes_)), None, None, None)
         else:
             order = order_of(y) if is_ordered(asked) else ()
             X, y = checked(self, X, y)
@@ -329,11 +332,17 @@ class LinearClassifier(ClassifierMixin, _Linear):
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
                 y = counted(y, sample_weight)
             self.classes_ = classes_of(y, asked, order)
-            loss = loss_of_classes(self, asked)
-            self._minimise(loss, X, coded(y, self.classes_, loss), sample_weight, offset)
-        if isinstance(loss, Pointwise):
+            loss = self._loss_of_classes(asked)
+            self._minimise(loss, X, coded(y, self.classes_, self._codes_for(loss)), sample_weight, offset)
+        if isinstance(self.loss_, Pointwise):
             self.coef_, self.intercept_ = self.coef_[None, :], np.array([self.intercept_])
         return self
+
+    def _loss_of_classes(self, asked: Any) -> Any:
+        return loss_of_classes(self, asked)
+
+    def _codes_for(self, loss: Any) -> Any:
+        return loss
 
     def _coded(self, y: Array) -> Array:
         return coded(y, self.classes_, self.loss_)

@@ -29,7 +29,8 @@ _WANTED = {
 
 def save(model: Any, path: str | os.PathLike[str], force: bool) -> None:
     """See `LinearRegressor.save`."""
-    asked = model.loss_ if isinstance(model.loss, JointScale) else model.loss  # the former has no form to be read from
+    chosen = isinstance(model.loss, (JointScale, list, tuple))  # which have no form to be read from
+    asked = model.loss_ if chosen else model.loss
     if not all(each is None or isinstance(each, str) or is_known(each) for each in (model.loss_, asked)):
         raise CapabilityError(
             f"{model.loss_!r} is a class of your own, and a model file holds no code; write it as a text with "

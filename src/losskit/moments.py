@@ -48,10 +48,14 @@ def constant_columns(X: Any, mean: Array) -> Array:
     if isinstance(X, Coded):
         d = X.numbers.shape[1]
         return X.at[:d][constant_columns(X.numbers, mean[X.at[:d]])]
-    if is_sparse(X):
-        return np.zeros(0, np.intp)
-    maybe = np.flatnonzero(np.abs(X[0] - mean) <= _ROUNDING * np.abs(mean))
-    return np.array([j for j in maybe if np.ptp(X[:, j]) <= _ROUNDING * np.abs(X[0, j])], dtype=np.intp)
+    first = X[[0]].toarray()[0] if is_sparse(X) else X[0]
+    maybe = np.flatnonzero(np.abs(first - mean) <= _ROUNDING * np.abs(mean))
+    if is_sparse(X):  # one without entries needs no help: its sums are 0
+        columns = ((j, X[:, [j]]) for j in maybe[mean[maybe] != 0])
+        spreads = ((j, np.ptp(column.data)) for j, column in columns if column.nnz == X.shape[0])
+    else:
+        spreads = ((j, np.ptp(X[:, j])) for j in maybe)
+    return np.array([j for j, spread in spreads if spread <= _ROUNDING * np.abs(first[j])], dtype=np.intp)
 
 
 def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:

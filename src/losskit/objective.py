@@ -60,6 +60,8 @@ class Objective:
         One scale for all columns.
     offset : ndarray of float64, shape (rows,), optional
         Added to the scores: X coef + b + offset.
+    design : Design, optional
+        Of the same X and weights, if it was made already.
 
     Raises
     ------
@@ -69,7 +71,7 @@ class Objective:
 
     def __init__(
         self, loss: Pointwise, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        uniform: bool = False, offset: Array | None = None,
+        uniform: bool = False, offset: Array | None = None, design: Design | None = None,
     ) -> None:  # fmt: skip
         self.loss, self.penalty, self.y, self.weights, self.offset = loss, penalty, y, weights, offset
         loss(y, np.zeros_like(y), weights)  # y is checked here; blocks would name a row of their own
@@ -82,7 +84,7 @@ class Objective:
         self._gram: Array | None = None  # of a quadratic loss that is asked for more than once
         self._keeps_gram = False
         extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / bend
-        self.design = Design(X, fit_intercept, weights, extra, uniform)
+        self.design = design or Design(X, fit_intercept, weights, extra, uniform)
 
     def evaluate(self, theta: Array, order: int = 1, scores: Array | None = None) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X; `scores` of the rows, if they are known."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,11 @@ class _Streamed:
 
         self.passes.run(visit)
 
+    def again(self, passes: Passes, view: View | None = None) -> Any:
+        """The same by other passes, over what `view` leaves of its batches."""
+        both = [each for each in (self.view, view) if each is not None]
+        return over_stream(self.stream, self.sample, passes, partial(_in_turn, both) if both else None, self.grams)
+
     def part_of(self, batch: Batch) -> Any:
         """The same over a batch's rows."""
         part = copy.copy(self.sample)
@@ -186,6 +192,12 @@ class _Streamed:
         part.total = part.weight()
         part.design = self.design.over(batch.X)
         return part
+
+
+def _in_turn(views: list[View], batch: Batch) -> Batch:
+    for view in views:
+        batch = view(batch)
+    return batch
 
 
 class Grams:

@@ -68,9 +68,10 @@ class Stream:
     source : path, or callable
         A .parquet, .pq, .feather, .arrow, .csv or .tsv file (the latter two also .gz) or a folder of Parquet files.
         Or a function without arguments that returns an iterator of batches: (X, y), (X, y, weights), (X, y, weights,
-        offset) or frames (pandas, polars, pyarrow, dicts). It is called once a pass, and each time gives the same rows.
+        offset), where y may have a column for each of several targets, or frames (pandas, polars, pyarrow, dicts). It
+        is called once a pass, and each time gives the same rows.
     target : str or sequence of str, optional
-        The column to predict, or several for LinearRegressor; not for batches that are tuples, whose y may have columns.
+        The column to predict, or several for LinearRegressor; not for batches that are tuples.
     columns : sequence of str, optional
         The features; all other columns by default. One of text or categories has a coefficient for each of its
         levels but the most frequent; a level unknown when fitted is refused.
@@ -322,11 +323,11 @@ class Stream:
         rows = X.shape[:1]
         if X.ndim != 2 or y.shape[:1] != rows or any(part is not None and part.shape != rows for part in (w, offset)):
             shapes = [np.shape(part) for part in frame]
-            raise ShapeError(f"a batch has X (rows, columns), y (rows,) or (rows, targets), the rest (rows,); got {shapes}")
+            raise ShapeError(f"a batch has X (rows, columns), y (rows[, targets]) and the rest (rows,); got {shapes}")
         self._row = y.shape[1:] if self._row is None else self._row
         if y.shape[1:] != self._row:
             most = self._row[0] if self._row else 1
-            raise ShapeError(f"a batch has y of shape {y.shape}, and the first one {most} targets a row; all need as many")
+            raise ShapeError(f"a batch has y of shape {y.shape}, the first one {most} targets a row; all need as many")
         if self.columns is None:
             self.columns = [f"x{j}" for j in range(X.shape[1])]
         if X.shape[1] != len(self.columns):

@@ -57,7 +57,7 @@ LAYERS = [
     ("model",),
     ("predicting",),
     ("estimator_data", "linear_files"),
-    ("estimators",),
+    ("estimators", "fold_paths"),
     ("estimators_cv",),
     ("boosting",),
     ("adapters",),

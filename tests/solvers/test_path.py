@@ -5,12 +5,13 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import ElasticNetCV
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, cross_val_score
 
 import losskit as lk
-from losskit import estimators_cv
+from losskit import fold_paths
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
-from losskit.solvers.path import alpha_grid, follow, posed
+from losskit.solvers.composite import Composite
+from losskit.solvers.path import alpha_grid, follow
 
 X, Y = load_diabetes(return_X_y=True)
 X = X * 10.0 ** np.linspace(-3, 3, 10) + 5
@@ -34,7 +35,7 @@ def test_a_shared_gram_matrix_leads_where_the_data_lead(penalty, weighted, monke
     w = np.random.default_rng(0).integers(0, 3, len(Y)) if weighted else None
     model = lk.LinearRegressorCV(penalty=penalty, alphas=4, cv=3)
     shared = model.fit(X, Y, w).coef_path_, model.cv_losses_
-    monkeypatch.setattr(estimators_cv, "has_gram", lambda *_: False)
+    monkeypatch.setattr(fold_paths, "has_gram", lambda *_: False)
     model.fit(X, Y, w)
     spread = X.std(0)
     np.testing.assert_allclose(shared[0] * spread, model.coef_path_ * spread, atol=1e-3)
@@ -61,7 +62,7 @@ def test_what_a_path_leaves_out_is_looked_at_again(loss, sparse):
     X = np.cumsum(rng.standard_normal((60, 150)) * (rng.random((60, 150)) < 0.3), axis=1)
     y = (X[:, 40] - X[:, 41] + X[:, 120] / 5 + rng.standard_normal(60) > 0).astype(float)
     X = csr_array(X) if sparse else X
-    problem = posed(loss, lk.L1(), X, y, None, True)
+    problem = Composite(loss, lk.L1(), X, y, None, True)
     most = alpha_grid(problem, 1, None)[0]
     path = follow(problem, most * np.array([1, 0.9, 0.85, 0.6, 0.3, 0.28, 0.26, 0.1]), "auto", 1e-10, None)
     assert path.certificates.max() <= 1e-10
@@ -89,6 +90,70 @@ def test_other_losses_penalties_and_classes_have_paths():
     assert not groups.fit(X / X.std(0), Y).coef_path_[0].any()
     many = lk.LinearClassifierCV(alphas=3, cv=2, tol=1e-6).fit(*load_iris(return_X_y=True))
     assert many.coef_path_.shape == (3, 3, 4)
+
+
+HEAVY = Y + np.where(np.arange(len(Y)) % 9 == 0, 500, 0)
+LABELS = np.array(["low", "top"])[(Y > 140).astype(int)]
+ABSOLUTE = "neg_mean_absolute_error"
+CHOICES = [
+    (lk.LinearRegressorCV(["squared error", lk.Huber(20.0)], scoring=lk.AbsoluteError()), HEAVY, ABSOLUTE),
+    (lk.LinearRegressorCV([lk.SquaredError(), lk.Huber(20.0)], scoring="r2", penalty=lk.L2()), HEAVY, "r2"),
+    (lk.LinearClassifierCV([lk.SquaredHinge(), lk.Logistic()], scoring="roc_auc"), LABELS, "roc_auc"),
+    (lk.LinearClassifierCV([lk.Logistic(), "softmax cross entropy"], scoring=lk.Logistic()), LABELS, "neg_log_loss"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "y", "scoring"), CHOICES, ids=["absolute", "r2", "auc", "logistic"])
+def test_several_losses_are_compared_by_a_scoring_as_grid_search_does(model, y, scoring):
+    columns, folds = X[:, 2:6] / X[:, 2:6].std(0), KFold(3)
+    model.set_params(alphas=3, cv=folds, tol=1e-10).fit(columns, y)
+    results = model.cv_results_
+    assert results["param_loss"].tolist() == [loss for loss in model._loss() for _ in range(3)]
+    best = int(np.argmax(results["mean_test_score"]))
+    assert results["rank_test_score"][best] == 1
+    chosen = results["params"][best]
+    assert (model.loss_, model.alpha_) == (chosen["loss"], chosen["alpha"])
+    assert model.cv_losses_.shape == (3, 3)
+    kind = lk.LinearClassifier if y is LABELS else lk.LinearRegressor
+    for at in (0, best, 4):
+        loss, alpha = results["params"][at]["loss"], results["params"][at]["alpha"]
+        peer = kind(loss, penalty=(model.penalty_).with_alpha(alpha))
+        known = cross_val_score(peer, columns, y, cv=folds, scoring=scoring)
+        np.testing.assert_allclose([results[f"split{i}_test_score"][at] for i in range(3)], known, rtol=1e-5)
+    plain = kind(model.loss_, penalty=model.penalty_).fit(columns, y)
+    np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_losses_that_nothing_compares_are_refused():
+    both = [lk.SquaredError(), lk.Huber(20.0)]
+    for options, error, says in [
+        ({}, ParameterError, "2 losses need a scoring to be compared by"),
+        ({"scoring": ["r2"]}, ParameterError, "must be one"),
+        ({"scoring": "r2", "rule": "aic"}, ParameterError, "own likelihood"),
+        ({"scoring": "r2", "loss": []}, ParameterError, "empty list"),
+        ({"scoring": "r2", "loss": [lk.Hinge()]}, CapabilityError, "a loss of classes"),
+        ({"scoring": "r2", "loss": [lk.GaussianNLL()]}, CapabilityError, "no path"),
+        ({"scoring": "r2", "loss": [3]}, CapabilityError, "loss must be a loss"),
+    ]:
+        with pytest.raises(error, match=says):
+            lk.LinearRegressorCV(**{"loss": both} | options).fit(X, Y)
+
+
+def test_folds_take_an_offset():
+    offset, options = np.linspace(0, 90, len(Y)), {"alphas": 3, "cv": 3}
+    found = lk.LinearRegressorCV(**options).fit(X, Y, offset=offset)
+    plain = lk.LinearRegressorCV(**options).fit(X, Y - offset)
+    np.testing.assert_allclose(found.cv_losses_, plain.cv_losses_, rtol=1e-12)
+    counts = np.round(Y / 20)
+    rates = lk.LinearRegressorCV(lk.Poisson(), tol=1e-11, **options).fit(X, counts, offset=offset / 90)
+    alone = lk.LinearRegressor(lk.Poisson(), penalty=rates.penalty_).fit(X, counts, offset=offset / 90)
+    np.testing.assert_allclose(rates.coef_, alone.coef_, rtol=1e-4, atol=1e-7)
+    part = np.arange(len(Y)) % 3 == 0
+    folds = [(np.flatnonzero(~part), np.flatnonzero(part))]
+    rates.set_params(cv=folds, alphas=[rates.alpha_]).fit(X, counts, offset=offset / 90)
+    alone.fit(X[~part], counts[~part], offset=offset[~part] / 90)
+    left_out = lk.Poisson()(counts[part], np.log(alone.predict(X[part], offset[part] / 90)))
+    assert rates.cv_losses_[0, 0] == pytest.approx(left_out, rel=1e-6)
 
 
 @pytest.mark.parametrize(("options", "error", "says"), [

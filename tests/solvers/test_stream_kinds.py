@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 import losskit as lk
 from losskit import streams
@@ -149,6 +150,30 @@ def test_folds_of_a_file_are_those_in_memory(file, model, target, most):
         np.testing.assert_allclose(kept[2], model.cv_losses_, rtol=1e-7)
     else:
         np.testing.assert_allclose(kept[3], model.criteria_, rtol=1e-8)
+
+
+JUDGED = [
+    (lk.LinearRegressorCV([lk.SquaredError(), lk.Huber(1.0)], scoring=lk.AbsoluteError()), "real"),
+    (lk.LinearClassifierCV([lk.SquaredHinge(), lk.Logistic()], scoring=lk.Hinge()), "sign"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "target"), JUDGED, ids=["real", "sign"])
+def test_several_losses_over_a_file_share_its_passes(file, model, target):
+    passes = Passes()
+    model.set_params(alphas=[0.3, 0.03], cv=2, tol=1e-11)
+    rows = stream(file, target, sample_weight=None, columns=["a", "town"], batch_rows=5000, progress=passes)
+    found = model.fit(rows).cv_results_["mean_test_score"]
+    alone = Passes()
+    rows.progress = alone
+    clone(model).set_params(loss=model.loss[1]).fit(rows)
+    assert passes.count <= alone.count + 2
+    fold = np.arange(N) % 2
+    model.set_params(cv=[(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in (0, 1)])
+    known = model.fit(X[["a", "town"]], ROWS[target]).cv_results_["mean_test_score"]
+    np.testing.assert_allclose(found, known, rtol=1e-6)
+    with pytest.raises(lk.CapabilityError, match="wants all rows at once"):
+        model.set_params(scoring="r2").fit(rows)
 
 
 INFERENCES = [

@@ -26,12 +26,14 @@ class LossScorer(_BaseScorer):
 
     def _score(self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **options: Any) -> float:
         self._warn_overlap("sample_weight was given twice.", options)
+        return -float(self._score_func(*self.taken(estimator, X, y_true), **options))
+
+    def taken(self, estimator: Any, X: Any, y_true: Any) -> tuple[Any, Any]:
+        """Targets and raw scores as the loss takes them."""
         if is_classifier(estimator):
-            y, f = self._of_classifier(estimator, X, y_true)
-        else:
-            y, f = y_true, self._response(estimator, X, "predict")
-            f = f if self._raw else self._inside(estimator, f)
-        return -float(self._score_func(y, f, **options))
+            return self._of_classifier(estimator, X, y_true)
+        f = self._response(estimator, X, "predict")
+        return y_true, f if self._raw else self._inside(estimator, f)
 
     def _of_classifier(self, estimator: Any, X: Any, y_true: Any) -> tuple[Any, Any]:
         """Labels as the loss codes them, by the estimator's own order of classes, and raw scores."""

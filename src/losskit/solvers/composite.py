@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from losskit.class_objective import ClassObjective
+from losskit.design import Design
 from losskit.errors import CapabilityError
 from losskit.objective import Array, Objective, Point, is_quadratic
 from losskit.penalties import NoPenalty, Penalty, Pieces
@@ -40,7 +41,7 @@ class Composite:
 
     def __init__(
         self, loss: Any, penalty: Penalty, X: Any, y: Array, weights: Array | None, fit_intercept: bool,
-        classes: int = 1, offset: Array | None = None,
+        classes: int = 1, offset: Array | None = None, design: Design | None = None,
     ) -> None:  # fmt: skip
         if isinstance(loss, Rowwise) and loss.beyond:
             raise CapabilityError(
@@ -50,9 +51,9 @@ class Composite:
         penalty.check(X.shape[1], classes)
         uniform = not penalty.separable
         smooth: Any = (
-            ClassObjective(loss, NoPenalty(), X, y, weights, fit_intercept, classes, uniform)
+            ClassObjective(loss, NoPenalty(), X, y, weights, fit_intercept, classes, uniform, design)
             if isinstance(loss, Rowwise)
-            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform, offset)
+            else Objective(loss, NoPenalty(), X, y, weights, fit_intercept, uniform, offset, design)
         )
         if isinstance(smooth, ClassObjective):
             smooth.centred = penalty.smooth

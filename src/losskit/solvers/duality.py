@@ -107,8 +107,6 @@ def _projected(objective: Objective, d: Array, share: Array, slopes: Slopes) -> 
     width = slopes.high - slopes.low
     inside = (d > slopes.low + 1e-9 * width) & (d < slopes.high - 1e-9 * width)
     for rows in (np.flatnonzero(inside), np.arange(design.rows)):
-        if rows.size < design.size:
-            continue
         X, o = design.take(rows), share[rows]
         K = X.T @ (o[:, None] * X)
         candidate = d.copy()

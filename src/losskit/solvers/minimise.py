@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from losskit.base import Pointwise
@@ -17,6 +17,7 @@ from losskit.solvers import joint_scale, over_streams
 from losskit.solvers.choose import METHODS, choose, is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
+from losskit.solvers.decrement import gap_by_newton
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import (
     adopted,
@@ -134,7 +135,8 @@ def minimise(
         control = Control(tol, max_iter or 0, deadline, callback)
         with one_thread_each():
             penalty = penalty or NoPenalty()
-            problem = over_streams.Rows.of(stream, loss).posed(loss, penalty, fit_intercept, is_proximal(penalty, solver))
+            rows = over_streams.Rows.of(stream, loss)
+            problem = rows.posed(loss, penalty, fit_intercept, is_proximal(penalty, solver))
             return solution_of(*over_streams.solve(problem, solver, start, control))
     X, y, w, place = border(X, y, sample_weight)
     penalty = penalty or NoPenalty()
@@ -167,6 +169,8 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     elif theta is None and isinstance(objective, Composite) and is_straight(objective.smooth):
         theta = straightened(objective, solver)
     outcome = METHODS[solver].solve(objective, theta, control)
+    if outcome.reason == "no progress" and (gap := gap_by_newton(objective, outcome.theta)) <= control.tol:
+        outcome = replace(outcome, certificate=gap, kind="gap", reason="tol")
     return solution_of(objective, outcome, control, solver, why)
 
 
@@ -179,7 +183,10 @@ def solution_of(
     if outcome.note:
         warnings.warn(f"{type(loss).__name__}: {outcome.note}", ConvergenceWarning, stacklevel=4)
     elif not outcome.certificate <= control.tol and outcome.reason != "callback":
-        warnings.warn(_missed(outcome, control, solver), ConvergenceWarning, stacklevel=4)
+        told = _missed(outcome, control, solver)
+        if len(getattr(loss, "outputs", ())) > 1:
+            told += "; rows fitted exactly send a density's scale to 0: take fewer columns or a stronger L2"
+        warnings.warn(told, ConvergenceWarning, stacklevel=4)
     return Solution(
         coef, intercept, outcome.value, outcome.certificate, outcome.kind, control.iterations, outcome.reason, solver,
         why, tuple(control.curve), loss, scale,

@@ -96,7 +96,8 @@ def _step(objective: Objective, state: _State, tol: float) -> _State | None:
     # a step that should be the last needs no Hessian at its end: certificates fall as the square
     last = state.certificate * state.ratio**2 < tol or _is_quadratic(objective)
     ahead, t = objective.evaluate(point.theta + step, order=1 if last else 2), 1.0
-    rise = float(ahead.gradient @ step)
+    with np.errstate(invalid="ignore", over="ignore"):  # of a step too long
+        rise = float(ahead.gradient @ step)
     if not falls_enough(ahead.value, rise, point.value, slope, t, 1e-14 * abs(point.value)):
         t = wolfe_step(objective.along(point.theta, step, point.scores), point.value, slope)
         if t == 0.0:
@@ -133,8 +134,7 @@ def _at_infinity(objective: Objective, state: _State) -> str:
     """What to say if the objective falls along a ray for ever: the gradient is small, yet the next step is long."""
     if not 0 < state.certificate <= 1e-3 or not _is_unbounded(objective):
         return ""
-    step, damping = direction(state.hessian, state.point.gradient)
-    return "" if damping else long_step(objective, step)
+    return long_step(objective, direction(state.hessian, state.point.gradient)[0])
 
 
 def _is_unbounded(objective: Objective) -> bool:

@@ -16,12 +16,12 @@ from losskit.passes import Passes
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import lbfgs, newton, streamed_newton, streamed_vertex
-from losskit.solvers.choose import METHODS, choose, is_proximal
+from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import convex_start, is_straight, posed_as, start_of
-from losskit.streamed import Grams, View, numbers, over_stream, placed
+from losskit.streamed import Grams, numbers, over_stream, placed
 from losskit.streams import Batch, Stream
 
 SOLVERS: dict[str, Any] = {
@@ -60,7 +60,7 @@ class Rows:
         batch = self.sample
         if batch.y.ndim == 2:
             raise CapabilityError(
-                f"{self.stream!r} has {batch.y.shape[1]} targets; LinearRegressor fits several, all others one at a time"
+                f"{self.stream!r} has {batch.y.shape[1]} targets; LinearRegressor fits several, others one at a time"
             )
         with placed(self.stream, f"a sample of {len(batch.X)} rows"):
             X, y = batch.X, np.ascontiguousarray(batch.y, dtype=np.float64)
@@ -84,10 +84,6 @@ class Rows:
             own = over_stream(self.stream, own, passes, partial(Batch.of_target, k=k), grams)
             found.append(near.over(own) if proximal else own)
         return found
-
-    def over(self, problem: Composite, passes: Passes, view: View | None) -> Composite:
-        """A problem over these rows whose passes are shared, or over some of the rows."""
-        return problem.over(over_stream(self.stream, problem.smooth.sample, passes, view))
 
 
 def solve(objective: Any, solver: str, start: Any, control: Control) -> tuple[Any, Outcome, Control, str, str]:

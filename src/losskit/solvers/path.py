@@ -59,11 +59,10 @@ def has_gram(loss: Any, penalty: Penalty, rows: int, columns: int) -> bool:
 class SharedGram:
     """Sums of w x x', w x y and w of some rows, in the standard units of all: what a quadratic loss asks of them."""
 
-    def __init__(self, loss: Pointwise, X: Any, y: Array, w: Array | None, fit_intercept: bool, base: float) -> None:
-        self.bend = float(loss.traits().curvature)
-        self.design = Design(X, fit_intercept, w)
-        self.base = base  # taken out of y, and put back into the intercept
-        self.y, self.w = y - base if base else y, np.ones(len(y)) if w is None else w
+    def __init__(self, loss: Pointwise, design: Design, y: Array, w: Array | None, base: float) -> None:
+        self.bend, self.design = float(loss.traits().curvature), design
+        self.base = base  # taken out of y already, and put back into the intercept
+        self.y, self.w = y, np.ones(len(y)) if w is None else w
         self.gram, self.cross, self.weight = self._sums(np.arange(len(y)))
 
     def _sums(self, rows: Array) -> tuple[Array, Array, float]:
@@ -111,13 +110,6 @@ class SharedGram:
             left.append(worst / size)
         coefs, intercepts = zip(*found, strict=True)
         return Path(alphas, np.array(coefs), np.array(intercepts), np.array(left), len(alphas))
-
-
-def posed(
-    loss: Any, penalty: Penalty, X: Any, y: Array, w: Array | None, fit_intercept: bool, classes: int = 1
-) -> Composite:
-    """Loss and penalty apart, so that the penalty can change."""
-    return Composite(loss, penalty, X, y, w, fit_intercept, classes)
 
 
 def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter: int | None) -> Path:

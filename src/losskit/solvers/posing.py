@@ -10,6 +10,7 @@ from losskit.base import Pointwise
 from losskit.border import as_real
 from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.coded import Coded
+from losskit.design import Design
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.losses.binary import Logistic
@@ -28,6 +29,7 @@ from losskit.sparse_rows import is_sparse
 
 _HEAVY = 1e100  # a weight
 _STRAIGHT = 0.999  # a loss this near its steepest line
+_EXACT = 1e-13  # of a target: a residual this small is rounding
 _MOST = 1 << 31  # scores of a model of many classes
 
 
@@ -41,10 +43,12 @@ def posed_as(
     proximal: bool,
     offset: Array | None = None,
     classes: int | None = None,
+    design: Design | None = None,
 ) -> Any:
     """The objective, open parameters of the loss resolved; of a row-wise loss, over as many classes as y names.
 
-    An offset of a loss of the residual is taken out of y instead, which suits every solver.
+    An offset of a loss of the residual is taken out of y instead, which suits every solver. Of proximal problems
+    `design` may be that of the same X, weights and kind of units.
     """
     if offset is not None:
         y, offset = _with_offset(loss, y, offset)
@@ -53,7 +57,7 @@ def posed_as(
         if classes * len(y) > _MOST:
             raise DomainError(f"y has a label of {classes - 1}: code the classes as 0 ... k - 1, an identifier is none")
         if proximal:
-            return Composite(loss, penalty, X, y, w, fit_intercept, classes)
+            return Composite(loss, penalty, X, y, w, fit_intercept, classes, design=design)
         if loss.beyond:
             return OrderedObjective(loss, penalty, X, y, w, fit_intercept, classes)
         return ClassObjective(loss, penalty, X, y, w, fit_intercept, classes)
@@ -66,7 +70,7 @@ def posed_as(
         return OutputsObjective(loss, penalty, X, y, w, fit_intercept)
     inner = resolved(loss.loss if isinstance(loss, JointScale) else loss, X, y, w, fit_intercept)
     if proximal:
-        return Composite(inner, penalty, X, y, w, fit_intercept, offset=offset)
+        return Composite(inner, penalty, X, y, w, fit_intercept, offset=offset, design=design)
     return Objective(inner, penalty, X, y, w, fit_intercept, offset=offset)
 
 
@@ -124,7 +128,9 @@ def resolved(loss: Any, X: Any, y: Array, w: Array | None, fit_intercept: bool) 
         return loss
     median = Objective(AbsoluteError(), NoPenalty(), X, y, w, fit_intercept)
     found = METHODS["smoothing"].solve(median, None, Control(tol=1e-4, max_iter=60))
-    return loss.resolve(median.design.scores(found.theta) - median.y, w)
+    f, y = median.design.scores(found.theta), median.y
+    exact = np.abs(f - y) <= _EXACT * (np.abs(f) + np.abs(y))
+    return loss.resolve(np.where(exact, 0.0, f - y), w)
 
 
 def start_of(objective: Any, start: Any) -> Array:

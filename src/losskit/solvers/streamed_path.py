@@ -14,10 +14,10 @@ import numpy as np
 
 from losskit.memory import refuse_beyond
 from losskit.objective import Array
-from losskit.passes import SharedPasses
+from losskit.passes import Passes, SharedPasses
 from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
-from losskit.solvers.over_streams import SOLVERS, Rows
+from losskit.solvers.over_streams import SOLVERS
 from losskit.solvers.path import Path, SharedGram, follow, posed_at
 from losskit.streamed import View
 from losskit.streams import Batch
@@ -56,8 +56,10 @@ def shared_grams(problem: Any, folds: int) -> list[SharedGram]:
     return [whole, *(whole.less(*each) for each in sums[:folds])]
 
 
-def shared_fits(problem: Any, rows: Rows, alphas: Array, folds: int, options: Any) -> list[Path]:
-    """The fits of all rows, and of those without each fold."""
+def tasks_of_fits(
+    problem: Any, passes: Passes, alphas: Array, folds: int, options: Any
+) -> list[Callable[[], tuple[Any, float, int]]]:
+    """The fits of all rows, and of those without each fold, as tasks that share passes; `paths_of` takes their ends."""
     penalty, q = problem.penalty, problem.size
     fits = len(alphas) * (folds + 1)
     refuse_beyond(
@@ -67,54 +69,55 @@ def shared_fits(problem: Any, rows: Rows, alphas: Array, folds: int, options: An
     near = problem.over(problem.smooth.sample)
     solver, _ = choose(posed_at(problem, penalty, options.solver), options.solver)
     starts = follow(near, alphas, options.solver, _NEAR, None)
-    passes = SharedPasses(rows.stream)
 
-    def fit(at: int, fold: int | None) -> tuple[Any, float, int]:
-        own = rows.over(problem, passes, without_fold(fold, folds))
+    def fit(fold: int | None, at: int) -> tuple[Any, float, int]:
+        own = problem.over(problem.smooth.again(passes, without_fold(fold, folds)))
         now = posed_at(own, penalty.with_alpha(float(alphas[at])), solver)
         control = Control(options.tol, options.max_iter or METHODS[solver].max_iter)
         start = now.from_user(starts.coefs[at], starts.intercepts[at])
         outcome = SOLVERS[solver](now, start, control)
         return now.to_user(outcome.theta), outcome.certificate, control.iterations
 
-    which: list[int | None] = [None, *range(folds)]
-    found = passes.each([partial(fit, at, fold) for fold in which for at in range(len(alphas))])
+    return [partial(fit, fold, at) for fold in (None, *range(folds)) for at in range(len(alphas))]
+
+
+def paths_of(found: list[Any], alphas: Array) -> list[Path]:
+    """The paths of all rows, and of those without each fold, from what the tasks of their fits ended with."""
     paths = []
-    for k in range(len(which)):
-        own = found[k * len(alphas) : (k + 1) * len(alphas)]
+    for first in range(0, len(found), len(alphas)):
+        own = found[first : first + len(alphas)]
         coefs, intercepts = zip(*(each[0] for each in own), strict=True)
         certificates, iterations = np.array([each[1] for each in own]), sum(each[2] for each in own)
         paths.append(Path(alphas, np.array(coefs), np.array(intercepts), certificates, iterations))
     return paths
 
 
-def fold_losses(problem: Any, paths: list[Path]) -> Array:
-    """The mean loss of the rows of each fold at each fit without it, (alphas, folds), in one pass."""
-    folds, loss = len(paths), problem.loss
+def fold_losses(passes: Passes, judge: Callable[..., Any], paths: list[Path]) -> Array:
+    """What the rows of each fold say of each fit without it, (alphas, folds), in one pass.
+
+    `judge(y, f, w)` has the sums of such rows.
+    """
+    folds = len(paths)
     sums = np.zeros((2, len(paths[0].alphas), folds))
 
-    def show(batch: Batch, part: Any) -> None:
+    def show(batch: Batch) -> None:
         for fold, path in enumerate(paths):
-            rows = np.flatnonzero(in_fold(fold, folds)(batch))
-            X, y = batch.X[rows], part.y[rows] + getattr(part, "base", 0.0)
-            w, offset = (None if each is None else each[rows] for each in (part.weights, part.offset))
+            own = batch.at(np.flatnonzero(in_fold(fold, folds)(batch)))
             for at, (coef, intercept) in enumerate(zip(path.coefs, path.intercepts, strict=True)):
-                f = X @ coef.T + intercept
-                found = loss.partial(y, f if offset is None else f + offset, w)
+                f = own.X @ coef.T + intercept
+                found = judge(own.y, f if own.offset is None else f + own.offset, own.weights)
                 sums[:, at, fold] += found.sum, found.weight
 
-    problem.smooth.visit(show)
+    passes.run(show)
     return np.asarray(sums[0] / sums[1])
 
 
-def points(problem: Any, rows: Rows, path: Path) -> list[Any]:
+def points(problem: Any, path: Path) -> list[Any]:
     """Value and derivatives of the mean loss at each fit of a path, in one pass."""
-    passes = SharedPasses(rows.stream)
-    own = rows.over(problem, passes, None).smooth
+    passes = SharedPasses(problem.smooth.stream)
+    own = problem.smooth.again(passes)
     tasks = [
         partial(own.evaluate, own.from_user(coef, intercept), 2)
         for coef, intercept in zip(path.coefs, path.intercepts, strict=True)
     ]
     return passes.each(tasks)
-
-
