@@ -131,7 +131,15 @@ def numbers_of(frame: Any, name: str, source: str, start: int = 0) -> Array:
 
 
 def categories_of(X: Any) -> list[str]:
-    """The columns of text and categories of a frame of pandas, polars or pyarrow; none of anything else."""
+    """The columns of text and categories of a frame of pandas, polars or pyarrow; none of anything else.
+
+    Raises
+    ------
+    DataError
+        If the frame is a lazy one.
+    """
+    if hasattr(X, "collect_schema") and hasattr(X, "lazy") and hasattr(X, "collect"):
+        raise DataError(f"a {type(X).__name__} holds no rows yet; pass what its collect() returns, or fit its file")
     if isinstance(X, (np.ndarray, list, tuple)) or hasattr(X, "nnz") or not hasattr(X, "columns"):
         return []
     import narwhals as nw

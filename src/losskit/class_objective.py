@@ -48,6 +48,7 @@ class ClassObjective:
     """
 
     free = True  # whether the loss does not change where all scores of a row rise alike
+    bend = 0.25  # of a score, about
     centred = True  # whether the sum of the classes' coefficients is then held at 0; not under a penalty with kinks
 
     def __init__(
@@ -59,7 +60,7 @@ class ClassObjective:
         self.total = self.weight()
         slopes = loss.gradient(y, np.zeros((len(y), classes)), weights, "sum")
         self._reference = float(np.abs(slopes).sum()) / classes / self.total or 1.0
-        extra = 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1]))
+        extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / self.bend
         self.design = design or Design(X, fit_intercept, weights, extra, uniform)
         self.size = classes * self.design.size
 

@@ -72,6 +72,12 @@ class Design:
             self.center[held] = 0.0
         self._divide()
 
+    def eased(self, extra: Array) -> Design:
+        """The same in larger units, for a penalty's share in the curvature."""
+        other = copy.copy(self)
+        other.scale = np.hypot(self.scale, np.sqrt(extra))
+        return other
+
     def part(self, columns: Array) -> Design:
         """The same of these columns alone."""
         part = copy.copy(self)

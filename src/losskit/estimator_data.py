@@ -11,8 +11,12 @@ from sklearn.utils.validation import check_X_y, validate_data
 from losskit.batchfiles import as_batch
 from losskit.categories import Coding, categories_of, coding_of
 from losskit.errors import CapabilityError, DataError, ShapeError
+from losskit.inference import Question
+from losskit.labels import is_ordered
+from losskit.losses.scores import MultiQuantile
 from losskit.memory import refuse_beyond, refuse_copy
 from losskit.moments import refuse_unfinite
+from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import offset_of
 from losskit.streams import Stream, as_stream, is_streamed
 
@@ -69,6 +73,29 @@ def features_of(model: Any) -> list[str]:
     return list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)]))
 
 
+def question_of(model: Any) -> Question:
+    """What inference asks of a fitted model.
+
+    Raises
+    ------
+    CapabilityError
+        If it has several targets or quantiles, thresholds, or a scale that is not to be taken as known.
+    """
+    penalty = getattr(model, "penalty_", model.penalty)
+    if penalty is not None and isinstance(model._loss(), JointScale):
+        raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
+    if isinstance(model.solution_, tuple):
+        raise CapabilityError("inference is about one target; fit a model to each")
+    if isinstance(model.loss_, MultiQuantile):
+        raise CapabilityError("inference is about one quantile; fit LinearRegressor(Quantile(level)) for each")
+    if is_ordered(model.loss_):
+        raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
+    flat = np.shape(model.coef_)[0] == 1 and isinstance(model.intercept_, np.ndarray)
+    coef, intercept = (model.coef_[0], float(model.intercept_[0])) if flat else (model.coef_, model.intercept_)
+    classes = getattr(model, "classes_", ())
+    return Question(model.loss_, penalty, model.fit_intercept, coef, intercept, features_of(model), classes)
+
+
 def streamed(model: Any, X: Any, y: Any, sample_weight: Any, offset: Any) -> Stream:
     """The rows of a path or function to fit, whose columns are noted as scikit-learn has it."""
     stream = as_stream(X, y, sample_weight, offset)
@@ -114,4 +141,6 @@ def _linear(model: Any, X: Any, offset: Array | None) -> Array:
     scores = np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores, dtype=np.float64)
     if not np.isfinite(scores).all():
         refuse_unfinite(X)
-    return scores if offset is None else scores + offset
+    if offset is None:
+        return scores
+    return scores + (offset[:, None] if scores.ndim == 2 else offset)

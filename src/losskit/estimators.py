@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
@@ -17,9 +18,9 @@ from losskit.base import Pointwise
 from losskit.columns import order_of
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError
-from losskit.estimator_data import checked, features_of, rows_of, scores_of, streamed
+from losskit.estimator_data import checked, features_of, question_of, rows_of, scores_of, streamed
 from losskit.forecast import Forecast
-from losskit.inference import Inference, Question, infer
+from losskit.inference import Inference, infer
 from losskit.inference.streamed import infer_streamed
 from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
 from losskit.losses.binary import Logistic
@@ -165,20 +166,7 @@ class _Linear(BaseEstimator):
             If these are not the rows of the fit, or do not tell coefficients apart.
         """
         check_is_fitted(self)
-        penalty = getattr(self, "penalty_", self.penalty)
-        if penalty is not None and isinstance(self._loss(), JointScale):
-            raise CapabilityError("inference takes the scale as known, which a penalty beside JointScale forbids")
-        if isinstance(self.solution_, tuple):
-            raise CapabilityError("inference is about one target; fit a model to each")
-        if isinstance(self.loss_, MultiQuantile):
-            raise CapabilityError("inference is about one quantile; fit LinearRegressor(Quantile(level)) for each")
-        if is_ordered(self.loss_):
-            raise CapabilityError("inference knows no thresholds; use the bootstrap, or statsmodels' OrderedModel")
-        flat = np.shape(self.coef_)[0] == 1 and isinstance(self.intercept_, np.ndarray)
-        coef, intercept = (self.coef_[0], float(self.intercept_[0])) if flat else (self.coef_, self.intercept_)
-        fitted = Question(
-            self.loss_, penalty, self.fit_intercept, coef, intercept, features_of(self), getattr(self, "classes_", ())
-        )
+        fitted = question_of(self)
         if is_streamed(X):
             stream = rows_of(self, as_stream(X, y, sample_weight, offset))
             stream = stream.coded(self._coded, len(fitted.classes) or None)
@@ -268,6 +256,10 @@ class LinearRegressor(RegressorMixin, _Linear):
         score = self._scores(X, offset)
         return np.asarray(self.loss_.predict(score))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """R^2 of the predictions at this offset, the mean over several targets."""
+        return float(r2_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
 
 def _refuse_classes(loss: Any) -> None:
     if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
@@ -354,29 +346,40 @@ class LinearClassifier(ClassifierMixin, _Linear):
             raise AttributeError(f"thresholds_ are of ordered classes; {self._loss()!r} has none, use Ordinal()")
         return -np.asarray(self.intercept_)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
         """The raw score of each row (positive means `classes_[1]`), or for more than two classes of each class.
 
-        Of more than two ordered classes, whose scores lie between them, their log-probabilities.
+        Of more than two ordered classes, whose scores lie between them, their log-probabilities. An `offset`, 0 by
+        default, is for losses of one score a row.
         """
-        scores = self._scores(X)
+        scores = self._scores(X, offset)
         if is_ordered(self.loss_):
             return log_probabilities(scores)
         return scores[:, 1] - scores[:, 0] if scores.ndim == 2 and len(self.classes_) == 2 else scores
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, offset: Any = None) -> Array:
         """The label of each row: the likeliest, where the loss tells probabilities."""
-        scores = self.decision_function(X)
+        scores = self.decision_function(X, offset)
         return np.asarray(self.classes_[scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)])
 
     @available_if(has_probabilities)
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """The probability of each class, for losses whose score tells it."""
-        score = self._scores(X)
+        score = self._scores(X, offset)
         if score.ndim == 2:
             return np.asarray(self.loss_.predict(score))
         # each from its own side, so that neither is rounded to 0 early
         return np.column_stack([self.loss_.predict(-score), self.loss_.predict(score)])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """The share of right labels at this offset."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _scores(self, X: Any, offset: Any = None) -> Array:
+        check_is_fitted(self)
+        if offset is not None and not isinstance(self.loss_, Pointwise):
+            raise CapabilityError(f"an offset is for losses of one score a row such as Logistic; got {self.loss_!r}")
+        return super()._scores(X, offset)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

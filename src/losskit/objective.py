@@ -80,10 +80,10 @@ class Objective:
             self.y = y - self.base
         self.total = self.weight()
         self.center = self._center() if fit_intercept else 0.0
-        self._reference, bend = self._sizes()
+        self._reference, self.bend = self._sizes()
         self._gram: Array | None = None  # of a quadratic loss that is asked for more than once
         self._keeps_gram = False
-        extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / bend
+        extra = penalty.hessian_diagonal(np.zeros(X.shape[1])) / self.bend
         self.design = design or Design(X, fit_intercept, weights, extra, uniform)
 
     def evaluate(self, theta: Array, order: int = 1, scores: Array | None = None) -> Point:

@@ -164,6 +164,21 @@ def test_the_gram_matrix_of_several_targets_is_made_once(monkeypatch):
     assert len(made) == one
 
 
+def test_predictions_and_scores_take_the_offset_of_the_fit():
+    X, y = problem(lk.Logistic())
+    offset = 3.0 * X[:, 1]
+    labels = np.where(y > 0, "yes", "no")
+    model = LinearClassifier().fit(X, labels, offset=offset)
+    full = LinearClassifier().fit(np.column_stack([X, X[:, 1]]), labels)  # the same column free: the same fit
+    np.testing.assert_allclose(model.predict_proba(X, offset), full.predict_proba(np.column_stack([X, X[:, 1]])))
+    np.testing.assert_allclose(model.decision_function(X, offset), X @ model.coef_[0] + model.intercept_ + offset)
+    assert model.score(X, labels, offset=offset) == np.mean(model.predict(X, offset) == labels) > 0.6
+    both = LinearRegressor().fit(X, np.column_stack([offset + X[:, 0], offset]), offset=offset)
+    assert both.score(X, np.column_stack([offset + X[:, 0], offset]), offset=offset) == pytest.approx(1.0)
+    with pytest.raises(CapabilityError, match="one score a row"):
+        LinearClassifier(lk.SoftmaxCrossEntropy(), penalty=L2(0.1)).fit(X, labels).predict(X, offset)
+
+
 def test_weights_and_offsets_are_routed_by_name():
     import sklearn
     from sklearn.model_selection import cross_validate
@@ -191,6 +206,7 @@ SAVED = [
     LinearRegressor(penalty=lk.Box(-np.inf, 1.0)), LinearRegressor(lk.MultiQuantile((0.2, 0.8))),
     lk.LinearRegressorCV(alphas=[0.1, 0.01], cv=2), LinearClassifier(penalty=L2(0.1)),
     LinearClassifier("squared_hinge"),
+    lk.LinearRegressorCV(["squared error", lk.Huber(1.0)], scoring="r2", alphas=[0.1], cv=2),
 ]  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import losskit as lk
-from losskit.errors import ConvergenceWarning, DataError, DomainError, ShapeError
+from losskit.errors import ConvergenceWarning, DataError, DomainError, ParameterError, ShapeError
 from losskit.solvers.minimise import minimise
 from tests.solvers.data import problem
 
@@ -33,6 +34,59 @@ def test_columns_that_add_nothing_change_nothing(loss, change):
     assert found.value == pytest.approx(plain.value, rel=1e-9)
     f = MORE[change](X) @ found.coef + found.intercept
     assert loss(y, f) == pytest.approx(plain.value, rel=1e-7)  # in the user's units, with their rounding
+
+
+@pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Logistic(), lk.AbsoluteError()], ids=str)
+def test_columns_that_add_nothing_to_a_sparse_table_change_nothing(loss):
+    X, y = centred(loss)
+    wide = csr_array(np.column_stack([X, np.full(len(X), 7.0), np.zeros(len(X)), X[:, 0] - 2 * X[:, 1]]))
+    plain, found = minimise(loss, None, X, y), minimise(loss, None, wide, y)
+    assert found.reason == "tol"
+    assert found.value == pytest.approx(plain.value, rel=1e-9)
+    assert np.abs(found.coef).max() < 10
+
+
+@pytest.mark.parametrize("more", [lambda X: X, lambda X: np.full((len(X), 1), 7.0)], ids=["doubled", "constant"])
+def test_a_hinge_loss_of_columns_too_many_is_certified(more):
+    X, y = centred(lk.Logistic())
+    plain = minimise(lk.Hinge(), None, X, 2 * y - 1)
+    found = minimise(lk.Hinge(), None, np.column_stack([X, more(X)]), 2 * y - 1)
+    assert found.value == pytest.approx(plain.value, rel=1e-12)
+    assert found.certificate <= 1e-10
+
+
+@pytest.mark.parametrize(("loss", "penalty", "wide"), [
+    (lk.Logistic(), None, True), (lk.SoftmaxCrossEntropy(), None, True), (lk.Poisson(), None, True),
+    (lk.Logistic(), lk.L1(0.1, weights=(0.0, 1.0, 1.0, 1.0)), False), (lk.Logistic(), lk.Positive(), False),
+], ids=str)  # fmt: skip
+def test_a_minimum_at_infinity_is_said(loss, penalty, wide):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 60 if wide else 4))
+    y = (X[:, 0] > 0).astype(float)
+    with pytest.warns(ConvergenceWarning, match="grow without bound"):
+        minimise(loss, penalty, X, y)
+    minimise(loss, lk.L1(0.1), X, y)
+
+
+@pytest.mark.parametrize("penalty", [None, lk.L1(0.01)], ids=str)
+def test_a_loss_that_is_flat_at_all_rows_is_no_fit(penalty):
+    X, y = centred(lk.Tukey(4.685))
+    with pytest.warns(ConvergenceWarning, match="hardly a fit"):
+        minimise(lk.Tukey(4.685), penalty, X, 1e8 * y)
+    assert minimise(lk.Tukey("auto"), penalty, X, 1e8 * y).reason == "tol"
+
+
+def test_a_scale_that_is_rounding_is_none():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ParameterError, match="scale .MAD. is 0"):
+        minimise(lk.Huber("auto"), None, rng.standard_normal((20, 40)), rng.standard_normal(20))
+
+
+def test_a_path_of_ridges_takes_columns_of_any_scale():
+    X, y = centred(lk.Logistic())
+    model = lk.LinearClassifierCV(alphas=4, cv=2).fit(X * [1e-12, 1.0, 1e12, 1e6], y)
+    assert model.solution_.certificate <= 1e-8
+    assert model.cv_losses_.mean(axis=1).min() < 0.69
 
 
 RESIDUAL = [lk.SquaredError(), lk.Huber(1.0), lk.Huber("auto"), lk.AbsoluteError(), lk.Tukey(4.685), lk.Expectile(0.8)]

@@ -117,6 +117,8 @@ BAD = [
     (lambda m: m.fit(pandas().assign(town=["Aa", None] * (N // 2)), SCORE), "'town', row 1.*null"),
     (lambda m: m.fit(pandas().assign(town=[f"id {i % 1500}" for i in range(N * 3)][:N]), SCORE), None),
     (lambda m: lk.LinearRegressor().fit(WRITTEN[:, :4], SCORE).predict(pandas()), "was fitted to numbers"),
+    (lambda m: minimise(lk.SquaredError(), None, pandas(), SCORE), "LinearRegressor or LinearClassifier, which take"),
+    (lambda m: m.fit(pl.from_pandas(pandas()).lazy(), SCORE), r"holds no rows yet.*collect\(\)"),
 ]  # fmt: skip
 
 

@@ -80,9 +80,12 @@ class Composite:
         return other
 
     def as_one(self) -> Any:
-        """The same as one objective, if the penalty is smooth."""
+        """The same as one objective, if the penalty is smooth; its units are its own."""
         one = copy.copy(self.smooth)
         one.penalty, one.centred = self.penalty, True
+        if not hasattr(one, "stream"):  # whose batches are in the units of the sample
+            extra = self.penalty.hessian_diagonal(np.zeros(self.design.columns)) / one.bend
+            one.design = self.design.eased(extra)
         return one
 
     def thinned(self, stride: int) -> Composite:

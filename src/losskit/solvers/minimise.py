@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from losskit.base import Pointwise
@@ -17,7 +17,7 @@ from losskit.solvers import joint_scale, over_streams
 from losskit.solvers.choose import METHODS, choose, is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
-from losskit.solvers.decrement import gap_by_newton
+from losskit.solvers.ends import looked_at
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import (
     adopted,
@@ -169,9 +169,7 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     elif theta is None and isinstance(objective, Composite) and is_straight(objective.smooth):
         theta = straightened(objective, solver)
     outcome = METHODS[solver].solve(objective, theta, control)
-    if outcome.reason == "no progress" and (gap := gap_by_newton(objective, outcome.theta)) <= control.tol:
-        outcome = replace(outcome, certificate=gap, kind="gap", reason="tol")
-    return solution_of(objective, outcome, control, solver, why)
+    return solution_of(objective, looked_at(objective, outcome, control.tol), control, solver, why)
 
 
 def solution_of(

@@ -114,18 +114,21 @@ class SharedGram:
 
 def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter: int | None) -> Path:
     """The fits of a problem at these strengths of its penalty."""
-    penalty, theta = problem.penalty, None
+    penalty = problem.penalty
     if "alpha" not in penalty.parameters:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
     solver, _ = choose(posed_at(problem, penalty, solver), solver)
     found, left, iterations = [], [], 0
     kept = {"warm": proximal_newton.Warm()} if solver == "proximal_newton" else {}
+    theta: Array | None = None
     for alpha in alphas:
         now = posed_at(problem, penalty.with_alpha(float(alpha)), solver)
+        if found and not kept:
+            theta = now.from_user(*found[-1])
         control = Control(tol, max_iter or METHODS[solver].max_iter)
         outcome = METHODS[solver].solve(now, theta, control, **kept)
+        found.append(now.to_user(outcome.theta))
         theta = outcome.theta
-        found.append(now.to_user(theta))
         left.append(outcome.certificate)
         iterations += control.iterations
     coefs, intercepts = zip(*found, strict=True)

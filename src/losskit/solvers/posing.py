@@ -8,10 +8,11 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
+from losskit.categories import categories_of
 from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.coded import Coded
 from losskit.design import Design
-from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
+from losskit.errors import CapabilityError, DataError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import AbsoluteError, Huber
@@ -198,6 +199,11 @@ def border(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Array, Array | None
     sparse = is_sparse(X)
     table = not sparse and not isinstance(X, Coded)
     if table:
+        if names := categories_of(X):
+            raise DataError(
+                f"columns {names[:6]} of X hold text or categories, whose coefficients need names; use LinearRegressor "
+                "or LinearClassifier, which take them as they are"
+            )
         refuse_copy(X)
     X, y = as_real("X", X) if table else X, as_real("y", y)
     if X.ndim != 2 or y.ndim != 1 or X.shape[0] != len(y):
