@@ -14,7 +14,7 @@ from sklearn import datasets, linear_model, svm
 
 import losskit as lk
 
-DIABETES, CANCER, WINE, DIGITS = "diabetes", "breast_cancer", "wine", "digits"
+DIABETES, CANCER, WINE, DIGITS, IRIS = "diabetes", "breast_cancer", "wine", "digits", "iris"
 
 
 def of_sklearn(name):
@@ -40,11 +40,19 @@ def engel():
     return frame.exog.to_numpy(float), frame.endog.to_numpy(float)
 
 
+def of_statsmodels(name):
+    frame = getattr(sm.datasets, name).load_pandas()
+    return frame.exog.to_numpy(float), frame.endog.to_numpy(float)
+
+
 LOSSES = {
     "squared": lambda y, f: (y - f) ** 2 / 2,
     "logistic": lambda y, f: np.logaddexp(0, f) - y * f,
     "poisson": lambda y, f: np.exp(f) - y * f + xlogy(y, y) - y,
     "gamma": lambda y, f: y * np.exp(-f) + f - np.log(y) - 1,
+    "tweedie": lambda y, f: 2 * np.exp(f / 2) + 2 * y * np.exp(-f / 2) - 4 * np.sqrt(y),  # of power 3/2
+    "negative binomial": lambda y, f: (y + 1) * np.log1p(np.exp(f)) - y * f,  # of alpha 1
+    "upper quartile": lambda y, f: np.maximum(0.75 * (y - f), 0.25 * (f - y)),
     "absolute": lambda y, f: np.abs(y - f) / 2,
     "squared hinge": lambda y, f: np.maximum(0, 1 - (2 * y - 1) * f) ** 2,
     "softmax": lambda y, f: logsumexp(f, axis=1) - f[np.arange(len(y)), y.astype(int)],
@@ -143,6 +151,9 @@ def test_the_median_of_engels_food():
     compare("absolute", X, y, ours, of(model))
     theirs = quietly(lambda: sm.QuantReg(y, sm.add_constant(X)).fit(0.5, p_tol=1e-10, max_iter=10_000)).params
     compare("absolute", X, y, ours, (theirs[1:], theirs[0]), exact=False)
+    upper = lk.LinearRegressor(lk.Quantile(0.75)).fit(X, y)
+    model = linear_model.QuantileRegressor(quantile=0.75, alpha=0.0, solver="highs").fit(X, y)
+    compare("upper quartile", X, y, upper, of(model))
 
 
 def test_robust_fits_of_stackloss():
@@ -178,7 +189,74 @@ def test_squared_hinge_of_breast_cancer():
     compare("squared hinge", X, y, ours, of(quietly(lambda: model.fit(X, y))), alpha)
 
 
-@pytest.mark.parametrize("name", [WINE, pytest.param(DIGITS, marks=pytest.mark.slow)])
+families, log = sm.families, sm.families.links.Log
+GLMS = {
+    "longley": ("squared", lk.SquaredError(), families.Gaussian()),  # columns that are nearly collinear, as they are
+    "copper": ("squared", lk.SquaredError(), families.Gaussian()),
+    "spector": ("logistic", lk.Logistic(), families.Binomial()),
+    "cpunish": ("poisson", lk.Poisson(), families.Poisson()),
+    "scotland": ("gamma", lk.Gamma(), families.Gamma(log())),
+    "committee": ("negative binomial", lk.NegativeBinomial(1.0), families.NegativeBinomial(alpha=1.0)),
+    "fair": ("tweedie", lk.Tweedie(1.5), families.Tweedie(log(), var_power=1.5)),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "committee")) for name in GLMS]
+)
+def test_generalised_linear_models_of_statsmodels(name):
+    """On the columns as they come; of those of longley statsmodels' own normal equations lose digits, so by OLS."""
+    loss, ours, family = GLMS[name]
+    X, y = of_statsmodels(name)
+    kind = lk.LinearClassifier if name == "spector" else lk.LinearRegressor
+    columns = sm.add_constant(X, has_constant="add")
+    least_squares = loss == "squared"
+    fitted = sm.OLS(y, columns).fit() if least_squares else sm.GLM(y, columns, family=family).fit(tol=1e-14, maxiter=200)
+    compare(loss, X, y, kind(ours).fit(X, y), (fitted.params[1:], fitted.params[0]))
+
+
+@pytest.mark.parametrize(("alpha", "l1"), [(0.05, 0.0), (0.05, 0.5)])
+def test_amounts_with_many_zeros_as_glum_fits_them(alpha, l1):
+    from glum import TweedieDistribution
+
+    X, y = of_statsmodels("fair")
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    ours = lk.LinearRegressor(lk.Tweedie(1.5), penalty=penalty_of(alpha, l1)).fit(X, y)
+    compare("tweedie", X, y, ours, glum(TweedieDistribution(1.5), alpha, l1, X, y), alpha, l1)
+
+
+def test_shares_of_many_trials_are_two_weighted_rows():
+    frame = sm.datasets.star98.load_pandas()
+    X, (above, below) = frame.exog.to_numpy(float), frame.endog.to_numpy(float).T
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    rows, y, w = np.concatenate([X, X]), np.repeat([1.0, 0.0], len(X)), np.concatenate([above, below])
+    ours = lk.LinearClassifier().fit(rows, y, sample_weight=w)
+    theirs = sm.GLM(np.column_stack([above, below]), sm.add_constant(X), family=families.Binomial()).fit(tol=1e-14)
+
+    def value(coef, intercept):
+        return np.average(LOSSES["logistic"](y, rows @ coef + intercept), weights=w)
+
+    assert value(ours.coef_[0], ours.intercept_) == pytest.approx(value(theirs.params[1:], theirs.params[0]), rel=1e-8)
+
+
+def test_three_camps_of_voters_as_statsmodels_fits_them():
+    X, y = of_statsmodels("anes96")
+    y = np.digitize(y, [2.5, 3.5]).astype(float)  # of seven shades: left, neither, right
+    ours = lk.LinearClassifier().fit(X, y)
+    theirs = sm.MNLogit(y, sm.add_constant(X)).fit(method="newton", tol=1e-14, maxiter=100, disp=0).params
+    coef = np.column_stack([np.zeros(len(theirs)), theirs]).T  # the first class has none there
+    compare("softmax", X, y, ours, (coef[:, 1:], coef[:, 0]))
+
+
+def test_several_targets_as_least_squares():
+    X, Y = datasets.load_linnerud(return_X_y=True)
+    ours, theirs = lk.LinearRegressor().fit(X, Y), linear_model.LinearRegression().fit(X, Y)
+    for k in range(3):
+        mine, other = (objective("squared", X, Y[:, k], m.coef_[k], m.intercept_[k]) for m in (ours, theirs))
+        assert mine == pytest.approx(other, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", [WINE, IRIS, pytest.param(DIGITS, marks=pytest.mark.slow)])
 def test_several_classes(name):
     X, y = of_sklearn(name)
     alpha = 0.05
