@@ -258,3 +258,9 @@ class LinearClassifierCV(_Chosen, LinearClassifier):
 
     def _codes_for(self, loss: Any) -> None:
         return None  # 0, 1 ... whatever the loss: there may be several
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if isinstance(self.loss, (list, tuple)):
+            tags.classifier_tags.multi_class = all(isinstance(each, Rowwise) for each in self._loss())
+        return tags

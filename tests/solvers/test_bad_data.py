@@ -78,7 +78,7 @@ def test_a_loss_that_is_flat_at_all_rows_is_no_fit(penalty):
 
 def test_a_scale_that_is_rounding_is_none():
     rng = np.random.default_rng(0)
-    with pytest.raises(ParameterError, match="scale .MAD. is 0"):
+    with pytest.raises(ParameterError, match=r"scale \(MAD\) is 0"):
         minimise(lk.Huber("auto"), None, rng.standard_normal((20, 40)), rng.standard_normal(20))
 
 

@@ -211,7 +211,8 @@ def test_generalised_linear_models_of_statsmodels(name):
     kind = lk.LinearClassifier if name == "spector" else lk.LinearRegressor
     columns = sm.add_constant(X, has_constant="add")
     least_squares = loss == "squared"
-    fitted = sm.OLS(y, columns).fit() if least_squares else sm.GLM(y, columns, family=family).fit(tol=1e-14, maxiter=200)
+    model = sm.OLS(y, columns) if least_squares else sm.GLM(y, columns, family=family)
+    fitted = model.fit() if least_squares else model.fit(tol=1e-14, maxiter=200)
     compare(loss, X, y, kind(ours).fit(X, y), (fitted.params[1:], fitted.params[0]))
 
 
