@@ -136,7 +136,8 @@ class _Chosen:
             self.criteria_ = work.criteria(whole, 2.0 if self.rule == "aic" else float(np.log(work.n)))
             at = int(np.argmin(self.criteria_))
         else:
-            wholes, found = (validated if isinstance(folds, list) else validated_streams)(works, folds, judge)
+            judged = validated_streams if isinstance(works[0], StreamPaths) else validated
+            wholes, found = judged(works, folds, judge)
             self.cv_results_ = _results(works, wholes, found)
             best = int(np.argmin([_mean(each).min() for each in found]))
             work, whole, self.cv_losses_ = works[best], wholes[best], found[best]

@@ -118,7 +118,8 @@ def follow(problem: Composite, alphas: Array, solver: str, tol: float, max_iter:
     if "alpha" not in penalty.parameters:
         raise CapabilityError(f"{penalty!r} has no alpha to follow a path by; use one that has, such as L1 or L2")
     solver, _ = choose(posed_at(problem, penalty, solver), solver)
-    found, left, iterations = [], [], 0
+    found: list[tuple[Any, Any]] = []
+    left, iterations = [], 0
     kept = {"warm": proximal_newton.Warm()} if solver == "proximal_newton" else {}
     theta: Array | None = None
     for alpha in alphas:
