@@ -57,6 +57,8 @@ class Design:
         self.size = self.columns + fit_intercept
         self.sparse = not isinstance(X, np.ndarray)  # or holds codes: its columns are not at hand one by one
         mean, self.scale = location_and_spread(X, weights, fit_intercept)
+        self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
+        self.scale[self._idle] = np.maximum(self.scale[self._idle], np.abs(mean[self._idle]))
         held = _numbers_of(X)
         far = bool(np.any(np.abs(mean[held]) > _FAR * self.scale[held]))
         self.scale = np.hypot(self.scale, np.sqrt(extra))
@@ -65,8 +67,6 @@ class Design:
         self.shift = mean  # between the user's columns and ours
         self._moved = far
         self.X = self._shifted(X) if far else X
-        self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
-        self.scale[self._idle] = np.maximum(self.scale[self._idle], np.abs(mean[self._idle]))
         self.center = mean.copy()  # what is left to take out of sums
         if far:
             self.center[held] = 0.0

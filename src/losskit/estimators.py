@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
@@ -16,13 +15,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 from losskit import linear_files, registry
 from losskit.base import Pointwise
 from losskit.columns import order_of
-from losskit.domains import SIGNS
 from losskit.errors import CapabilityError
 from losskit.estimator_data import checked, features_of, question_of, rows_of, scores_of, streamed
-from losskit.forecast import Forecast
 from losskit.inference import Inference, infer
 from losskit.inference.streamed import infer_streamed
-from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes
+from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes, refuse_classes
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
 from losskit.losses.scores import MultiQuantile
@@ -233,7 +230,7 @@ class LinearRegressor(RegressorMixin, _Linear):
         """
         loss = self._loss()
         for each in loss if isinstance(loss, list) else [loss]:
-            _refuse_classes(each)
+            refuse_classes(each)
         if is_streamed(X):
             self._minimise(loss, streamed(self, X, y, sample_weight, offset), None, None, None)
             return self
@@ -258,15 +255,9 @@ class LinearRegressor(RegressorMixin, _Linear):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """R^2 of the predictions at this offset, the mean over several targets."""
+        from sklearn.metrics import r2_score
+
         return float(r2_score(y, self.predict(X, offset), sample_weight=sample_weight))
-
-
-def _refuse_classes(loss: Any) -> None:
-    if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
-        raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
-    of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
-    if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
-        raise CapabilityError(f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here")
 
 
 class LinearClassifier(ClassifierMixin, _Linear):
@@ -373,6 +364,8 @@ class LinearClassifier(ClassifierMixin, _Linear):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
         """The share of right labels at this offset."""
+        from sklearn.metrics import accuracy_score
+
         return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
 
     def _scores(self, X: Any, offset: Any = None) -> Array:

@@ -33,6 +33,7 @@ from losskit.solvers.over_streams import Rows
 from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed_at
 from losskit.solvers.posing import posed_as
 from losskit.solvers.streamed_path import fold_losses, paths_of, points, shared_grams, tasks_of_fits
+from losskit.sparse_rows import is_sparse
 from losskit.streams import Batch
 
 
@@ -84,11 +85,12 @@ class Held:
 
     def without(self, rows: Array) -> Held:
         """The other rows."""
-        if not len(rows) or len(rows) == len(self.y):
-            raise DomainError("a fold holds no rows of weight above 0, or all of them; use fewer folds (cv)")
+        X = self.X
+        size = X.nbytes if isinstance(X, np.ndarray) else 12.0 * (X.nnz if is_sparse(X) else X.entries)
+        refuse_beyond(size, "a copy of X without a fold", "fit a Parquet file, which is read in batches")
         kept = np.setdiff1d(np.arange(len(self.y)), rows)
         w, offset = (None if part is None else part[kept] for part in (self.w, self.offset))
-        return Held(self.X[kept], self.y[kept], w, offset, self.intercept)
+        return Held(X[kept], self.y[kept], w, offset, self.intercept)
 
     def posed(self, loss: Any, penalty: Penalty, classes: int | None) -> Any:
         """Loss and penalty apart, so that the penalty can change."""
@@ -127,12 +129,13 @@ class Paths:
             return self.shared.follow(self.penalty, self.alphas, o.tol)
         return follow(self.problem, self.alphas, o.solver, o.tol, o.max_iter)
 
-    def left_out(self, test: Array, others: Held, judge: Judge) -> Array:
-        """What a fold's rows say of each fit to the others."""
+    def left_out(self, test: Array, others: Held | None, judge: Judge) -> Array:
+        """What a fold's rows say of each fit to the others, which a Gram matrix needs no copy of."""
         o = self.options
         if self.shared is not None:
             path = self.shared.without(test).follow(self.penalty, self.alphas, o.tol)
         else:
+            assert others is not None
             part = others.posed(self.loss, self.penalty, self.classes)
             path = follow(part, self.alphas, o.solver, o.tol, o.max_iter)
         rows = self.rows
@@ -179,8 +182,11 @@ class Paths:
 def validated(works: Sequence[Any], folds: list[Array], judge: Judge) -> tuple[list[Path], list[Array]]:
     """Each loss's path of all rows, and what each fold says of the fits without it, (alphas, folds)."""
     wholes, columns = [work.whole() for work in works], []
+    rows, copied = works[0].rows, any(work.shared is None for work in works)
     for test in folds:
-        others = works[0].rows.without(test)
+        if not len(test) or len(test) == len(rows.y):
+            raise DomainError("a fold holds no rows of weight above 0, or all of them; use fewer folds (cv)")
+        others = rows.without(test) if copied else None
         columns.append([work.left_out(test, others, judge) for work in works])
     return wholes, [np.column_stack(each) for each in zip(*columns, strict=True)]
 

@@ -10,8 +10,10 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError
+from losskit.forecast import Forecast
 from losskit.losses.binary import Logistic
 from losskit.losses.multiclass import SoftmaxCrossEntropy
+from losskit.losses.scores import MultiQuantile
 from losskit.rowwise import Rowwise
 
 Array = np.ndarray
@@ -73,6 +75,15 @@ def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
             "sklearn.multiclass.OneVsRestClassifier"
         )
     return loss
+
+
+def refuse_classes(loss: Any) -> None:
+    """Raise CapabilityError if a loss is not one to fit numbers by."""
+    if isinstance(loss, Forecast) and not isinstance(loss, MultiQuantile):
+        raise CapabilityError(f"{loss!r} judges forecasts; use MultiQuantile or GaussianNLL here")
+    of_classes = isinstance(loss, Rowwise) and not isinstance(loss, Forecast)
+    if of_classes or (isinstance(loss, Pointwise) and loss.domain is SIGNS):
+        raise CapabilityError(f"{type(loss).__name__} is a loss of classes; use LinearClassifier, or SquaredError here")
 
 
 def coded(y: Array, classes: Array, loss: Any) -> Array:

@@ -240,6 +240,7 @@ def test_what_scores_hessians_shifts_and_paths_would_take_is_told_first(monkeypa
         (lambda: minimise(softmax, None, X, labels), "20000 rows, 40 each.*25.6 MB.*1.0 MB"),
         (lambda: minimise(lk.SquaredError(), None, np.tile(X, 60) + 1e9, labels), "without columns' means"),
         (lambda: lk.LinearRegressorCV(alphas=500_000).fit(X, labels), "coefficients of 500000 fits"),
+        (lambda: lk.LinearRegressorCV(lk.Huber(1.0), alphas=1).fit(np.tile(X, 60), labels), "X without a fold"),
         (lambda: minimise(softmax, None, np.ones((90, 200)), labels[:90], solver="newton"), "each pair of 40"),
     ]:
         with pytest.raises(DataError, match=says):
