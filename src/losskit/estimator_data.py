@@ -12,12 +12,13 @@ from losskit.batchfiles import as_batch
 from losskit.categories import Coding, categories_of, coding_of
 from losskit.errors import CapabilityError, DataError, ShapeError
 from losskit.inference import Question
-from losskit.labels import is_ordered
+from losskit.labels import is_ordered, refuse_missing
 from losskit.losses.scores import MultiQuantile
 from losskit.memory import refuse_beyond, refuse_copy
 from losskit.moments import refuse_unfinite
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import offset_of
+from losskit.sparse_rows import is_sparse
 from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
@@ -42,7 +43,11 @@ def checked(model: Any, X: Any, y: Any = _NONE, **options: Any) -> Any:
             raise DataError(f"columns {names[:6]} hold text or categories, and the model was fitted to numbers")
         refuse_copy(X)
         given = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset, **options}
-        found = validate_data(model, X, **given) if y is _NONE else validate_data(model, X, y, **given)
+        try:
+            found = validate_data(model, X, **given) if y is _NONE else validate_data(model, X, y, **given)
+        except ValueError as error:
+            _say_where(X, y, str(error))
+            raise
         if reset:
             model.__dict__.pop("_coding_", None)
         return found
@@ -63,6 +68,14 @@ def checked(model: Any, X: Any, y: Any = _NONE, **options: Any) -> Any:
         return matrix
     asked = {name: options.get(name, False) for name in ("multi_output", "y_numeric")}
     return matrix, check_X_y(np.zeros((frame.num_rows, 1)), y, **asked)[1]
+
+
+def _say_where(X: Any, y: Any, said: str) -> None:
+    """Raise DataError naming the first number that is not finite, if that is what scikit-learn complains of."""
+    if said.startswith("Input X contains"):
+        refuse_unfinite(X if is_sparse(X) else np.asarray(X, dtype=np.float64), list(getattr(X, "columns", ())))
+    if said.startswith("Input y contains"):
+        refuse_missing(np.asarray(y, dtype=np.float64))
 
 
 def features_of(model: Any) -> list[str]:

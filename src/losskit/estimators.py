@@ -19,7 +19,16 @@ from losskit.errors import CapabilityError
 from losskit.estimator_data import checked, features_of, question_of, rows_of, scores_of, streamed
 from losskit.inference import Inference, infer
 from losskit.inference.streamed import infer_streamed
-from losskit.labels import classes_of, coded, counted, has_probabilities, is_ordered, loss_of_classes, refuse_classes
+from losskit.labels import (
+    classes_of,
+    coded,
+    counted,
+    has_probabilities,
+    is_ordered,
+    loss_of_classes,
+    refuse_classes,
+    refuse_missing,
+)
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
 from losskit.losses.scores import MultiQuantile
@@ -299,6 +308,8 @@ class LinearClassifier(ClassifierMixin, _Linear):
             If there is one class, or more classes than the loss has, or text whose order an ordered loss cannot know.
         CapabilityError
             If the loss is one of numbers, or the solver does not fit the loss.
+        DataError
+            If a value is missing, in X or y.
         """
         asked = None if self.loss is None else self._loss()
         if is_streamed(X):
@@ -310,6 +321,7 @@ class LinearClassifier(ClassifierMixin, _Linear):
         else:
             order = order_of(y) if is_ordered(asked) else ()
             X, y = checked(self, X, y)
+            refuse_missing(y)
             check_classification_targets(y)
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)

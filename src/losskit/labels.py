@@ -9,7 +9,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.domains import SIGNS
-from losskit.errors import CapabilityError, DomainError
+from losskit.errors import CapabilityError, DataError, DomainError
 from losskit.forecast import Forecast
 from losskit.losses.binary import Logistic
 from losskit.losses.multiclass import SoftmaxCrossEntropy
@@ -48,6 +48,22 @@ def classes_of(y: Array, loss: Any, order: tuple[Any, ...] = ()) -> Array:
     return found
 
 
+def refuse_missing(y: Array) -> None:
+    """Raise DataError naming the first row without a target: None, nan or an infinite number."""
+    if y.dtype.kind == "O":
+        bad = np.array([each is None or each != each for each in y.reshape(-1).tolist()]).reshape(y.shape)
+    else:
+        bad = ~np.isfinite(y) if y.dtype.kind == "f" else np.zeros(y.shape, bool)
+    rows = bad.reshape(len(y), -1).any(axis=1)
+    if rows.any():
+        at = int(np.argmax(rows))
+        came = y[at].tolist() if y.dtype.kind == "f" else y[at]
+        raise DataError(
+            f"y[{at}] = {came!r} ({int(rows.sum())} of {len(y)} rows have no finite target); drop these rows, or give "
+            "them a target"
+        )
+
+
 def counted(y: Array, w: Array | None) -> Array:
     """The labels, a row of weight 0 with one of another row: what it holds does not make a class."""
     return y if w is None or w.all() or not w.any() else np.where(w > 0, y, y[np.argmax(w > 0)])
@@ -60,7 +76,7 @@ def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
     """
     name, count = type(model).__name__, len(model.classes_)
     if count < 2:
-        raise DomainError(f"{name} needs two classes; y holds only one class, {model.classes_[0]!r}")
+        raise DomainError(f"{name} needs two classes; y holds only one class, {model.classes_.tolist()[0]!r}")
     loss = asked or (SoftmaxCrossEntropy() if count > 2 else Logistic())
     if is_ordered(loss) and count == 2:
         return Logistic()

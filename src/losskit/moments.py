@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,11 @@ def _of_coded(X: Coded, weights: Array | None, intercept: bool) -> tuple[Array, 
     return mean, scale
 
 
-def refuse_unfinite(X: Any) -> None:
-    """Raise DataError naming the first value of X that is nan, infinite or too large to be squared."""
+def refuse_unfinite(X: Any, names: Sequence[Any] = ()) -> None:
+    """Raise DataError naming the first value of X that is nan, infinite or too large to be squared.
+
+    Of columns with `names` the message says the name.
+    """
     if is_sparse(X):
         bad = X.data[~(np.abs(X.data) < 1e150)]
         if bad.size:
@@ -127,8 +131,8 @@ def refuse_unfinite(X: Any) -> None:
     for j in range(X.shape[1]):
         bad = ~(np.abs(X[:, j]) < 1e150)
         if bad.any():
-            i = int(np.argmax(bad))
+            i, name = int(np.argmax(bad)), list(names)[j] if names else j
             raise DataError(
-                f"X[{i}, {j}] = {float(X[i, j])!r} ({int(bad.sum())} of {len(bad)} values of that column are nan, "
+                f"X[{i}, {name!r}] = {float(X[i, j])!r} ({int(bad.sum())} of {len(bad)} values of that column are nan, "
                 "infinite or beyond 1e150); fill or drop missing values first, and divide columns of such size"
             )

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils import assert_all_finite, check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
@@ -16,7 +16,7 @@ from losskit.boosted import files
 from losskit.boosted.base import Boosted
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError
-from losskit.labels import has_probabilities, is_ordered, loss_of_classes
+from losskit.labels import has_probabilities, is_ordered, loss_of_classes, refuse_missing
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
 from losskit.rowwise import Rowwise
@@ -130,7 +130,7 @@ class BoostedClassifier(ClassifierMixin, Boosted):
         matrix, w = self._prepared(X, sample_weight)
         y = column_or_1d(y, warn=True)
         check_consistent_length(matrix, y)
-        assert_all_finite(y, input_name="y")
+        refuse_missing(y)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         loss = loss_of_classes(self, None if self.loss is None else self._loss())
@@ -183,6 +183,7 @@ class BoostedClassifier(ClassifierMixin, Boosted):
 
 def _numbers(y: Any, rows: int) -> Array:
     y = column_or_1d(y, warn=True)
+    refuse_missing(y)
     y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     if len(y) != rows:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{rows}, {len(y)}]")
