@@ -14,8 +14,8 @@ from tests.laws.oracle import OUTPUTS, elements, exact
 from tests.laws.points import rows
 
 Array = np.ndarray
-# ulp more than promised, and how often an exponent's rounding counts, where an array body has one double for what the
-# kernel has two of: the mass of a narrow interval; f - log y, and log mean + log dispersion; a distance in scales, whose
+# ulp more than promised, and how often an exponent's rounding counts, where an array body has one double and the kernel
+# two: for the mass of a narrow interval; for f - log y, and log mean + log dispersion; for a distance in scales, whose
 # square is the exponent
 COARSER = {"CensoredLogNormalNLL": (200.0, 2), "NegativeBinomialNLL": (80.0, 2), "CRPSGaussian": (0.0, 4)}
 
@@ -55,7 +55,7 @@ def beyond_promise(
         column = column[(..., *by)] if len(loss.outputs) > 1 else column
         for yi, fi, number, wanted in zip(y.tolist(), f.tolist(), column.tolist(), numbers, strict=True):
             away = excess(loss, yi, fi, output, number, wanted, by)
-            exponent = abs(math.log(abs(float(wanted)))) if float(wanted) else 0.0
+            exponent = abs(math.log(abs(float(wanted)))) if times and float(wanted) else 0.0
             if not away <= allowed + times * exponent:
                 found.append(f"{loss!r} {output}{by} at y={yi!r}, f={fi!r}: {number!r} is {away:.3g} ulp off")
     return found
