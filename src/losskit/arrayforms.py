@@ -248,8 +248,8 @@ def reduced(xp: Any, rows: Array, by: Any, reduction: str, empty: str) -> Array:
         return rows
     nothing = math.nan if empty == "nan" else 0.0
     total = xp.sum(rows, axis=None)
-    if isinstance(by, float):
-        return total / by if by else total + nothing
+    if isinstance(by, float):  # divided as an array: by a number, torch's forward mode makes tangents of float64
+        return total if by == 1.0 else total / xp.asarray(by) if by else total + nothing
     return total / xp.where(by == 0, 1.0, by) + xp.where(by == 0, nothing, 0.0)
 
 

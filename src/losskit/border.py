@@ -34,8 +34,8 @@ def is_plain(x: Any) -> bool:
 
 
 def are_plain(y: Any, f: Any) -> bool:
-    """Whether both are NumPy arrays of float64, as in nearly every call."""
-    return type(y) is type(f) is np.ndarray and y.dtype is f.dtype is _FLOAT64
+    """Whether both are NumPy arrays of one type of float, as in nearly every call."""
+    return type(y) is np.ndarray and is_plain(f) and y.dtype is f.dtype
 
 
 def host_of(*arrays: Any) -> str | None:

@@ -82,15 +82,15 @@ def evaluate_plain(
     if plans is None:
         plans = {}
         object.__setattr__(loss, "_plans", plans)
-    plan = plans.get((reduction, want))
+    rows, shape, dtype, empty = y.size, y.shape, f.dtype, np.empty
+    plan = plans.get(key := (reduction, want, f.itemsize))
     if plan is None:
-        plan = plans[reduction, want] = _plan(loss, reduction, want)
+        plan = plans[key] = _plan(loss, reduction, want, dtype is not _FLOAT64)
     function, numbers, summed, averaged, valued, graded, curved = plan
-    rows, shape, empty = y.size, y.shape, np.empty
     if out is None:
-        v = empty(shape) if valued else None
-        g = empty(shape) if graded else None
-        h = empty(shape) if curved else None
+        v = empty(shape, dtype) if valued else None
+        g = empty(shape, dtype) if graded else None
+        h = empty(shape, dtype) if curved else None
     else:
         given = out if type(out) is tuple else (out,)
         if len(given) != valued + graded + curved or not _are_plain_outs(loss, given, y, f):
@@ -115,19 +115,19 @@ def evaluate_plain(
 def _are_plain_outs(loss: Pointwise, given: tuple[Any, ...], y: Array, f: Array) -> bool:
     """Whether a kernel can write rows to the arrays `given`, and nothing is left to say about them."""
     for i, out in enumerate(given):
-        if type(out) is not np.ndarray or out.dtype is not _FLOAT64 or out.shape != y.shape or not out.flags.carray:
+        if type(out) is not np.ndarray or out.dtype is not f.dtype or out.shape != y.shape or not out.flags.carray:
             return False
         if not _may_fill(loss, out, y, f, None) or any(not _are_apart(out, other) for other in given[:i]):
             return False
     return True
 
 
-def _plan(loss: Pointwise, reduction: str, want: tuple[str, ...]) -> tuple[Any, ...]:
+def _plan(loss: Pointwise, reduction: str, want: tuple[str, ...], narrow: bool) -> tuple[Any, ...]:
     """The machine code, its numbers, and what the call wants: the sum, an average, and rows of each output."""
     kernel, numbers = loss._kernel()
     summed = reduction != "none" and want[0] == "value"
     valued, graded, curved = want[0] == "value" and not summed, "gradient" in want, "hessian" in want
-    function = kernel.function(Shape(False, False, summed, valued, graded, curved))
+    function = kernel.function(Shape(narrow, False, summed, valued, graded, curved))
     return function, numbers, summed, reduction.startswith("mean"), valued, graded, curved
 
 

@@ -63,7 +63,9 @@ class Exports:
         """
         return self._framework("jax").function(self, reduction, empty)
 
-    def to_keras(self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None) -> Any:
+    def to_keras(
+        self, reduction: Reduction = "mean", *, empty: str = "nan", name: str | None = None, dtype: str | None = None
+    ) -> Any:
         """This loss as a `keras.losses.Loss` for `compile(loss=...)`, on Keras's torch, JAX and TensorFlow backends.
 
         It is saved and loaded with a model. Sample weights and masks count as in a call: "mean" is sum(w L) / sum(w)
@@ -77,6 +79,8 @@ class Exports:
             The mean over no weight at all; "raise" is nan on TensorFlow.
         name : str, optional
             By default the loss's own, in lower case.
+        dtype : str, optional
+            What predictions are cast to, by default Keras's `floatx`: "float64" for the digits of a double.
 
         Raises
         ------
@@ -84,7 +88,7 @@ class Exports:
         CapabilityError
             On another backend.
         """
-        return self._framework("keras").KerasLoss(self, reduction, empty, name)
+        return self._framework("keras").KerasLoss(self, reduction, empty, name, dtype)
 
     def to_scorer(self, response_method: str | None = None) -> Any:
         """This loss as a scikit-learn scorer: minus the mean loss, so that greater is better.

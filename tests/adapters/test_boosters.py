@@ -222,6 +222,8 @@ def test_names_of_curvatures_are_checked_and_asking_for_a_wrong_one_says_so():
     assert set(CURVATURES) >= {"hessian", "fisher", "majorizer"}
     with pytest.raises(ParameterError, match="'majorizer'"):
         regressor(None, curvature="gauss").fit(X, y)
+    with pytest.raises(ParameterError, match="'majorizer'"):
+        lk.Huber().to_xgboost(curvature="gauss")
     with pytest.raises(CapabilityError, match="not positive at the start"):
         regressor(lk.Tukey(c=2.0), curvature="hessian").fit(X, y)
 

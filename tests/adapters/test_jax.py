@@ -97,6 +97,7 @@ def test_a_row_outside_the_domain_raises_and_is_nan_inside_jit():
         (lambda y, f: jax.jit(lk.BrierScore().to_jax())(jnp.ones((3, 2)) / 2, y.astype(int)), lk.CapabilityError,
          "has no form"),
         (lambda y, f: lk.Huber().to_jax("average"), lk.ParameterError, "average"),
+        (lambda y, f: lk.Huber().to_jax()(None, y), lk.CapabilityError, "f is None"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(call, error, words):

@@ -48,6 +48,23 @@ def test_weights_masks_and_the_axis_of_one_have_our_mean():
     assert _as_numpy(soft.to_keras()(labels, scores)) == pytest.approx(soft(labels[:, 0], scores), rel=1e-6)
 
 
+def masked_steps_count_for_nothing() -> None:
+    """A mask of a layer reaches the loss, on JAX too, whose arrays hold no attributes."""
+    steps = RNG.normal(size=(4, 5, 2)).astype("float32")
+    steps[:, 3:] = 0.0
+    y = RNG.normal(size=(4, 5, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((5, 2)), keras.layers.Masking(0.0), keras.layers.Dense(1)])
+    model.compile("sgd", loss=lk.Huber().to_keras())
+    want = lk.Huber()(y[:, :3], model.predict(steps, verbose=0)[:, :3])
+    assert model.evaluate(steps, y, verbose=0) == pytest.approx(want, rel=1e-5)
+
+
+def shapes_that_do_not_fit_are_refused() -> None:
+    for y, f, w in (((4,), (3, 1), None), ((4,), (4, 1), (3,)), ((4, 2), (4, 3), None)):
+        with pytest.raises(lk.ShapeError):
+            lk.Huber().to_keras()(np.zeros(y, "float32"), np.zeros(f, "float32"), w and np.ones(w, "float32"))
+
+
 def train_save_and_load(folder: Path) -> None:
     """Training with weights lowers the loss, and a saved model has the loss it was compiled with."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -66,6 +83,8 @@ def train_save_and_load(folder: Path) -> None:
 
 def test_training_saving_and_loading(tmp_path):
     train_save_and_load(tmp_path)
+    masked_steps_count_for_nothing()
+    shapes_that_do_not_fit_are_refused()
 
 
 @pytest.mark.slow
@@ -75,6 +94,7 @@ def test_the_same_on_other_backends(backend, tmp_path):
         pytest.skip(f"{backend} is not installed")
     code = (
         "import pathlib, tests.adapters.test_keras as t; t.test_weights_masks_and_the_axis_of_one_have_our_mean(); "
+        "t.masked_steps_count_for_nothing(); t.shapes_that_do_not_fit_are_refused(); "
         f"t.train_save_and_load(pathlib.Path({str(tmp_path)!r}))"
     )
     env = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -85,9 +105,9 @@ def test_the_same_on_other_backends(backend, tmp_path):
 
 def test_a_configuration_comes_back_and_a_class_of_ones_own_is_refused():
     for loss in (lk.Huber(delta=0.5), lk.SoftmaxCrossEntropy(class_weight=(1.0, 2.0), ignore_index=-1)):
-        made = loss.to_keras("sum", name="mine")
+        made = loss.to_keras("sum", name="mine", dtype="float64")
         again = keras.losses.deserialize(keras.losses.serialize(made))
-        assert (again.loss, again.given, again.name) == (loss, "sum", "mine")
+        assert (again.loss, again.given, again.name, again.dtype) == (loss, "sum", "mine", "float64")
 
     class Own(lk.Residual):
         def formula(self, r):
@@ -99,3 +119,5 @@ def test_a_configuration_comes_back_and_a_class_of_ones_own_is_refused():
         lk.TailRisk(lk.Huber()).to_keras()
     with pytest.raises(lk.ParameterError, match="average"):
         lk.Huber().to_keras("average")
+    with pytest.raises(lk.ParameterError, match="auto"):
+        lk.Huber("auto").to_keras()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.autograd import forward_ad, grad, gradcheck, gradgradcheck
-from torch.func import functional_call, hessian, jacrev, vmap
+from torch.func import functional_call, hessian, jacrev, jvp, vmap
 
 import losskit as lk
 from losskit.base import Pointwise
@@ -193,6 +193,10 @@ def test_half_precision_is_computed_wide_and_autocast_keeps_it_so():
         assert value.item() == torch.tensor(wide).to(dtype).item()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert module(narrow, y).dtype == torch.float32
+    single = f.detach().float()
+    for reduction in ("mean", "sum"):
+        _, tangent = jvp(lambda f, r=reduction: lk.Logistic()(y.float(), f, reduction=r), (single,), (single,))
+        assert tangent.dtype == torch.float32
 
 
 def test_a_row_outside_the_domain_raises_and_is_nan_where_no_data_can_be_seen():

@@ -152,8 +152,7 @@ def test_codes_in_a_matrix_are_categories_if_named():
 def test_monotone_constraints_pass_through(engine):
     X, y = data()
     grid = np.column_stack([np.linspace(-2, 2, 50), np.zeros((50, 3))])
-    constraints = (-1, 0, 0, 0) if engine == "xgboost" else [-1, 0, 0, 0]  # as each wants it
-    model = BoostedRegressor(lk.Huber(1.0), engine=engine, monotone_constraints=constraints, **FEW).fit(X, y)
+    model = BoostedRegressor(lk.Huber(1.0), engine=engine, monotone_constraints=[-1, 0, 0, 0], **FEW).fit(X, y)
     assert (np.diff(model.predict(grid)) <= 0).all()  # y rises with the first column
 
 
@@ -203,6 +202,8 @@ def test_what_does_not_belong_together_is_refused():
         BoostedRegressor(engine="sklearn").fit(X, y)
     with pytest.raises(CapabilityError, match="no objective of its own"):
         BoostedRegressor(lk.Linex(), objective="native").fit(X, y)
+    with pytest.raises(CapabilityError, match="couples rows"):
+        BoostedRegressor(lk.TailRisk(lk.Huber())).fit(X, y)
     with pytest.raises(ParameterError, match="n_estimators"):
         BoostedRegressor(n_estimators=0).fit(X, y)
 

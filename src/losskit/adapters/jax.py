@@ -135,6 +135,8 @@ def function(loss: Any, reduction: str, empty: str) -> Any:
 
     def call(prediction: Any, target: Any, weight: Any = None) -> Any:
         f, y, w = (x if x is None else jnp.asarray(x) for x in (prediction, target, weight))
+        if f is None or y is None:
+            as_arrays(y=y, f=f)  # says which
         return evaluate(loss, y, f, w, reduction, ("value",), None, empty)[0]
 
     call.__name__ = call.__qualname__ = type(loss).__name__

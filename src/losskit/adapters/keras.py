@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend import get_keras_mask  # under no public name; on JAX a mask is no attribute
 
 from losskit.arrayforms import options
 from losskit.base import Pointwise
@@ -32,12 +33,14 @@ class KerasLoss(keras.losses.Loss):
                 f"Keras runs on {backend}, for whose tensors losskit has no functions; set KERAS_BACKEND to one of "
                 f"{', '.join(_BACKENDS)} before Keras is imported"
             )
+        if isinstance(loss, Pointwise):
+            loss._closed()
         super().__init__(name=name or type(loss).__name__.lower(), reduction=_WORDS[reduction], dtype=dtype)
-        self.loss, self.given, self.empty = loss, reduction, empty
+        self.loss, self.given, self.empty, self._given_dtype = loss, reduction, empty, dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; a mask of `y_pred` leaves its rows out, as weight 0 does."""
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = get_keras_mask(y_pred)
         y, f = self._arrays(y_true, y_pred)
         w = None if sample_weight is None else ops.convert_to_tensor(sample_weight, dtype=self.dtype)
         if mask is not None:
@@ -81,7 +84,8 @@ class KerasLoss(keras.losses.Loss):
                 "losskit.from_formula, whose text can be saved"
             )
         named: Any = {"name": type(self.loss).__name__, "parameters": self.loss.parameters} if many else repr(self.loss)
-        return {"loss": named, "reduction": self.given, "empty": self.empty, "name": self.name}
+        given = {"reduction": self.given, "empty": self.empty, "name": self.name, "dtype": self._given_dtype}
+        return {"loss": named, **given}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> KerasLoss:

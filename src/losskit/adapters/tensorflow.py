@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from functools import reduce
+from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from losskit.arrayforms import form_of, reduced
+from losskit.border import weights_like
 from losskit.errors import CapabilityError
 
 _HALF = (tf.float16, tf.bfloat16)
@@ -98,6 +101,21 @@ def rows(f: Any, y: Any, w: Any, form: Any, order: int) -> Any:
     return call(f)
 
 
+def _check_shapes(form: Any, y: Any, f: Any, w: Any) -> None:
+    """Raise ShapeError unless what is known of the shapes belongs together: TensorFlow would broadcast."""
+    if any(x is not None and x.shape.rank is None for x in (y, f, w)):
+        return
+    shape = form.shape(_stand_in(y.shape, f.shape), _stand_in(f.shape, y.shape))
+    if w is not None:
+        weights_like(_stand_in(w.shape, shape), np.broadcast_to(0.0, shape))
+
+
+def _stand_in(shape: Any, beside: Any) -> np.ndarray:
+    """An array of that shape; a size that is not known is the one beside it, or 1."""
+    sizes = [m if n is None else n for n, m in zip_longest(shape, beside)][: len(shape)]
+    return np.broadcast_to(0.0, [1 if n is None else n for n in sizes])
+
+
 @tf.autograph.experimental.do_not_convert
 def evaluate(loss: Any, y: Any, f: Any, w: Any, reduction: str, empty: str) -> Any:
     """The loss of tensors, differentiable twice by f; see `losskit.evaluate.evaluate`."""
@@ -106,6 +124,7 @@ def evaluate(loss: Any, y: Any, f: Any, w: Any, reduction: str, empty: str) -> A
         raise CapabilityError(
             f"on Keras's TensorFlow backend classes lie along the last axis; {loss!r} has them elsewhere: use axis=-1"
         )
+    _check_shapes(form, y, f, w)
     f = tf.cast(f, tf.float32) if narrow else f
     y, xp = tf.cast(y, f.dtype), Names(f)
     if w is not None:

@@ -74,6 +74,8 @@ class Trees:
             "num_class": k if k > 1 else 0, **({} if task.seed is None else {"seed": task.seed}),
             **(task.native or {}), **options,
         }  # fmt: skip
+        if isinstance(signs := params.get("monotone_constraints"), list):
+            params["monotone_constraints"] = tuple(signs)  # the one sequence that a Booster takes
         self.data = _matrix(task.X, task.categorical)
         self.data.set_info(label=task.label if task.native else np.zeros(len(task.y)), weight=task.w)
         if not task.centred:

@@ -92,6 +92,10 @@ class Boosted(BaseEstimator):
         loss = registry.get(self.loss) if isinstance(self.loss, str) else self.loss
         if not isinstance(loss, Evaluated):
             raise ParameterError(f"loss is a loss such as Huber() or its name; got {self.loss!r}")
+        if not isinstance(loss, Pointwise | Rowwise):
+            raise CapabilityError(
+                f"{loss!r} couples rows; trees ask for a gradient and a Hessian of each row alone: use the loss inside"
+            )
         return loss
 
     def _train(self, loss: Any, X: Array, y: Array, w: Array | None, eval_set: Any, classes: int) -> Self:

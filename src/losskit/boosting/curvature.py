@@ -9,7 +9,7 @@ import numpy as np
 
 from losskit.base import Evaluated, Pointwise
 from losskit.calculus.graph import is_constant
-from losskit.errors import CapabilityError
+from losskit.errors import CapabilityError, ParameterError
 from losskit.forecast import Forecast
 from losskit.links import LOG
 from losskit.softmax import Softmax
@@ -97,6 +97,20 @@ def renews(loss: Evaluated) -> bool:
         return not known.differentiable
     one_sided = loss.variables == ("r",) and not known.symmetric
     return one_sided and bool(known.lipschitz) and math.isfinite(known.lipschitz)
+
+
+def check_name(curvature: str) -> None:
+    """Raise ParameterError for a curvature that is not known."""
+    if curvature != "auto" and curvature not in CURVATURES:
+        known = ", ".join(map(repr, ("auto", *CURVATURES)))
+        raise ParameterError(f"curvature is one of {known}; got {curvature!r}")
+
+
+def is_level(loss: Any, name: str) -> bool:
+    """Whether the curvature of a row is the same at every score and target."""
+    if name != "hessian":
+        return name in ("majorizer", "unit")
+    return isinstance(loss, Pointwise) and all(is_constant(node) for node in loss.trace().hessian)
 
 
 def parts(loss: Any, name: str, y: Array, f: Array, w: Array | None, out: Any = None) -> tuple[Array, Array]:

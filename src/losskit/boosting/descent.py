@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.boosting.curvature import CURVATURES, curvature_of, is_unknown, parts
+from losskit.boosting.curvature import check_name, curvature_of, is_level, is_unknown, parts
 from losskit.constants import best_scores
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError, ParameterError
@@ -42,9 +42,7 @@ class Descent:
         self, loss: Any, y: Array, w: Array | None = None, *, classes: int = 0, curvature: str = "auto",
         factor: float = 1.0,
     ) -> None:
-        if curvature != "auto" and curvature not in CURVATURES:
-            known = ", ".join(map(repr, ("auto", *CURVATURES)))
-            raise ParameterError(f"curvature is one of {known}; got {curvature!r}")
+        check_name(curvature)
         self._asked, self.y, self.w, self.factor = loss, y, w, factor
         self.loss = _resolved(loss, y, None, w) if loss._open() else loss
         self.outputs = classes or len(self.loss.outputs)
@@ -63,6 +61,7 @@ class Descent:
         self._room = np.empty(shape), np.empty(shape)
         self._single = np.empty(shape, np.float32), np.empty(shape, np.float32)
         self._round, self._next = 0, 1
+        self._level = False  # whether the curvature that stands in `_single` is that of every round
         self.scale = self._mean_curvature()
 
     @property
@@ -81,12 +80,15 @@ class Descent:
             self.rescale(margins)
             self._next *= 2
         self._round += 1
+        if self._level:
+            return self._scaled(self.loss.gradient(self.y, f, self.w, "sum", out=self._room[0]), None, self._single)
         g, h = parts(self.loss, self.curvature, self.y, f, self.w, self._room)
         if self._unsure and not h.min(initial=0.0) >= 0:
             raise CapabilityError(
                 f"the Hessian of {self.loss!r} is {h.min():g} in round {self._round}, first at row "
                 f"{int((h < 0).argmax())}: trees would go uphill; use curvature='absolute', or a convex loss"
             )
+        self._level = not self.open and self.outputs == 1 and is_level(self.loss, self.curvature)
         return self._scaled(g, h, self._single)
 
     def at(self, y: Array, f: Array, w: Array | None) -> tuple[Array, Array]:
@@ -102,10 +104,12 @@ class Descent:
         """Take the loss's scale from the residuals at these margins."""
         self.loss = _resolved(self._asked, self.y, self.scores(margins), self.w, self.loss)
 
-    def _scaled(self, g: Array, h: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+    def _scaled(self, g: Array, h: Array | None, out: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Both in `out`, divided by `scale`; without h the curvature that is there stays."""
         np.multiply(g, 1.0 / self.scale, out=out[0], casting="same_kind")
-        np.multiply(h, self.factor / self.scale, out=out[1], casting="same_kind")
-        if not math.isfinite(float(np.add.reduce(out[0], axis=None)) + float(np.add.reduce(out[1], axis=None))):
+        if h is not None:
+            np.multiply(h, self.factor / self.scale, out=out[1], casting="same_kind")
+        if not math.isfinite(float(np.vdot(out[0], out[1]))):  # one number that is not is enough, in either
             self._mend(*out)
         return out
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.boosting.curvature import curvature_of, renews
+from losskit.boosting.curvature import check_name, curvature_of, renews
 from losskit.boosting.descent import Descent
 from losskit.crosswalk import training_options
 from losskit.errors import CapabilityError
@@ -47,6 +47,7 @@ class RawObjective:
         self, loss: Any, factor: Callable[[int], float] | None = None, *, intercept: Any = None,
         curvature: str = "auto",
     ) -> None:
+        check_name(curvature)
         if curvature == "auto" and (loss._open() or curvature_of(loss) == "unit") and renews(loss):
             raise CapabilityError(
                 f"an objective alone cannot renew leaves, as {loss!r} needs: it would be slow and biased. Use "
@@ -63,7 +64,7 @@ class RawObjective:
 
     def derivatives(self, margins: Any, rows: Callable[[], tuple[Any, Any]]) -> tuple[Array, Array]:
         """Gradient and curvature in float32; `rows` gives targets and weights, which a library may copy each time."""
-        margins = np.asarray(margins, dtype=np.float64)
+        margins = np.asarray(margins)  # float32 from XGBoost: a copy of its own would cost as much as the loss
         if self._descent is None or _alike(margins):
             y, w = rows()
             self.begin(np.asarray(y, dtype=np.float64), margins, w)

@@ -17,7 +17,6 @@ from losskit.kernels.elementary import (
     clamp,
     exp,
     exp2part,
-    exp_parts,
     expm1_parts,
     fast_two_sum,
     floor,
@@ -30,7 +29,7 @@ from losskit.kernels.elementary import (
     to_bits,
     two_prod,
 )
-from losskit.kernels.pieces import log_pair, lower_sigmoid, softplus_parts, unit_log1p
+from losskit.kernels.pieces import log_pair, lower_sigmoid, plain_exp_parts, softplus_parts, unit_log1p
 from losskit.kernels.select import select
 
 # log((1 + s)/(1 - s)) = 2 s + s z R(z), z = s^2, for 0 <= s <= tanh(1/2)^2, error 2^-59.2 s
@@ -128,8 +127,8 @@ def sigmoid_minus(z: float, y: float) -> float:
 
 @scalar
 def sigmoid_square(x: float) -> float:
-    """sigmoid(x)**2, from e^-|x| and the quotient in two parts (1 ulp)."""
-    n, p, p_tail = exp_parts(clamp(-abs(x), -746.0, 0.0))
+    """sigmoid(x)**2, from e^-|x|, the one of `sigmoid` and `softplus`, and the quotient in two parts (1 ulp)."""
+    n, p, p_tail = plain_exp_parts(clamp(-abs(x), -746.0, 710.0))
     e = scale_exp(p, n)
     q, t = lower_sigmoid(e)
     above, above_tail = fast_two_sum(1.0, -q)

@@ -79,5 +79,5 @@ def is_small_count(y: float, limit: int) -> bool:
 
 @scalar
 def small_count(y: float) -> int:
-    """The integer that a small count is."""
-    return to_bits(y + SHIFTER) & 0xFFFF
+    """The integer that a count below 256 is; one below 256 for any other y."""
+    return to_bits(y + SHIFTER) & 0xFF

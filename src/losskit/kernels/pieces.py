@@ -10,13 +10,16 @@ from numba import types
 from numba.extending import intrinsic
 
 from losskit.kernels.elementary import (
+    EXP_FROM_SQUARE,
     LN2_HEAD,
     LN2_TAIL,
     MAX,
+    NO_TAIL,
     TINY,
     Pair,
     clamp,
     exp_parts,
+    exp_rest,
     exp_split,
     fast_two_sum,
     fma,
@@ -56,6 +59,21 @@ LOG_TAIL_AFTER = (
     0.13256749126790193,
     0.1319698236454897,
 )
+
+
+@scalar
+def plain_exp_parts(x: float) -> tuple[float, float, float]:
+    """(n, p, t) with e^x = 2^n (p + t) to 2^-56 and 2^n p = exp(x): beside a plain `exp` it costs its tail alone.
+
+    As `exp` it takes |x| < 2^20.
+    """
+    n, u = exp_rest(x, NO_TAIL)
+    first = fma(n, -LN2_HEAD, x)
+    r = fma(n, -LN2_TAIL, first)
+    lost = fma(r * r, polynomial(r, EXP_FROM_SQUARE), r - u)
+    r_tail = fma(n, -LN2_TAIL, first - r)
+    p = u + 1.0
+    return n, p, ((1.0 - p) + u) + (fma(r_tail, u, r_tail) + lost)
 
 
 @scalar

@@ -23,8 +23,9 @@ STRIP = 256  # rows whose values wait on the stack for their sum
 STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
 AHEAD = 384  # how far those rows are ahead
 _LABELS = 256  # small counts whose label part is looked up
-# bodies that leave registers free: four vectors of rows side by side gain over two, which do better with any others
-_SLIM = frozenset(("exp", "sigmoid", "sigmoid_minus", "sigmoid_slope", "softplus", "softplus_minus"))
+# bodies of one exponential: four vectors of rows side by side gain over two, which do better with any others
+_SLIM = frozenset(("exp", "log", "mul_exp", "poisson_deviance", "sigmoid", "sigmoid_minus", "sigmoid_slope",
+                   "sigmoid_square", "softplus", "softplus_minus"))  # fmt: skip
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
 
 
@@ -58,6 +59,11 @@ class Program:
     def plain(self) -> bool:
         """Whether rows are a few operations each, so that a kernel waits for memory."""
         return not self.primitives
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a prediction may lie outside the domain."""
+        return any(node.op == "symbol" and node.value in self.predictions for node in nodes_of([self.inside]))
 
     @property
     def side_by_side(self) -> int:
@@ -177,7 +183,9 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
     if labels:
         for name in labels:
             yield f"{name}_table_ = space({_LABELS})"
-        yield f"looked_up_ = rows_ >= {BLOCK}"
+            yield f"{name}_strip_ = space({STRIP})"
+        count = f"is_small_count(float64(ya_[0]), {_LABELS})"
+        yield f"looked_up_ = (rows_ >= {BLOCK}) | (rows_ >= {2 * STRIP}) & {count}"  # else the table costs more
         yield "if looked_up_:"
         yield f"    for i_ in range({_LABELS}):"
         yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
@@ -198,19 +206,22 @@ def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
 
 def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
     """A few hundred rows, and their sum."""
-    functions = {name: f"{name[:-2]}(y_i)" for name in labels}
     if program.plain:
         yield f"for i_ in range(start_ + {AHEAD}, start_ + {AHEAD + STREAM}, {16 if shape.narrow else 8}):"  # by lines
         widths = {"y": len(program.targets), "f": len(program.predictions)} | ({"w": 1} if shape.weights else {})
         yield from (f"    fetch({name}a_, {_at(0, width)})" for name, width in widths.items())
-    if labels:
-        tables = {name: f"{name}_table_[small_count(y_i)]" for name in labels}
-        yield "large_ = 0"
-        yield "for i_ in range(start_, end_):"
-        yield f"    large_ |= select(is_small_count(float64(ya_[i_]), {_LABELS}), 0, 1)"
-        yield "if looked_up_ & (large_ == 0):"
-        yield from _indented(_rows(program, shape, tables), 1)
+    if labels:  # looked up in a loop of their own, which leaves the one over the rows to vectors
+        yield "large_ = 1"
+        yield f"if looked_up_ & is_small_count(float64(ya_[start_]), {_LABELS}):"
+        yield "    large_ = 0"
+        yield "    for i_ in range(start_, end_):"
+        yield "        y_i = float64(ya_[i_])"
+        yield f"        large_ |= select(is_small_count(y_i, {_LABELS}), 0, 1)"
+        yield from (f"        {name}_strip_[i_ - start_] = {name}_table_[small_count(y_i)]" for name in labels)
+        yield "if large_ == 0:"
+        yield from _indented(_rows(program, shape, {name: f"{name}_strip_[i_ - start_]" for name in labels}, True), 1)
         yield "else:"
+    functions = {name: f"{name[:-2]}(y_i)" for name in labels}
     yield from _indented(_rows(program, shape, functions), 1 if labels else 0)
     if shape.total and not program.plain:
         yield "for i_ in range(end_ - start_):"
@@ -219,8 +230,8 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield "total_ += sum_of_logs(logs_, end_ - start_)"
 
 
-def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[str]:
-    """The loop over the rows of a strip."""
+def _rows(program: Program, shape: Shape, labels: dict[str, str], small: bool = False) -> Iterator[str]:
+    """The loop over the rows of a strip; all targets may be known to be `small` counts, which are in the domain."""
     t, k = len(program.targets), len(program.predictions)
     targets = ["y_i"] if t == 1 else [f"y_{j}" for j in range(t)]
     yield "for i_ in range(start_, end_):"
@@ -233,11 +244,11 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str]) -> Iterator[st
         yield "    w_i = float64(wa_[i_])"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    finite, rest = conditions(program.inside)
+    finite, rest = conditions(program.inside) if not small or program.bounded else ([], [])
     names = dict(zip([*program.targets, *program.predictions], values, strict=True))
     flags = [f"{names[name]} * 0.0" for name in finite] + ([f"select(inside({row}), 0.0, 1.0)"] if rest else [])
-    flag = " + ".join(flags)
-    yield f"    outside_ = add_fast(outside_, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
+    if flag := " + ".join(flags):
+        yield f"    outside_ = add_fast(outside_, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
     if shape.total:
         yield "    total_ = add_fast(total_, v_i)" if program.plain else "    strip_[i_ - start_] = v_i"
     if program.logs(shape):
