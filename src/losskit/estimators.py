@@ -196,7 +196,7 @@ class LinearRegressor(RegressorMixin, _Linear):
     fit_intercept : bool
         The intercept is not penalised.
     solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
-        "gradient_descent", "sgd", "adam"}
+        "gradient_descent", "momentum", "nesterov", "sgd", "adam"}
     tol : float
         The certificate (duality gap or relative gradient) to reach.
     max_iter : int, optional

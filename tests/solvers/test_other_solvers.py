@@ -54,6 +54,7 @@ def test_stochastic_steps_come_near_and_say_that_they_are_not_there(solver, loss
 @pytest.mark.parametrize(("loss", "penalty", "options", "says"), [
     (lk.Logistic(), None, {"solver": "irls"}, "residual"),
     (lk.AbsoluteError(), None, {"solver": "irls"}, "kinks"),
+    (lk.AbsoluteError(), None, {"solver": "momentum"}, "smoothing"),
     (lk.Hinge(), lk.L2(1), {"solver": "dual_descent"}, "fit_intercept=False"),
     (lk.Hinge(), None, {"solver": "dual_descent", "fit_intercept": False}, "L2"),
     (lk.Logistic(), lk.L2(1), {"solver": "dual_descent", "fit_intercept": False}, "Hinge"),

@@ -105,8 +105,12 @@ def _not_by_pieces(objective: Problem) -> str | None:
     return None
 
 
+def _kinked_or_several(objective: Problem) -> str | None:
+    return _kinked(objective) or _not_one_score(objective)
+
+
 def _no_majorizer(objective: Problem) -> str | None:
-    return _kinked(objective) or _not_one_score(objective) or irls.objection(objective.loss)
+    return _kinked_or_several(objective) or irls.objection(objective.loss)
 
 
 def _no_dual(objective: Problem) -> str | None:
@@ -122,9 +126,13 @@ METHODS = {
     "irls": Method(irls.solve, 1000, _no_majorizer),
     "dual_descent": Method(dual_descent.solve, 1000, _no_dual),
     "gradient_descent": Method(gradient_descent.solve, 10_000, _not_one_score),
+    "momentum": Method(gradient_descent.momentum, 10_000, _kinked_or_several),
+    "nesterov": Method(gradient_descent.nesterov, 10_000, _kinked_or_several),
     "sgd": Method(stochastic.sgd, 100, _not_one_score),
     "adam": Method(stochastic.adam, 100, _not_one_score),
 }
+
+TO_COMPARE = ("gradient_descent", "momentum", "nesterov", "sgd", "adam")  # never the quickest
 
 
 def _traits(objective: Problem) -> Traits:
@@ -208,4 +216,4 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
         )
 
 
-__all__ = ["METHODS", "TABLE", "Control", "choose", "is_proximal", "refuse_unfit"]
+__all__ = ["METHODS", "TABLE", "TO_COMPARE", "Control", "choose", "is_proximal", "refuse_unfit"]
