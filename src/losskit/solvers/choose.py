@@ -9,6 +9,7 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
 from losskit.forecast import Forecast
+from losskit.objective import Objective
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
@@ -17,6 +18,7 @@ from losskit.solvers import (
     irls,
     lbfgs,
     newton,
+    newton_cg,
     proximal_gradient,
     proximal_newton,
     smoothing,
@@ -25,6 +27,7 @@ from losskit.solvers import (
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
+from losskit.sparse_rows import is_sparse
 from losskit.traits import Traits
 
 NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves
@@ -119,6 +122,7 @@ def _no_dual(objective: Problem) -> str | None:
 
 METHODS = {
     "newton": Method(newton.solve, 100, _kinked),
+    "newton_cg": Method(newton_cg.solve, 200, _kinked_or_several),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
     "proximal_newton": Method(proximal_newton.solve, 200, _not_by_pieces),
     "proximal_gradient": Method(proximal_gradient.solve, 2000, _not_proximal),
@@ -139,6 +143,14 @@ def _traits(objective: Problem) -> Traits:
     return objective.loss.traits()
 
 
+def _is_wide(objective: Problem) -> bool:
+    """Whether newton_cg is the quickest: of weakly penalised fits to such X by two to four times."""
+    if type(objective) is not Objective or not is_sparse(objective.design.X) or not objective.penalty.strong > 0:
+        return False
+    traits = _traits(objective)
+    return bool(traits.convex and traits.differentiable) and objective.design.columns > objective.design.rows
+
+
 TABLE = (
     Rule("proximal_gradient", lambda o: isinstance(o, Composite) and not o.penalty.separable,
          "the penalty is known by its proximal step alone"),
@@ -151,8 +163,11 @@ TABLE = (
     Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0
          and not hasattr(o, "stream"),  # where passes cost more than Gram matrices
          "the loss has a score for each class: one Gram matrix serves all classes, one for each pair costs too much"),
+    Rule("newton_cg", lambda o: o.size > NEWTON_COLUMNS and _is_wide(o),
+         "X is sparse and has more columns than rows: conjugate gradients find Newton's steps in the fewest passes"),
     Rule("lbfgs", lambda o: o.size > NEWTON_COLUMNS,
-         f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much"),
+         f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much; "
+         "conjugate gradients save passes where X is sparse and wider than long"),
     Rule("lbfgs", lambda o: _traits(o).convex is None or _traits(o).differentiable is None,
          "little is known of the loss, so only its gradient is trusted; another start may end elsewhere"),
     Rule("newton", lambda o: _traits(o).convex is False,
