@@ -19,7 +19,16 @@ from losskit.coded import Coded, CodedGram, gram_of
 from losskit.kernels.run import map_tasks, thread_count
 from losskit.memory import refuse_beyond
 from losskit.moments import constant_columns, location_and_spread
-from losskit.sparse_rows import Rows, add_gram, columns_of, columns_summed, is_sparse, product, rows_between, squares_summed
+from losskit.sparse_rows import (
+    Rows,
+    add_gram,
+    columns_of,
+    columns_summed,
+    is_sparse,
+    product,
+    rows_between,
+    squares_summed,
+)
 
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
@@ -188,11 +197,13 @@ class Design:
         few = self.X.T[columns].T if self.X.flags.f_contiguous else self.X[:, columns]
         return few.astype(np.float64, copy=False)
 
-    def take(self, rows: Array) -> Array:
-        """A few rows in standard units, with the intercept's column of ones."""
-        out = np.ones((len(rows), self.size))
+    def take(self, rows: Array | slice, width: int = 0) -> Array:
+        """A few rows in standard units, with the intercept's column of ones; up to `width` columns of 0 follow."""
+        held = self.X[rows]
+        out = np.zeros((held.shape[0], max(width, self.size)))
+        out[:, self.columns : self.size] = 1.0
         few = out[:, : self.columns]
-        few[...] = self.X[rows].toarray() if self.sparse else self.X[rows]
+        few[...] = held.toarray() if self.sparse else held
         if self.center.any():
             few -= self.center
         few /= self.scale

@@ -100,7 +100,9 @@ def pinned(module: str, order: dict[str, Any]) -> dict[str, Any]:
 def refuse_unknown(option: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     """Raise ParameterError if a name is none of those that a suite measures."""
     if strange := [name for name in wanted if name not in known]:
-        raise errors.ParameterError(f"{option} {strange[0]!r} is not measured by this suite; it knows {'; '.join(known)}")
+        raise errors.ParameterError(
+            f"{option} {strange[0]!r} is not measured by this suite; it knows {'; '.join(known)}"
+        )
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
