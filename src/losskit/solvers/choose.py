@@ -13,6 +13,7 @@ from losskit.objective import Objective
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
+    coordinate_descent,
     dual_descent,
     gradient_descent,
     irls,
@@ -108,6 +109,12 @@ def _not_by_pieces(objective: Problem) -> str | None:
     return None
 
 
+def _not_by_columns(objective: Problem) -> str | None:
+    if objective.classes > 1:
+        return 'it has a score for each class; use solver="proximal_newton"'
+    return _not_by_pieces(objective)
+
+
 def _kinked_or_several(objective: Problem) -> str | None:
     return _kinked(objective) or _not_one_score(objective)
 
@@ -125,6 +132,7 @@ METHODS = {
     "newton_cg": Method(newton_cg.solve, 200, _kinked_or_several),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
     "proximal_newton": Method(proximal_newton.solve, 200, _not_by_pieces),
+    "coordinate_descent": Method(coordinate_descent.solve, 500, _not_by_columns),
     "proximal_gradient": Method(proximal_gradient.solve, 2000, _not_proximal),
     "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
     "irls": Method(irls.solve, 1000, _no_majorizer),
@@ -155,7 +163,8 @@ TABLE = (
     Rule("proximal_gradient", lambda o: isinstance(o, Composite) and not o.penalty.separable,
          "the penalty is known by its proximal step alone"),
     Rule("proximal_newton", lambda o: isinstance(o, Composite),
-         "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly"),
+         "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly, which "
+         "takes less than coordinate descent alone"),
     Rule("smoothing", lambda o: slopes_of(o) is not None,
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
@@ -202,7 +211,7 @@ def choose(objective: Problem, solver: str = "auto") -> tuple[str, str]:
 
 def is_proximal(penalty: Penalty, solver: str) -> bool:
     """Whether a problem is posed as loss and penalty apart: its penalty has kinks, or the solver asked for wants it."""
-    return not penalty.smooth or solver.startswith("proximal")
+    return not penalty.smooth or solver.startswith("proximal") or solver == "coordinate_descent"
 
 
 def refuse_unfit(loss: Pointwise | Rowwise) -> None:

@@ -1,9 +1,9 @@
 """Gradient descent, plain, with momentum and with Nesterov's: methods to look at, with their curves.
 
-Columns are in standard units, so one step suits all. A loss with bounded curvature gets the constant step 1 / bound; one
-without gets steps that backtracking finds. With the velocity v <- push v - step gradient, momentum moves by v (Polyak
-1964, DOI 10.1016/0041-5553(64)90137-5), Nesterov's method by push v - step gradient to where the next gradient is taken
-(Nesterov 1983). The velocity is dropped where it points uphill (O'Donoghue and Candes 2015, DOI
+Columns are in standard units, so one step suits all. A loss with bounded curvature gets the step 1 / bound throughout;
+one without gets steps that backtracking finds. With the velocity v <- push v - step gradient, momentum moves by v
+(Polyak 1964, DOI 10.1016/0041-5553(64)90137-5), Nesterov's method by push v - step gradient to where the next gradient
+is taken (Nesterov 1983). The velocity is dropped where it points uphill (O'Donoghue and Candes 2015, DOI
 10.1007/s10208-013-9150-3), and a move that went up is taken back, so that the objective never rises.
 
 A loss with kinks gets subgradients with steps of one length, halved (and begun again from the best point) whenever a

@@ -101,8 +101,8 @@ def minimise(
         Of a file the name of its column, as are sample_weight and offset.
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
-    solver : {"auto", "newton", "newton_cg", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls",
-        "dual_descent", "gradient_descent", "momentum", "nesterov", "sgd", "adam"}
+    solver : {"auto", "newton", "newton_cg", "lbfgs", "proximal_newton", "coordinate_descent", "proximal_gradient",
+        "smoothing", "irls", "dual_descent", "gradient_descent", "momentum", "nesterov", "sgd", "adam"}
     tol : float
         The certificate to reach; 1e-6 is plenty for most uses.
     max_iter : int, optional

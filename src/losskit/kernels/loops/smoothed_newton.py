@@ -1,8 +1,8 @@
 """Newton's method for sum o_i M_i(x_i't - y_i) + ridge' t^2 / 2, M_i the smoothed pieces of `solvers/smoothing`.
 
 M_i' = d_i = clip(c_i + r_i / mu, low_i, high_i). A step's Hessian is of the rows whose d_i lies inside; its length is
-where the slope along it comes near 0, by the secant rule inside a bracket. Rows whose d_i a step leaves alone add nothing
-to the change of the gradient. Columns are padded to a multiple of four, which loops take at once.
+where the slope along it comes near 0, by the secant rule inside a bracket. The gradient changes by the rows whose d_i
+does. Columns are padded to a multiple of four, so that loops over them are vectors of the processor alone.
 """
 
 # mypy: disable-error-code="call-arg,call-overload,var-annotated"
