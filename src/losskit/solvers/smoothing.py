@@ -26,8 +26,6 @@ from losskit.solvers.newton import direction
 _ROUND = 40  # Newton steps a smoothed problem may take
 _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
-_ROWS = 1024  # that tell a median
-_ENOUGH = 32  # rows a column that tell a Gram matrix
 _AT_ONCE = 4  # columns that the loop takes at once: as in kernels/loops/smoothed_newton.py
 _FEW, _SMALL = 64, 1 << 20  # columns and numbers up to which a plain loop is faster than calls of NumPy, one by one
 _FLAT = 0.1  # of the first slope along a step is near enough to 0
@@ -78,15 +76,14 @@ class _Smoothed:
         return self.design.take(slice(None), -(-q // _AT_ONCE) * _AT_ONCE)
 
     def _first(self) -> Array:
-        """Least squares, penalised alike; where calls cost more than sums, of as many rows as tell a Gram matrix."""
-        start, y, q = self.objective.null, self.objective.y, self.design.size
+        """Least squares, penalised alike."""
+        start, y = self.objective.null, self.objective.y
         if self.small is None:
             r = self.design.scores(start) - y
             return start + direction(self.design.gram(self.share) + self.ridge, self.design.adjoint(self.share * r))[0]
-        some = slice(None, None, max(1, len(y) // (_ENOUGH * q)))
-        X, share = self.small[some, :q], self.share[some] / self.share[some].sum()
-        weighted = share[:, None] * X
-        return start + direction(weighted.T @ X + self.ridge, weighted.T @ (X @ start - y[some]))[0]
+        X = self.small[:, : start.size]
+        weighted = self.share[:, None] * X
+        return start + direction(weighted.T @ X + self.ridge, weighted.T @ (X @ start - y))[0]
 
     def _residuals(self) -> Array:
         theta = self.theta
@@ -94,9 +91,9 @@ class _Smoothed:
         return f - self.objective.y
 
     def _typical(self) -> float:
-        """A middle size of residuals, of so many rows as tell it."""
-        some, w = slice(None, None, max(1, self.design.rows // _ROWS)), self.objective.weights
-        return weighted_quantile(np.abs(self.r[some]), 0.5, None if w is None else w[some])
+        """The median size of residuals."""
+        size, w = np.abs(self.r), self.objective.weights
+        return float(np.median(size)) if w is None else weighted_quantile(size, 0.5, w)
 
     def _reach(self) -> float:
         return float(np.max(np.abs(self.objective.y), initial=0.0)) + 1.0
