@@ -60,6 +60,10 @@ class Coded:
         d = self.numbers.shape[1]
         return Coded(np.subtract(self.numbers, by[self.at[:d]], dtype=np.float64), self.codes, self.at)
 
+    def squared(self) -> Coded:
+        """The squares of all columns."""
+        return Coded(self.numbers**2, self.codes, self.at)
+
     def columns_of(self, columns: Array) -> Coded:
         """These columns alone, in the order given."""
         place = np.full(self.shape[1], -1)

@@ -19,7 +19,16 @@ from losskit.coded import Coded, CodedGram, gram_of
 from losskit.kernels.run import map_tasks, thread_count
 from losskit.memory import refuse_beyond
 from losskit.moments import constant_columns, location_and_spread
-from losskit.sparse_rows import Rows, add_gram, columns_of, columns_summed, is_sparse, product, rows_between
+from losskit.sparse_rows import (
+    Rows,
+    add_gram,
+    columns_of,
+    columns_summed,
+    is_sparse,
+    product,
+    rows_between,
+    squares_summed,
+)
 
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
@@ -151,6 +160,36 @@ class Design:
 
         return self._standard_gram(sum(self._each_chunk(task)))
 
+    def curved(self, d: Array, theta: Array) -> Array:
+        """X' diag(d) X theta, in one pass."""
+        coef, constant = self._on_columns(theta)
+
+        def task(first: int, last: int) -> Array:
+            total = np.zeros(self.columns + 1)
+            for rows, block in self._blocks(first, last):
+                v = np.empty(rows.stop - rows.start)
+                product(block, coef, constant, v)
+                v *= d[rows]
+                total[:-1] += columns_summed(block, v)
+                total[-1] += v.sum()
+            return total
+
+        return self._standard(sum(self._each_chunk(task)))
+
+    def squares(self, d: Array) -> Array:
+        """The diagonal of X' diag(d) X."""
+
+        def task(first: int, last: int) -> Array:
+            total = np.zeros((2, self.columns))
+            for rows, block in self._blocks(first, last):
+                total += columns_summed(block, d[rows]), squares_summed(block, d[rows])
+            return total
+
+        (sums, squares), whole = sum(self._each_chunk(task)), float(d.sum())
+        inner = (squares - self.center * (2 * sums - self.center * whole)) / self.scale**2
+        inner[self._idle] = 0.0
+        return np.append(inner, whole) if self.intercept else inner
+
     def columns_of(self, columns: Array) -> Any:
         """A copy of these columns of a dense or coded X, in the order that X has."""
         if isinstance(self.X, Coded):
@@ -158,11 +197,13 @@ class Design:
         few = self.X.T[columns].T if self.X.flags.f_contiguous else self.X[:, columns]
         return few.astype(np.float64, copy=False)
 
-    def take(self, rows: Array) -> Array:
-        """A few rows in standard units, with the intercept's column of ones."""
-        out = np.ones((len(rows), self.size))
+    def take(self, rows: Array | slice, width: int = 0) -> Array:
+        """A few rows in standard units, with the intercept's column of ones; up to `width` columns of 0 follow."""
+        held = self.X[rows]
+        out = np.zeros((held.shape[0], max(width, self.size)))
+        out[:, self.columns : self.size] = 1.0
         few = out[:, : self.columns]
-        few[...] = self.X[rows].toarray() if self.sparse else self.X[rows]
+        few[...] = held.toarray() if self.sparse else held
         if self.center.any():
             few -= self.center
         few /= self.scale

@@ -195,8 +195,8 @@ class LinearRegressor(RegressorMixin, _Linear):
         None by default; L2(alpha=...), L1(alpha=...), ElasticNet, GroupLasso and others.
     fit_intercept : bool
         The intercept is not penalised.
-    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
-        "gradient_descent", "sgd", "adam"}
+    solver : {"auto", "newton", "newton_cg", "lbfgs", "proximal_newton", "coordinate_descent", "proximal_gradient",
+        "smoothing", "irls", "dual_descent", "gradient_descent", "momentum", "nesterov", "sgd", "adam"}
     tol : float
         The certificate (duality gap or relative gradient) to reach.
     max_iter : int, optional

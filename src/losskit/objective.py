@@ -43,6 +43,23 @@ def is_quadratic(loss: Any) -> bool:
     return traits.strong is not None and traits.strong == traits.curvature
 
 
+@dataclass(frozen=True)
+class Curvature:
+    """X' diag(bend) X + diag(ridge), in standard units: a product or its diagonal is a pass over X."""
+
+    design: Design
+    bend: Array
+    ridge: Array
+
+    def times(self, v: Array) -> Array:
+        """The product with a vector."""
+        return self.design.curved(self.bend, v) + self.ridge * v
+
+    def diagonal(self) -> Array:
+        """The diagonal alone."""
+        return self.design.squares(self.bend) + self.ridge
+
+
 class Objective:
     """sum(w L(y, X coef + b)) / sum(w) + penalty(coef), as a function of `theta` (see the module).
 
@@ -171,6 +188,15 @@ class Objective:
             return np.asarray(self.evaluate(point.theta, order=2).hessian)
         bend = self.loss.gradient_and_hessian(self.y, point.scores, self.weights, "sum")[1]
         return self._with_bend(self.design.gram(bend), point.theta[: self.design.columns] / self.design.scale)
+
+    def curvature_at(self, point: Point) -> Curvature:
+        """The Hessian where the objective was evaluated, without making it."""
+        scores = self.scores(point.theta) if point.scores is None else point.scores
+        bend = self.loss.gradient_and_hessian(self.y, scores, self.weights, "sum")[1] / self.total
+        ridge = np.zeros(self.size)
+        p, scale = self.design.columns, self.design.scale
+        ridge[:p] = self.penalty.hessian_diagonal(point.theta[:p] / scale) / scale**2
+        return Curvature(self.design, bend, ridge)
 
     def _with_bend(self, hessian: Array, coef: Array) -> Array:
         """The mean of these sums, and what the penalty adds."""

@@ -86,6 +86,17 @@ def columns_summed(block: Any, v: Array) -> Array:
     return out
 
 
+def squares_summed(block: Any, v: Array) -> Array:
+    """The same of the squares of X."""
+    if isinstance(block, np.ndarray):
+        return np.asarray(v @ np.square(block))
+    if not isinstance(block, Rows):
+        return np.asarray(block.squared().T @ v)
+    out = np.zeros(block.shape[1])
+    _run(block, np.ascontiguousarray(v), out, None, None, 0.0, _SQUARES)
+    return out
+
+
 def moment(X: Any, share: Array, power: int) -> Array:
     """X'share, or the same of the squares of X, of all rows of a sparse X."""
     out = np.zeros(X.shape[1])

@@ -11,7 +11,7 @@ from losskit.bench.kernels import _difference, measure
 from losskit.bench.peers import ACTS, CASES, data, numpy_peer, sklearn_peer
 from losskit.bench.printing import render
 from losskit.bench.timing import SCHEMA, Timing, alternate, paired_ratio
-from losskit.errors import LosskitError
+from losskit.errors import LosskitError, ParameterError
 from losskit.registry import losses
 
 FIELDS = {"id", "loss", "what", "peer", "n", "unit", "ours", "theirs", "ratio", "target", "met", "error"}
@@ -124,6 +124,24 @@ def test_solvers_are_judged_by_one_objective():
     assert set(ours["ratio"]) == set(ours["seconds"]) == {"0.001", "1e-06", "1e-09"}
     assert "squared hinge" in render(found)[0]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_categories_as_codes_solve_the_problem_of_their_columns():
+    from losskit.bench.problems.amounts import amounts
+
+    problem = amounts("Poisson", 400, 1e-4)
+    assert problem.judge(problem.ours(1e-12))[1] < 1e-12
+
+
+def test_names_that_a_suite_does_not_know_are_refused_before_anything_runs():
+    from losskit.bench import frameworks, solvers
+
+    for suite, options in (
+        (measure, {"losses": ["Huber", "Gaussian"]}), (boosters.measure, {"losses": ["Gaussian"]}),
+        (frameworks.measure, {"losses": ["Gaussian"]}), (solvers.measure, {"names": ["P9", "Gaussian"]}),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match="'Gaussian' is not measured by this suite; it knows"):
+            suite(**options)
 
 
 def test_frameworks_agree_before_they_are_timed_and_every_row_has_the_schema():

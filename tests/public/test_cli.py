@@ -169,6 +169,7 @@ def test_show_does_without_dots_where_they_cannot_be_printed():
     (("list", "--famly", "x"), "--family"),
     (("list", "--family", "x"), "families:"),
     (("bench", "kernels", "--repeats", "3"), "--repeats"),
+    (("bench", "solvers", "--problem", "nosuch"), "'nosuch' is not measured by this suite; it knows P8; P9; P10;"),
 ])
 def test_bad_input_is_told_on_one_line_with_code_2(run, arguments, says):
     code, out, err = run(*arguments)

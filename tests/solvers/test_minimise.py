@@ -36,18 +36,61 @@ def test_newton_and_lbfgs_agree_and_no_step_away_is_lower(loss, penalty):
         assert other >= newton.value * (1 - 1e-12)
 
 
+DESCENTS = ["gradient_descent", "momentum", "nesterov"]
+
+
 @pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Huber(), lk.Logistic(), lk.SquaredHinge()], ids=str)
-def test_gradient_descent_meets_newton(loss):
+def test_descents_meet_newton_sooner_with_a_velocity_and_never_go_up(loss):
     X, y = problem(loss)
-    found = minimise(loss, L2(1.0), X, y, solver="gradient_descent", tol=1e-7, max_iter=100_000)
-    assert found.value == pytest.approx(minimise(loss, L2(1.0), X, y).value, rel=1e-9)
-    assert np.all(np.diff(found.curve) <= 1e-15)
+    best = minimise(loss, L2(1e-3), X, y).value
+    found = [minimise(loss, L2(1e-3), X, y, solver=solver, tol=1e-7, max_iter=100_000) for solver in DESCENTS]
+    for each in found:
+        assert (each.reason, each.certificate_kind) == ("tol", "kkt")
+        assert each.value == pytest.approx(best, rel=1e-9)
+        assert np.all(np.diff(each.curve) <= 1e-14 * each.curve[0])
+    plain, momentum, nesterov = (each.iterations for each in found)
+    assert max(momentum, nesterov) < 0.8 * plain
+    again = minimise(loss, L2(1e-3), X, y, solver="nesterov", tol=1e-7, start=found[2])
+    assert again.iterations == 0
 
 
-def test_backtracking_serves_losses_without_a_curvature_bound():
+@pytest.mark.parametrize("solver", DESCENTS)
+def test_backtracking_serves_losses_without_a_curvature_bound(solver):
     X, y = problem(lk.Poisson())
-    found = minimise(lk.Poisson(), None, X, y, solver="gradient_descent", tol=1e-6)
+    found = minimise(lk.Poisson(), None, X, y, solver=solver, tol=1e-6)
     assert found.value == pytest.approx(minimise(lk.Poisson(), None, X, y).value, rel=1e-9)
+
+
+def test_velocities_are_the_textbooks():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 1)) + 0.2 * rng.standard_normal((50, 4))
+    X /= np.sqrt((X**2).mean(0))  # standard units without an intercept: theta is the coefficients
+    y = X @ [1.0, -1.0, 1.0, -1.0]  # a long valley, so that no velocity is dropped yet
+    step = 1 / np.linalg.eigvalsh(2 * X.T @ X / 50)[-1]
+
+    def descended(solver):
+        stop = {"fit_intercept": False, "callback": lambda k, *_: k == 4}
+        return minimise(lk.SquaredError(), None, X, y, solver=solver, **stop).curve
+
+    def value(c):
+        return np.mean((X @ c - y) ** 2)
+
+    def down(c):
+        return c - step * 2 * X.T @ (X @ c - y) / 50
+
+    c = before = np.zeros(4)
+    heavy = [value(c)]
+    for _ in range(4):  # Polyak's, by the last move
+        c, before = down(c) + 0.9 * (c - before), c
+        heavy.append(value(c))
+    z = x = np.zeros(4)
+    ahead = [value(z)]
+    for k in range(1, 5):  # Nesterov's, by the point looked ahead to
+        x, last = down(z), x
+        z = x + (k - 1) / (k + 2) * (x - last)
+        ahead.append(value(z))
+    np.testing.assert_allclose(descended("momentum"), heavy, rtol=1e-12)
+    np.testing.assert_allclose(descended("nesterov"), ahead, rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore::losskit.errors.ConvergenceWarning")

@@ -15,9 +15,9 @@ import numpy as np
 import xgboost
 
 import losskit as lk
-from losskit.bench.timing import SCHEMA, alternate, answer, machine, paired_ratio, versions
+from losskit.bench.timing import SCHEMA, alternate, answer, machine, paired_ratio, refuse_unknown, versions
 from losskit.crosswalk import training_options
-from losskit.errors import LosskitError, ParameterError
+from losskit.errors import LosskitError
 
 Array = np.ndarray
 Side = Callable[[], Callable[[], Array]]
@@ -33,8 +33,7 @@ def measure(
     tell: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Run the suite in this process; `tell` gets a word on each part."""
-    if unknown := set(losses) - set(_LOSSES):
-        raise ParameterError(f"--loss is one of {', '.join(_LOSSES)} here; got {', '.join(sorted(unknown))}")
+    refuse_unknown("--loss", losses, list(_LOSSES))
     found = []
     for name in losses or _LOSSES:
         loss = _LOSSES[name]

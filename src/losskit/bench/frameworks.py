@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from losskit.bench.peers import data
-from losskit.bench.timing import SCHEMA, alternate, answer, machine, paired_ratio, versions
+from losskit.bench.timing import SCHEMA, alternate, answer, machine, paired_ratio, refuse_unknown, versions
 from losskit.errors import LosskitError
 
 Array = np.ndarray
@@ -97,7 +97,10 @@ def measure(
     ------
     LosskitError
         If the two sides' values differ.
+    ParameterError
+        If a loss is none of the suite's.
     """
+    refuse_unknown("--loss", losses, [case.name for case in CASES])
     found: list[Row] = []
     for case in (case for case in CASES if not losses or case.name in losses):
         for dtype in ("float64", "float32"):

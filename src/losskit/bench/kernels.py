@@ -19,7 +19,7 @@ import numpy as np
 
 from losskit.bench.classes import class_rows
 from losskit.bench.peers import ACTS, CASES, Case, data, numpy_peer, sklearn_peer
-from losskit.bench.timing import SCHEMA, Timing, alternate, answer, machine, paired_ratio, versions
+from losskit.bench.timing import SCHEMA, Timing, alternate, answer, machine, paired_ratio, refuse_unknown, versions
 from losskit.errors import LosskitError
 
 Array = np.ndarray
@@ -28,6 +28,7 @@ FLOOR = 1.3  # times the memory floor
 LATENCY = 10.0  # microseconds a public call
 IMPORT, FIRST_CALL = 150.0, 1000.0  # milliseconds
 TOLERANCE = 1e-12
+_CLASSES = "SoftmaxCrossEntropy"  # P4's loss
 
 
 def measure(
@@ -57,7 +58,10 @@ def measure(
     ------
     LosskitError
         If the two sides' values differ.
+    ParameterError
+        If a loss is none of the suite's.
     """
+    refuse_unknown("--loss", losses, [*(case.name for case in CASES), _CLASSES])
     found: list[Row] = []
     chosen = [case for case in CASES if not losses or case.name in losses]
     for case in chosen:
@@ -66,8 +70,8 @@ def measure(
     for case in chosen:
         tell(f"P5 {case.name}")
         found += _latency_rows(case, repeats)
-    if not losses or "SoftmaxCrossEntropy" in losses:
-        tell("P4 SoftmaxCrossEntropy")
+    if not losses or _CLASSES in losses:
+        tell(f"P4 {_CLASSES}")
         found += class_rows(repeats)
     if startup:
         tell("P6 import and first call")

@@ -10,9 +10,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from losskit import errors
 
 Call = Callable[[], Any]
 SCHEMA = "losskit.bench/1"
@@ -80,7 +82,7 @@ def _sample(call: Call, loops: int) -> float:
 def pinned(module: str, order: dict[str, Any]) -> dict[str, Any]:
     """What the `measure` of a module returns, in a fresh process with every library's threads pinned to one.
 
-    The module ends with ``answer(measure)``; its progress goes to stderr.
+    The module ends with ``answer(measure)``; its progress goes to stderr. An error of ours there is raised here.
     """
     env = {**os.environ, **dict.fromkeys(_PINS, "1")}
     command = [sys.executable, "-m", module, json.dumps(order)]
@@ -89,7 +91,18 @@ def pinned(module: str, order: dict[str, Any]) -> dict[str, Any]:
         raise KeyboardInterrupt
     if done.returncode:
         raise RuntimeError(f"the measuring process ended with exit code {done.returncode}; what it said is above")
-    return dict(json.loads(done.stdout))
+    result = dict(json.loads(done.stdout))
+    if "error" in result:
+        raise getattr(errors, result["error"])(result["message"])
+    return result
+
+
+def refuse_unknown(option: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    """Raise ParameterError if a name is none of those that a suite measures."""
+    if strange := [name for name in wanted if name not in known]:
+        raise errors.ParameterError(
+            f"{option} {strange[0]!r} is not measured by this suite; it knows {'; '.join(known)}"
+        )
 
 
 def answer(measure: Callable[..., dict[str, Any]]) -> None:
@@ -100,6 +113,8 @@ def answer(measure: Callable[..., dict[str, Any]]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit(130)
+    except errors.LosskitError as error:
+        result = {"error": type(error).__name__, "message": str(error)}
     print(json.dumps(result))
 
 

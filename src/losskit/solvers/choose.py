@@ -9,14 +9,17 @@ from typing import Any
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, ParameterError
 from losskit.forecast import Forecast
+from losskit.objective import Objective
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
+    coordinate_descent,
     dual_descent,
     gradient_descent,
     irls,
     lbfgs,
     newton,
+    newton_cg,
     proximal_gradient,
     proximal_newton,
     smoothing,
@@ -25,6 +28,7 @@ from losskit.solvers import (
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
+from losskit.sparse_rows import is_sparse
 from losskit.traits import Traits
 
 NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves
@@ -105,8 +109,18 @@ def _not_by_pieces(objective: Problem) -> str | None:
     return None
 
 
+def _not_by_columns(objective: Problem) -> str | None:
+    if objective.classes > 1:
+        return 'it has a score for each class; use solver="proximal_newton"'
+    return _not_by_pieces(objective)
+
+
+def _kinked_or_several(objective: Problem) -> str | None:
+    return _kinked(objective) or _not_one_score(objective)
+
+
 def _no_majorizer(objective: Problem) -> str | None:
-    return _kinked(objective) or _not_one_score(objective) or irls.objection(objective.loss)
+    return _kinked_or_several(objective) or irls.objection(objective.loss)
 
 
 def _no_dual(objective: Problem) -> str | None:
@@ -115,27 +129,42 @@ def _no_dual(objective: Problem) -> str | None:
 
 METHODS = {
     "newton": Method(newton.solve, 100, _kinked),
+    "newton_cg": Method(newton_cg.solve, 200, _kinked_or_several),
     "lbfgs": Method(lbfgs.solve, 2000, _kinked),
     "proximal_newton": Method(proximal_newton.solve, 200, _not_by_pieces),
+    "coordinate_descent": Method(coordinate_descent.solve, 500, _not_by_columns),
     "proximal_gradient": Method(proximal_gradient.solve, 2000, _not_proximal),
     "smoothing": Method(smoothing.solve, 60, _not_two_pieces),
     "irls": Method(irls.solve, 1000, _no_majorizer),
     "dual_descent": Method(dual_descent.solve, 1000, _no_dual),
     "gradient_descent": Method(gradient_descent.solve, 10_000, _not_one_score),
+    "momentum": Method(gradient_descent.momentum, 10_000, _kinked_or_several),
+    "nesterov": Method(gradient_descent.nesterov, 10_000, _kinked_or_several),
     "sgd": Method(stochastic.sgd, 100, _not_one_score),
     "adam": Method(stochastic.adam, 100, _not_one_score),
 }
+
+TO_COMPARE = ("gradient_descent", "momentum", "nesterov", "sgd", "adam")  # never the quickest
 
 
 def _traits(objective: Problem) -> Traits:
     return objective.loss.traits()
 
 
+def _is_wide(objective: Problem) -> bool:
+    """Whether newton_cg is the quickest: of weakly penalised fits to such X by two to four times."""
+    if type(objective) is not Objective or not is_sparse(objective.design.X) or not objective.penalty.strong > 0:
+        return False
+    traits = _traits(objective)
+    return bool(traits.convex and traits.differentiable) and objective.design.columns > objective.design.rows
+
+
 TABLE = (
     Rule("proximal_gradient", lambda o: isinstance(o, Composite) and not o.penalty.separable,
          "the penalty is known by its proximal step alone"),
     Rule("proximal_newton", lambda o: isinstance(o, Composite),
-         "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly"),
+         "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly, which "
+         "takes less than coordinate descent alone"),
     Rule("smoothing", lambda o: slopes_of(o) is not None,
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
@@ -143,8 +172,11 @@ TABLE = (
     Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0
          and not hasattr(o, "stream"),  # where passes cost more than Gram matrices
          "the loss has a score for each class: one Gram matrix serves all classes, one for each pair costs too much"),
+    Rule("newton_cg", lambda o: o.size > NEWTON_COLUMNS and _is_wide(o),
+         "X is sparse and has more columns than rows: conjugate gradients find Newton's steps in the fewest passes"),
     Rule("lbfgs", lambda o: o.size > NEWTON_COLUMNS,
-         f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much"),
+         f"the loss is smooth and there are more than {NEWTON_COLUMNS} coefficients, so a Gram matrix costs too much; "
+         "conjugate gradients save passes where X is sparse and wider than long"),
     Rule("lbfgs", lambda o: _traits(o).convex is None or _traits(o).differentiable is None,
          "little is known of the loss, so only its gradient is trusted; another start may end elsewhere"),
     Rule("newton", lambda o: _traits(o).convex is False,
@@ -179,7 +211,7 @@ def choose(objective: Problem, solver: str = "auto") -> tuple[str, str]:
 
 def is_proximal(penalty: Penalty, solver: str) -> bool:
     """Whether a problem is posed as loss and penalty apart: its penalty has kinks, or the solver asked for wants it."""
-    return not penalty.smooth or solver.startswith("proximal")
+    return not penalty.smooth or solver.startswith("proximal") or solver == "coordinate_descent"
 
 
 def refuse_unfit(loss: Pointwise | Rowwise) -> None:
@@ -208,4 +240,4 @@ def refuse_unfit(loss: Pointwise | Rowwise) -> None:
         )
 
 
-__all__ = ["METHODS", "TABLE", "Control", "choose", "is_proximal", "refuse_unfit"]
+__all__ = ["METHODS", "TABLE", "TO_COMPARE", "Control", "choose", "is_proximal", "refuse_unfit"]

@@ -211,6 +211,30 @@ class Composite:
 
         Also inf if the columns' part of it, which is had at once, is more than `enough`.
         """
+        size = max(self.value(point), 1e-5 * self.null_value, 1e-300)
+        return self._gap(point, enough * size)[0] / size
+
+    def safely_zero(self, point: Point) -> Array:
+        """Columns whose coefficients are 0 at the minimum, as the gap at a point proves (arXiv 1611.05780).
+
+        Where L'' <= k the dual is strongly concave: its maximum lies within sqrt(2 k gap) of the slopes at hand, in the
+        norm by o, and X'(o d) within that times a column's norm. No column is told where there is no such k.
+        """
+        p, bend = self.design.columns, self.loss.traits().curvature
+        if self.kind != "gap" or not bend or not np.isfinite(bend):
+            return np.zeros(p, dtype=bool)
+        gap, pull = self._gap(point, np.inf)
+        low, high = self.rule.slopes(np.zeros(p))
+        reach = self._norms * np.sqrt(2.0 * bend * gap)
+        return np.asarray((low + pull < -reach) & (high + pull > reach))
+
+    @cached_property
+    def _norms(self) -> Array:
+        """Of the columns, by o, about a middle if there is an intercept."""
+        return self.scale * np.sqrt(self.design.squares(row_shares(self.smooth))[self.at])
+
+    def _gap(self, point: Point, enough: float) -> tuple[float, Array]:
+        """Value less lower bound, inf once it is known to be more than `enough`; and the dual's X'(o d) by column."""
         theta, smooth = point.theta, self.smooth
         f0 = smooth.scores(theta) if point.scores is None else point.scores
         f, share, u = f0, row_shares(smooth), point.gradient
@@ -218,14 +242,14 @@ class Composite:
             f, u = self._balanced(f, share)
         pull, coef = u[self.at] * self.scale, self.coef(theta)
         shrink = self._shrink(pull)
-        gap = max(self.rule.value(coef) + self.rule.conjugate(-shrink * pull) + float(shrink * pull @ coef), 0.0)
-        size = max(self.value(point), 1e-5 * self.null_value, 1e-300)
-        dual = self._shrunk(f, shrink) if gap <= enough * size else None
+        pull = shrink * pull
+        gap = max(self.rule.value(coef) + self.rule.conjugate(-pull) + float(pull @ coef), 0.0)
+        dual = self._shrunk(f, shrink) if gap <= enough else None
         if dual is None:
-            return np.inf
+            return np.inf, pull
         d, at = dual
         rows = self.loss(smooth.y, f0, None, "none") - self.loss(smooth.y, at, None, "none") - d * (f0 - at)
-        return (gap + float(share @ np.maximum(rows, 0.0))) / size
+        return gap + float(share @ np.maximum(rows, 0.0)), pull
 
     def _balanced(self, f: Array, share: Array) -> tuple[Array, Array]:
         """Scores shifted until the slopes' weighted sum is 0, and X'(o L') there."""

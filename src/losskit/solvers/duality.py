@@ -41,7 +41,8 @@ def two_slopes(loss: Pointwise, y: Array) -> Slopes | None:
     traits = loss.traits()
     if traits.differentiable is not False or not traits.convex or traits.curvature != 0:
         return None
-    kinds, rows = np.unique(y, return_inverse=True) if loss.variables == ("m",) else (y, np.arange(y.size))
+    signs = loss.variables == ("m",)
+    kinds, rows = (np.array([-1.0, 1.0]), (y > 0).astype(np.intp)) if signs else (y, slice(None))
     low, high = (np.asarray(loss.gradient(kinds, kinds + side, None, "sum")) for side in (-1.0, 1.0))
     if np.any(low > 0) or np.any(high < 0):
         return None
@@ -55,19 +56,24 @@ def two_slopes(loss: Pointwise, y: Array) -> Slopes | None:
 
 
 def slopes_of(objective: Objective) -> Slopes | None:
-    """`two_slopes` of an objective's loss and targets."""
-    return two_slopes(objective.loss, objective.y)
+    """`two_slopes` of an objective's loss and targets, which are looked at once."""
+    known = objective.__dict__.get("_slopes")
+    if known is None or known[0] is not objective.loss or known[1] is not objective.y:
+        known = objective.loss, objective.y, two_slopes(objective.loss, objective.y)
+        objective.__dict__["_slopes"] = known
+    return known[2]
 
 
-def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes) -> float:
+def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes, r: Array | None = None) -> float:
     """(value at theta - lower bound) / value, the bound made from the candidate `d`: a certificate of suboptimality.
 
     A value below 1e-5 of the null model's counts as that much: a perfect fit is 0 but for rounding.
 
-    Written as a sum of terms that are all >= 0, so that it is exact to rounding even where it is tiny.
+    `r` are the residuals there, if they are known. Written as a sum of terms that are all >= 0, so that it is exact to
+    rounding even where it is tiny.
     """
     share, design = row_shares(objective), objective.design
-    r = design.scores(theta) - objective.y
+    r = design.scores(theta) - objective.y if r is None else r
     d = np.clip(d, slopes.low, slopes.high)
     coef = theta[: design.columns] / design.scale
     rows = np.maximum(slopes.low * r, slopes.high * r)

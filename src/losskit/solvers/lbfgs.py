@@ -31,10 +31,10 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
         if reason is not None:
             note = long_step(objective, pairs[-1][0]) if reason == "tol" and pairs else ""
             return Outcome(point.theta, point.value, certificate, "kkt", reason, note)
-        ahead = _step(objective, point, quasi_newton(pairs, point.gradient, unit))
+        ahead = stepped(objective, point, quasi_newton(pairs, point.gradient, unit))
         if ahead is None and pairs:
             pairs.clear()
-            ahead = _step(objective, point, quasi_newton(pairs, point.gradient, unit))
+            ahead = stepped(objective, point, quasi_newton(pairs, point.gradient, unit))
         if ahead is None:
             return Outcome(point.theta, point.value, certificate, "kkt", "no progress")
         s, z = ahead.theta - point.theta, ahead.gradient - point.gradient
@@ -63,7 +63,8 @@ def quasi_newton(pairs: Pairs, gradient: Array, unit: Unit | None = None) -> Arr
     return -q
 
 
-def _step(objective: Objective, point: Point, step: Array) -> Point | None:
+def stepped(objective: Objective, point: Point, step: Array) -> Point | None:
+    """Where a step leads, or as much of it as is well taken; None if it is not downhill."""
     slope = float(point.gradient @ step)
     if not slope < 0:
         return None

@@ -14,7 +14,7 @@ from losskit.objective import Array, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale, over_streams
-from losskit.solvers.choose import METHODS, choose, is_proximal
+from losskit.solvers.choose import METHODS, TO_COMPARE, choose, is_proximal
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.ends import looked_at
@@ -101,8 +101,8 @@ def minimise(
         Of a file the name of its column, as are sample_weight and offset.
     sample_weight : array_like of shape (rows,), optional
         A row of weight 2 counts as two rows; one of weight 0 is left out, whatever it holds.
-    solver : {"auto", "newton", "lbfgs", "proximal_newton", "proximal_gradient", "smoothing", "irls", "dual_descent",
-        "gradient_descent", "sgd", "adam"}
+    solver : {"auto", "newton", "newton_cg", "lbfgs", "proximal_newton", "coordinate_descent", "proximal_gradient",
+        "smoothing", "irls", "dual_descent", "gradient_descent", "momentum", "nesterov", "sgd", "adam"}
     tol : float
         The certificate to reach; 1e-6 is plenty for most uses.
     max_iter : int, optional
@@ -164,7 +164,7 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
         theta = convex_start(objective.smooth if isinstance(objective, Composite) else objective)
-    elif theta is None and solver in ("newton", "lbfgs") and is_straight(objective):
+    elif theta is None and solver in ("newton", "newton_cg", "lbfgs") and is_straight(objective):
         theta = adopted(objective, objective.with_loss(AbsoluteError()), _VERTEX)
     elif theta is None and isinstance(objective, Composite) and is_straight(objective.smooth):
         theta = straightened(objective, solver)
@@ -200,7 +200,7 @@ _REMEDY = {
 
 def _missed(outcome: Outcome, control: Control, solver: str) -> str:
     remedy = _REMEDY.get(outcome.reason, "raise tol")
-    other = ' or choose solver="auto"' if solver in ("gradient_descent", "sgd", "adam") else ""
+    other = ' or choose solver="auto"' if solver in TO_COMPARE else ""
     kind = "relative duality gap" if outcome.kind == "gap" else "relative gradient"
     return (
         f"{solver} stopped after {control.iterations} iterations ({outcome.reason}) with a certificate ({kind}) of "

@@ -7,6 +7,7 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ _EXACT = 0.01  # of the tolerance is what is left at least
 _ROUNDED = 1e-3  # of a tolerance: a violation this small is none
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
+Minimised = Callable[[Array, Array, Array, Pieces, float], tuple[Array, Array, float]]  # as `solve_quadratic`
+
 
 @dataclass
 class Warm:
@@ -37,7 +40,7 @@ class Warm:
     point: Point | None = None
     penalty: Penalty | None = None
     gram: WorkingGram | None = None
-    part: _Part | None = None
+    part: Part | None = None
 
 
 def solve(objective: Composite, start: Array | None, control: Control, warm: Warm | None = None) -> Outcome:
@@ -49,39 +52,56 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
     part = None if warm.part is None else warm.part.under(objective.penalty)
     point = warm.point or objective.smooth.evaluate(_first(objective) if start is None else start)
     screened = None if warm.penalty is None else _screened(objective, point, warm.penalty)
-    best, stalled = np.inf, 0
+    idle = Idle()
     while True:
         violations = objective.violations(point.theta, point.gradient)
         kind, certificate, kkt = certify(objective, point, violations, control.tol)
         value = objective.value(point)
         reason = control.stop(value, certificate)
-        stalled = 0 if kkt < 0.7 * best else stalled + 1
-        best = min(best, kkt)
-        if reason is None and (kkt == 0.0 or stalled > _INNER):
+        if reason is None and idle.no_progress(kkt):
             reason = "no progress"
         ahead = None
         if reason is None:
-            columns = _working(objective, point, violations if screened is None else screened)
+            columns = working(objective, point, violations if screened is None else screened)
             screened = None
             if whole:
-                ahead = _newton_step(objective, point)
+                ahead = _newton_step(objective, point, solve_quadratic)
             elif warm.gram is not None:
                 ahead = _solved_exactly(objective, point, columns, warm.gram)
             else:
-                outside = _outside(objective, violations, part)
-                part = _Part.of(objective, columns, part)
-                ahead = _solved_on(objective, point, part, max(_ENOUGH * outside, _EXACT * control.tol))
+                ahead, part = solved_part(objective, point, violations, columns, part, control.tol)
             reason = "no progress" if ahead is None else None
         if reason is not None or ahead is None:
-            if not np.isfinite(certificate):
-                kind, certificate = "kkt", kkt
-                reason = "tol" if reason == "no progress" and kkt <= control.tol else reason
             warm.point, warm.penalty, warm.part = point, objective.penalty, part
-            return Outcome(point.theta, value, certificate, kind, reason or "no progress")
+            return ended(point.theta, value, (kind, certificate, kkt), reason or "no progress", control.tol)
         point = ahead
 
 
-def certify(objective: Composite, point: Point, violations: Array, tol: float) -> tuple[CertificateKind, float, float]:
+class Idle:
+    """Whether violations still fall."""
+
+    def __init__(self) -> None:
+        self._best, self._rounds = np.inf, 0
+
+    def no_progress(self, kkt: float) -> bool:
+        """Whether none is left, or it has not fallen for a while."""
+        self._rounds = 0 if kkt < 0.7 * self._best else self._rounds + 1
+        self._best = min(self._best, kkt)
+        return kkt == 0.0 or self._rounds > _INNER
+
+
+Certificate = tuple[CertificateKind, float, float]  # as of `certify`
+
+
+def ended(theta: Array, value: float, certified: Certificate, reason: str, tol: float) -> Outcome:
+    """Where a solver ended: where no gap was in reach, with the violation."""
+    kind, certificate, kkt = certified
+    if np.isfinite(certificate):
+        return Outcome(theta, value, certificate, kind, reason)
+    return Outcome(theta, value, kkt, "kkt", "tol" if reason == "no progress" and kkt <= tol else reason)
+
+
+def certify(objective: Composite, point: Point, violations: Array, tol: float) -> Certificate:
     """The certificate's kind and size (inf while a gap of `tol` is out of reach), and the relative violation."""
     kkt = float(violations.max(initial=0.0)) / objective.smooth._reference
     if objective.kind == "kkt":
@@ -103,7 +123,7 @@ def _first(objective: Composite) -> Array:
     return objective.null
 
 
-def _working(objective: Composite, point: Point, violations: Array) -> Array:
+def working(objective: Composite, point: Point, violations: Array) -> Array:
     """The columns to work on: what is not 0, and as many again of the most violated."""
     p = objective.design.columns
     used = point.theta[:p] != 0.0
@@ -115,14 +135,14 @@ def _working(objective: Composite, point: Point, violations: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Some columns, and the objective over them."""
 
     columns: Array
     problem: Composite
 
     @classmethod
-    def of(cls, objective: Composite, columns: Array, last: _Part | None) -> _Part:
+    def of(cls, objective: Composite, columns: Array, last: Part | None) -> Part:
         """These columns, or the last ones with them if they are not many more."""
         if last is None or not np.isin(columns, last.columns).all():
             return cls(columns, objective.part(columns))
@@ -130,9 +150,9 @@ class _Part:
             return last
         return cls(columns, last.problem.part(np.searchsorted(last.columns, columns)))
 
-    def under(self, penalty: Penalty) -> _Part:
+    def under(self, penalty: Penalty) -> Part:
         """The same columns under another penalty."""
-        return _Part(self.columns, self.problem.with_penalty(penalty.part(self.columns)))
+        return Part(self.columns, self.problem.with_penalty(penalty.part(self.columns)))
 
 
 def _screened(objective: Composite, point: Point, last: Penalty) -> Array | None:
@@ -147,22 +167,32 @@ def _screened(objective: Composite, point: Point, last: Penalty) -> Array | None
     return ahead.violations(point.theta, point.gradient)
 
 
-def _outside(objective: Composite, violations: Array, held: _Part | None) -> float:
+def _outside(objective: Composite, violations: Array, held: Part | None) -> float:
     """The largest relative violation of the columns that were not worked on."""
     if held is None:
         return float(violations.max(initial=0.0)) / objective.smooth._reference
     others = violations.copy()
-    others[_entries(objective, held.columns)] = 0.0
+    others[entries_of(objective, held.columns)] = 0.0
     return float(others.max(initial=0.0)) / objective.smooth._reference
 
 
-def _solved_on(objective: Composite, point: Point, held: _Part, enough: float) -> Point | None:
+def solved_part(
+    objective: Composite, point: Point, violations: Array, columns: Array, last: Part | None, tol: float,
+    minimised: Minimised = solve_quadratic,
+) -> tuple[Point | None, Part]:  # fmt: skip
+    """The objective minimised over some columns as far as what lies outside deserves, and their part for the next."""
+    enough = max(_ENOUGH * _outside(objective, violations, last), _EXACT * tol)
+    held = Part.of(objective, columns, last)
+    return _solved_on(objective, point, held, enough, minimised), held
+
+
+def _solved_on(objective: Composite, point: Point, held: Part, enough: float, minimised: Minimised) -> Point | None:
     """The objective minimised over some columns and the intercept, until their relative violation is small `enough`."""
     theta, part = point.theta, held.problem
-    entries, out = _entries(objective, held.columns), theta.copy()
+    entries, out = entries_of(objective, held.columns), theta.copy()
     inner, moved = Point(theta[entries], point.value, point.gradient[entries], scores=point.scores), False
     for _ in range(_INNER):
-        ahead = _newton_step(part, inner)
+        ahead = _newton_step(part, inner, minimised)
         if ahead is None:
             break
         inner, moved = ahead, True
@@ -175,19 +205,19 @@ def _solved_on(objective: Composite, point: Point, held: _Part, enough: float) -
 def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: WorkingGram) -> Point | None:
     """A quadratic loss minimised over these columns, those before them and the intercept."""
     theta, H = point.theta, gram.grow(columns)
-    entries = _entries(objective, gram.columns)
+    entries = entries_of(objective, gram.columns)
     pieces, tol = Pieces(*(part[entries] for part in objective.pieces(theta))), 1e-16 * objective.smooth._reference
     out = theta.copy()
     out[entries] = solve_quadratic(H, point.gradient[entries], theta[entries], pieces, tol)[0]
     return None if np.array_equal(out, theta) else objective.smooth.evaluate(out, scores=gram.scores(out[entries]))
 
 
-def _entries(objective: Composite, columns: Array) -> Array:
+def entries_of(objective: Composite, columns: Array) -> Array:
     """Where `theta` has these columns and the intercept."""
     return np.append(columns, objective.size - 1) if objective.design.intercept else columns
 
 
-def _newton_step(objective: Composite, point: Point) -> Point | None:
+def _newton_step(objective: Composite, point: Point, minimised: Minimised) -> Point | None:
     """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
     theta, smooth = point.theta, objective.smooth
     H = smooth.hessian_at(point)
@@ -197,7 +227,7 @@ def _newton_step(objective: Composite, point: Point) -> Point | None:
     if not quadratic:
         H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
     pieces = objective.pieces(theta)
-    new = solve_quadratic(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)[0]
+    new = minimised(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)[0]
     step = new - theta
     if not step.any():
         return None

@@ -16,7 +16,7 @@ from losskit.penalties import Pieces
 _PASSES = 20  # of coordinate descent between two linear systems
 _ROUNDS = 200
 _SINGULAR = 1e-12  # a pivot this small is rounding
-_STOPS = 30  # coordinates that may be stopped in one linear solve after another
+_STOPS = 2  # coordinates that may be stopped in one linear solve after another: descent stops many at once
 
 
 def solve_quadratic(H: Array, q: Array, x: Array, pieces: Pieces, tol: float) -> tuple[Array, Array, float]:

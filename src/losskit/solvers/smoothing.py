@@ -26,6 +26,7 @@ from losskit.solvers.newton import direction
 _ROUND = 40  # Newton steps a smoothed problem may take
 _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
+_AT_ONCE = 4  # columns that the loop takes at once: as in kernels/loops/smoothed_newton.py
 _FEW, _SMALL = 64, 1 << 20  # columns and numbers up to which a plain loop is faster than calls of NumPy, one by one
 _FLAT = 0.1  # of the first slope along a step is near enough to 0
 
@@ -40,7 +41,7 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
     stalled = 0
     while reason is None:
         problem.minimise()
-        value, gap = problem.value(), relative_gap(objective, problem.theta, problem.d, slopes)
+        value, gap = problem.value(), relative_gap(objective, problem.theta, problem.d, slopes, problem.r)
         if value < best_value:
             best, best_value = problem.theta.copy(), value
         stalled = 0 if gap < 0.5 * certificate else stalled + 1
@@ -57,26 +58,42 @@ class _Smoothed:
         self.objective, self.slopes = objective, slopes
         self.design, self.share = objective.design, row_shares(objective)
         self.ridge = np.diag(objective.ridge())
+        self.small = self._small()
         self.theta = self._first() if start is None else start.copy()
-        self.r = self.design.scores(self.theta) - objective.y
+        self.r = self._residuals()
         self.c = np.zeros(self.design.rows)
         self.steep = float(np.max(slopes.high - slopes.low))
-        self.mu = max(weighted_quantile(np.abs(self.r), 0.5, objective.weights), 1e-12 * self._reach()) / self.steep
+        self.mu = max(self._typical(), 1e-12 * self._reach()) / self.steep
         self.d = self._slope(self.r)
         self.near = _NEAR
-        self.small = self._small()
 
     def _small(self) -> Array | None:
         """All rows in standard units, if they are so few that steps are better made by one loop."""
         rows, q = self.design.rows, self.design.size
         plain = not self.design.sparse and type(self.objective.penalty) in (NoPenalty, L2)
-        return self.design.take(np.arange(rows)) if plain and q <= _FEW and rows * q <= _SMALL else None
+        if not plain or q > _FEW or rows * q > _SMALL:
+            return None
+        return self.design.take(slice(None), -(-q // _AT_ONCE) * _AT_ONCE)
 
     def _first(self) -> Array:
         """Least squares, penalised alike."""
-        start = self.objective.null
-        r = self.design.scores(start) - self.objective.y
-        return start + direction(self.design.gram(self.share) + self.ridge, self.design.adjoint(self.share * r))[0]
+        start, y = self.objective.null, self.objective.y
+        if self.small is None:
+            r = self.design.scores(start) - y
+            return start + direction(self.design.gram(self.share) + self.ridge, self.design.adjoint(self.share * r))[0]
+        X = self.small[:, : start.size]
+        weighted = self.share[:, None] * X
+        return start + direction(weighted.T @ X + self.ridge, weighted.T @ (X @ start - y))[0]
+
+    def _residuals(self) -> Array:
+        theta = self.theta
+        f = self.design.scores(theta) if self.small is None else self.small[:, : theta.size] @ theta
+        return f - self.objective.y
+
+    def _typical(self) -> float:
+        """The median size of residuals."""
+        size, w = np.abs(self.r), self.objective.weights
+        return float(np.median(size)) if w is None else weighted_quantile(size, 0.5, w)
 
     def _reach(self) -> float:
         return float(np.max(np.abs(self.objective.y), initial=0.0)) + 1.0
@@ -91,9 +108,12 @@ class _Smoothed:
         return float(self.share @ exact) + self.objective.penalty.value(coef)
 
     def minimise(self) -> None:
-        """Newton's method on the smoothed problem."""
-        if self.small is not None and self._minimise_small():
-            return
+        """Newton's method on the smoothed problem; residuals are then made again, free of what rounding added."""
+        if self.small is None or not self._minimise_small():
+            self._minimise_large()
+        self.r = self._residuals()
+
+    def _minimise_large(self) -> None:
         for _ in range(_ROUND):
             gradient = self._gradient()
             if np.abs(gradient).max() <= self.near * self.steep:
@@ -112,9 +132,9 @@ class _Smoothed:
         """The same by a loop; False if it met a Hessian of zeros, of which `direction` makes more."""
         assert self.small is not None
         parts = self.r, self.d, self.c, self.share, self.slopes.low, self.slopes.high, self.r
-        rows, theta, state, q = np.array(parts), self.theta.copy(), np.array([self.mu, 0.0]), self.design.size
-        room = rows, theta, self.ridge.diagonal().copy(), np.empty(q * (q + 3)), state, None
-        loop("smoothed_newton")(self.small, *room, self.near * self.steep, len(self.r), q, _ROUND)
+        rows, theta, state, width = np.array(parts), self.theta.copy(), np.array([self.mu, 0.0]), self.small.shape[1]
+        room = rows, theta, self.ridge.diagonal().copy(), np.zeros(width * (width + 3)), state, None
+        loop("smoothed_newton")(self.small, *room, self.near * self.steep, len(self.r), theta.size, _ROUND)
         self.theta, self.r, self.d = theta, rows[0], rows[1]
         return not state[1]
 
@@ -123,7 +143,6 @@ class _Smoothed:
         self.c = self.d
         self.mu *= _SHRINK
         self.near = max(self.near * _NEARER, 1e-13)
-        self.r = self.design.scores(self.theta) - self.objective.y
         self.d = self._slope(self.r)
 
     def _gradient(self) -> Array:

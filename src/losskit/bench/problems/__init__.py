@@ -13,6 +13,7 @@ import numpy as np
 
 from losskit.bench.problems import amounts, classes, regression, sparse_models, validation
 from losskit.bench.problems.base import Problem, dense, heavy, labels, noise, share, text
+from losskit.bench.timing import refuse_unknown
 
 Make = Callable[[Callable[[int], int]], Problem]
 
@@ -125,7 +126,14 @@ _PROBLEMS: dict[str, tuple[str, Make]] = {
 
 
 def problems(scale: float, wanted: Sequence[str] = ()) -> Iterator[tuple[str, str, Callable[[], Problem]]]:
-    """Id, name and maker of all of them or of those wanted, by id or name; `scale` multiplies the rows."""
+    """Id, name and maker of all of them or of those wanted, by id or name; `scale` multiplies the rows.
+
+    Raises
+    ------
+    ParameterError
+        If a name is neither, naming all.
+    """
+    refuse_unknown("--problem", wanted, [*dict.fromkeys(id for id, _ in _PROBLEMS.values()), *_PROBLEMS])
     for name, (id, make) in _PROBLEMS.items():
         if not wanted or id in wanted or name in wanted:
             yield id, name, partial(make, lambda rows: max(60, int(rows * scale)))

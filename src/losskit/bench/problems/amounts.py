@@ -9,6 +9,7 @@ import numpy as np
 
 import losskit as lk
 from losskit.bench.problems.base import Array, Fit, Problem, insurance
+from losskit.coded import Coded
 
 _LOSSES = {"Poisson": (lk.Poisson(), 1.0), "Gamma": (lk.Gamma(), 2.0), "Tweedie": (lk.Tweedie(1.5), 1.5)}
 
@@ -23,7 +24,10 @@ def drawn(kind: str, score: Array) -> Array:
 
 
 def amounts(kind: str, rows: int, alpha: float) -> Problem:
-    """Half the mean deviance plus alpha/2 ||c||^2, the intercept free; categories as columns of 0 and 1, all kept."""
+    """Half the mean deviance plus alpha/2 ||c||^2, the intercept free; each level of a category has a coefficient.
+
+    Ours and glum take the categories as codes, scikit-learn as columns of 0 and 1.
+    """
     from scipy.sparse import csr_matrix, hstack
 
     loss, power = _LOSSES[kind]
@@ -47,8 +51,12 @@ def amounts(kind: str, rows: int, alpha: float) -> Problem:
         value, slope = value_and_slope(c)
         return value, float(np.abs(slope).max()) / first
 
+    firsts = np.cumsum([0, *(dummy.shape[1] for dummy in dummies[:-1])])
+
     def mine(tol: float) -> Array:
-        found = lk.minimise(loss, lk.L2(alpha), S, y, tol=max(tol, 1e-12))
+        levels = np.array([code + first for code, first in zip(codes, firsts, strict=True)], dtype=np.int32)
+        coded = Coded(X, levels, np.arange(S.shape[1]))
+        found = lk.minimise(loss, lk.L2(alpha), coded, y, tol=max(tol, 1e-12))
         return np.append(found.coef, found.intercept)
 
     return Problem("P10", f"{kind}, categories", S.shape, judge, mine, _peers(kind, power, S, X, codes, y, alpha))
