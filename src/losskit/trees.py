@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import LosskitError, ModelFileError
+from losskit.tree_text import trusted
 
 Array = np.ndarray
 ENGINE = "lightgbm"
@@ -83,11 +84,12 @@ def read_trees(arrays: dict[str, Array], features: int, where: str) -> Trees | N
     if not good or not all(np.isfinite(start).all() for start in starts):
         raise damaged
     try:
-        forests = tuple(adapter(ENGINE).Forest(text.tobytes()) for text in texts)
+        forests = tuple(adapter(ENGINE).Forest(trusted(text.tobytes())) for text in texts)
     except LosskitError:
         raise
     except Exception as error:  # of the engine, whose errors have no common class
-        raise ModelFileError(f"{where}: {ENGINE} cannot read its trees ({str(error)[:80]})") from None
-    if any(forest.features != features for forest in forests):
+        raise ModelFileError(f"{where}: {ENGINE} cannot read its trees ({str(error)[:80]}); the model is damaged") from None
+    fit = (forest.features == features and forest.outputs == start.size for forest, start in zip(forests, starts))
+    if not all(fit):
         raise damaged
     return Trees(forests, starts)

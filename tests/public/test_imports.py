@@ -37,7 +37,7 @@ LAYERS = [
     ("crosswalk",),
     ("textfiles",),
     ("columns",),
-    ("tables", "modelfile"),
+    ("tables", "modelfile", "tree_text"),
     ("batches", "labelling"),
     ("preprocess",),
     ("memory", "coded"),

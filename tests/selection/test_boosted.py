@@ -4,11 +4,13 @@ import csv
 import json
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
 import pytest
 
 import losskit as lk
 from losskit import modelfile
+from losskit.adapters.lightgbm import Forest
 from losskit.cli import main
 from losskit.errors import ModelFileError, ParameterError
 from losskit.model import load_model
@@ -19,6 +21,7 @@ from losskit.selection.questions import Contender, Family, as_loss, models_of
 from losskit.selection.ranking import choose
 from losskit.selection.run import select
 from losskit.selection.training import Rows, members
+from losskit.tree_text import trusted
 from losskit.trees import read_trees
 
 
@@ -39,7 +42,17 @@ def arguments(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(arguments):
-    return select(*stepped(), "mean", "real", **arguments)
+    threads, predict = [], lightgbm.Booster.predict
+
+    def told(*given, **options):
+        threads.append(options.get("num_threads"))
+        return predict(*given, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lightgbm.Booster, "predict", told)
+        made = select(*stepped(), "mean", "real", **arguments)
+    assert set(threads) == {1}  # one number for all trees that grow at the same time: another ends the process
+    return made
 
 
 def test_each_kind_has_its_default_and_the_kind_is_a_question_of_its_own(found):
@@ -79,6 +92,38 @@ def test_the_trees_are_in_the_model_file_and_predict_the_same(found, tmp_path):
         with pytest.raises(ModelFileError):
             load_model(tmp_path / "bad")
     assert read_trees({}, 3, "") is None
+
+
+def test_forged_trees_never_reach_the_engine(found, tmp_path):
+    found.save(tmp_path / "o")
+    payload, arrays = modelfile.load(tmp_path / "o/model.losskit")
+    text, X = arrays["trees_0"].tobytes(), stepped()[0]
+    assert (Forest(trusted(text)).margins(X, 1) == Forest(text).margins(X, 1)).all()
+    short = text[: text.index(b"Tree=3")] + b"end of trees\n"
+    rng, refused = np.random.default_rng(0), 0
+    digits = [i for i, byte in enumerate(short) if byte in b"0123456789-"]
+    for i in rng.choice(digits, 200).tolist():
+        forged = short[:i] + rng.choice([b"", b"9", b"-", b"77", b"nan", b"e9", b" ", b"\n"]) + short[i + 1 :]
+        try:
+            read = trusted(forged)
+        except ValueError:
+            refused += 1
+        else:
+            assert Forest(read).margins(X, 1).shape == (150,)
+    assert 50 < refused < 190
+    for old, new, words in (
+        (b"split_feature=", b"split_feature=2000000000 ", "numbers, wanted"), (b"num_cat=0", b"num_cat=9", "cat_bound"),
+        (b"left_child=1", b"left_child=0", "no tree"), (b"num_leaves=7", b"num_leaves=700000000", "numbers, wanted"),
+        (b"tree_per_iteration=1", b"tree_per_iteration=2", "trees"), (b"max_feature_idx=2", b"max_feature_idx=1", "no feat"),
+        (b"num_class=1", b"num_class=9", ""), (b"tree_sizes=", b"tree_sizes=99999999999999 ", ""),
+    ):  # fmt: skip
+        forged = {**arrays, "trees_0": np.frombuffer(text.replace(old, new, 1), np.uint8)}
+        modelfile.save(tmp_path / "bad", payload, forged, force=True)
+        if words:
+            with pytest.raises(ModelFileError, match=words):
+                load_model(tmp_path / "bad")
+        else:  # of lines that are not needed nothing is believed
+            assert (load_model(tmp_path / "bad").scores({"x0": [0.5], "x1": [1], "x2": [2]}).shape) == (1,)
 
 
 def test_trees_of_many_rows_are_grown_again_on_all():

@@ -90,13 +90,22 @@ class Trees:
 
     def margins(self, X: Any, round_: int) -> Array:
         """What the trees of one round add to rows."""
-        return np.asarray(self.booster.predict(X, raw_score=True, start_iteration=round_ - 1, num_iteration=1))
+        return self._predict(X, round_, raw_score=True)
 
     def leaves(self) -> Array:
         """The leaf that each training row came to in the last tree."""
-        last = self.booster.current_iteration() - 1
-        leaf = self.booster.predict(self.X, pred_leaf=True, start_iteration=last, num_iteration=1)
-        return np.asarray(leaf, dtype=np.intp).ravel()
+        return self._predict(self.X, self.booster.current_iteration(), pred_leaf=True).astype(np.intp).ravel()
+
+    def _predict(self, X: Any, round_: int, **asked: bool) -> Array:
+        """By one round, with the threads of the training.
+
+        Their number is one for the whole process: another one here would end the process, where trees grow at the same
+        time in other threads, for LightGBM keeps a buffer for each thread it counted.
+        """
+        threads = self.task.threads
+        return np.asarray(
+            self.booster.predict(X, start_iteration=round_ - 1, num_iteration=1, num_threads=threads, **asked)
+        )
 
     def set_leaves(self, values: Array) -> None:
         """New values for the leaves of the last tree."""
@@ -125,6 +134,11 @@ class Forest:
     def features(self) -> int:
         """How many columns the trees were grown on."""
         return int(self.booster.num_feature())
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a row has."""
+        return int(self.booster.num_model_per_iteration())
 
     def margins(self, X: Any, threads: int) -> Array:
         """What the trees add up to, without the intercept."""

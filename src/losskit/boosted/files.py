@@ -13,6 +13,7 @@ from losskit.boosting.growing import ENGINES
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
 from losskit.hosts import adapter
+from losskit.tree_text import trusted
 
 _SCHEMA = "losskit.boosted/1"
 
@@ -77,11 +78,12 @@ def read(path: str | os.PathLike[str], kinds: tuple[type, ...]) -> Any:
         made.classes_ = arrays["classes"] if labels is None else np.array(labels)
     made.columns_ = Columns({int(i): levels for i, levels in payload["levels"].items()})
     try:
-        made.forest_ = adapter(made.engine).Forest(arrays["trees"].tobytes())
+        text = arrays["trees"].tobytes()
+        made.forest_ = adapter(made.engine).Forest(trusted(text) if made.engine == "lightgbm" else text)
     except LosskitError:
         raise
     except Exception as error:  # of the engine, whose errors have no common class
-        raise ModelFileError(f"{where}: {made.engine} cannot read its trees ({str(error)[:80]})") from None
+        raise ModelFileError(f"{where}: {made.engine} cannot read its trees ({str(error)[:80]}); the model is damaged") from None
     return made
 
 
