@@ -59,15 +59,16 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, report.md, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, interval:LEVEL, distribution, probability, label or ordinal; by default
-        mean, or probability for classes, or ordinal for classes whose order is told
+    question : mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL, distribution, probability, label or
+        ordinal; by default mean, or probability for classes, or ordinal for classes whose order is told
     problem : real, count, amount, binary or multiclass; found from the target by default
     order : low,mid,high: labels that are text from the lowest to the highest
     model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
     metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
         fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
-        for each actual and a column for each predicted class; the threshold follows from them
+        for each actual and a column for each predicted class; the threshold follows from them. Of numbers
+        over=COST,under=COST, of a unit predicted too high or too low; they ask for a quantile
     recalibrate : platt, beta, isotonic, or temperature for more than two classes: mend the probabilities by a map
         fitted on rows that the models had not seen; auto: where a test finds that they do not hold
     include : a loss to compare too, as --loss of fit takes it, or one of your own as module:object; may be repeated

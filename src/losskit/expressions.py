@@ -51,7 +51,7 @@ def read_loss(text: str) -> Any:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         if isinstance(error, ParameterError):
             raise
-        raise ParameterError(f"{text!r} cannot be read as a loss: {getattr(error, 'msg', error)}") from None
+        raise ParameterError(f"{text!r:.80} cannot be read as a loss: {getattr(error, 'msg', error)}") from None
     if not isinstance(found, Evaluated):
         raise ParameterError(f"{text!r} is no loss; write one as it prints, such as Huber(delta=1.5)")
     return found

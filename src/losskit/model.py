@@ -32,7 +32,7 @@ _TEXT = {"schema": str, "target": str, "question": str, "loss": str, "classes": 
          "turn": str, "levels": list, "metric": str, "recalibration": str}  # fmt: skip
 _NUMBERS = ("alpha",)
 _OF_LEVELS = ("quantile", "levels", "density")
-_TURNS = ("link", "quantile", "levels", "density", "posterior", "weighted")
+_TURNS = ("link", "quantile", "expectile", "levels", "density", "posterior", "weighted")
 
 
 @dataclass(frozen=True, eq=False)

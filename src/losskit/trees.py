@@ -88,8 +88,8 @@ def read_trees(arrays: dict[str, Array], features: int, where: str) -> Trees | N
     except LosskitError:
         raise
     except Exception as error:  # of the engine, whose errors have no common class
-        raise ModelFileError(f"{where}: {ENGINE} cannot read its trees ({str(error)[:80]}); the model is damaged") from None
-    fit = (forest.features == features and forest.outputs == start.size for forest, start in zip(forests, starts))
-    if not all(fit):
+        raise ModelFileError(f"{where}: {ENGINE} cannot read its trees ({str(error)[:80]})") from None
+    pairs = zip(forests, starts, strict=True)
+    if not all(forest.features == features and forest.outputs == start.size for forest, start in pairs):
         raise damaged
     return Trees(forests, starts)

@@ -114,8 +114,8 @@ def test_forged_trees_never_reach_the_engine(found, tmp_path):
     for old, new, words in (
         (b"split_feature=", b"split_feature=2000000000 ", "numbers, wanted"), (b"num_cat=0", b"num_cat=9", "cat_bound"),
         (b"left_child=1", b"left_child=0", "no tree"), (b"num_leaves=7", b"num_leaves=700000000", "numbers, wanted"),
-        (b"tree_per_iteration=1", b"tree_per_iteration=2", "trees"), (b"max_feature_idx=2", b"max_feature_idx=1", "no feat"),
-        (b"num_class=1", b"num_class=9", ""), (b"tree_sizes=", b"tree_sizes=99999999999999 ", ""),
+        (b"tree_per_iteration=1", b"tree_per_iteration=2", "trees"), (b"num_class=1", b"num_class=9", ""),
+        (b"max_feature_idx=2", b"max_feature_idx=1", "feature"), (b"tree_sizes=", b"tree_sizes=99999999999999 ", ""),
     ):  # fmt: skip
         forged = {**arrays, "trees_0": np.frombuffer(text.replace(old, new, 1), np.uint8)}
         modelfile.save(tmp_path / "bad", payload, forged, force=True)

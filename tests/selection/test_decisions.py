@@ -8,6 +8,7 @@ import pytest
 
 from losskit.cli import main
 from losskit.errors import ParameterError
+from losskit.model import load_model
 from losskit.report.terminal import render
 from losskit.selection.aims import parse_aim
 from losskit.selection.evaluation import evaluate
@@ -149,3 +150,44 @@ def test_balanced_accuracy_of_more_classes_is_costs():
     assert np.array(found.model.costs) == pytest.approx((1 - np.eye(3)) / shares[:, None])
     with pytest.raises(ParameterError, match="is of two classes"):
         select({"x": x, "y": y.tolist()}, "y", metric="mcc")
+
+
+def spread(n=400, seed=0):
+    """The noise's deviation grows with x: the quantiles and expectiles are no shifts of the mean."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 3, n)
+    return {"x": x, "y": x + (0.2 + x) * rng.normal(size=n)}
+
+
+def test_expectiles_are_a_question(tmp_path):
+    found = select(spread(300), "y", "expectile:0.8", model="both", folds=2, rounds=1)
+    assert (found.winner.label, found.winner.model) == ("AsymmetricSquared(under=1.6, over=0.4)", "linear")
+    assert {c.label for c in found.candidates} >= {"SquaredError + residual expectile"}
+    shifted = next(c for c in found.candidates if "residual expectile" in c.name and c.model == "linear")
+    assert any("the expectile is the mean moved by one number" in each for each in shifted.cons)
+    model = load_model(found.save(tmp_path / "o")["model"])
+    told, fresh = evaluate(model, spread(5000, 1)), spread(5000, 1)
+    assert told.metric == "expectile score at 0.8"
+    gap = fresh["y"] - model.predict(fresh)
+    assert -gap[gap < 0].sum() / np.abs(gap).sum() == pytest.approx(0.8, abs=0.03)
+    moved = select(spread(120), "y", "expectile:0.8", model="linear", exclude=["squared_error"],
+                   include=["huber"], folds=2, rounds=1)  # fmt: skip
+    assert "residual expectile" in moved.candidates[1].name
+    moved.to_html()
+    with pytest.raises(ParameterError, match="sort by the prediction"):
+        parse_question("ranking")
+
+
+def test_prices_of_too_much_and_too_little_ask_for_a_quantile(tmp_path, monkeypatch, capsys):
+    aim = parse_aim(None, None, "over=1, under=5", None)
+    assert aim.question.level == 5 / 6
+    assert parse_question(str(aim.question)) == aim.question  # exactly, by way of a model file too
+    assert parse_aim("quantile:0.75", None, {"over": 1, "under": 3}, None).question.level == 0.75
+    for question, costs in (("mean", "over=1,under=2"), (None, "over=1"), (None, "over=0,under=1")):
+        with pytest.raises(ParameterError, match="costs="):
+            parse_aim(question, None, costs, None)
+    with pytest.raises(ParameterError, match="recalibrate is of probabilities"):
+        parse_aim(None, None, "over=1,under=3", "platt")
+    assert parse_aim(None, None, {"over": {"over": 0, "under": 1}}, None).question.kind == "label"  # names of classes
+    found = select(spread(120), "y", costs={"over": 1, "under": 3}, model="linear", rounds=1)
+    assert str(found.question) == "quantile:0.75"

@@ -1,15 +1,22 @@
 """The report: one offline page in which everything from outside is text."""
 
 import re
+import shlex
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
+from losskit.expressions import parse_loss
+from losskit.losses.regression import Huber
 from losskit.report import profiled
+from losskit.report.html import whole
 from losskit.report.terminal import render
 from losskit.selection.course import Course
+from losskit.selection.explain import fit_command
 from losskit.selection.findings import profile
+from losskit.selection.outcome import Candidate
+from losskit.selection.questions import Question
 from losskit.selection.run import select
 
 EVIL = "<script>alert('x')</script>\u2028&\"'"
@@ -96,3 +103,16 @@ def test_the_terminal_is_80_columns():
     assert max(map(len, text.splitlines())) <= 80
     assert text.splitlines()[0].startswith("For the mean of target<b>, train with SquaredError()")
     assert "the best constant" in text
+
+
+def test_the_command_that_trains_a_candidate_is_one():
+    asked, alpha = Question("mean"), {"role": "challenger", "link": "identity", "alpha": 0.25}
+    told = fit_command(Candidate("SquaredError()", **alpha), asked)
+    assert told == "losskit fit --loss squared_error --penalty l2=0.25"
+    command = fit_command(Candidate("Huber(delta='auto')", **alpha), asked)
+    assert parse_loss(shlex.split(command)[3]) == Huber("auto")
+    for name in ("Quantile at each level", "SquaredError() + residual quantile"):
+        assert fit_command(Candidate(name, **alpha), asked) == ""
+    assert fit_command(Candidate("SquaredError()", model="boosted", **alpha), asked) == ""
+    assert fit_command(Candidate("GaussianNLL()", **alpha), Question("interval", 0.9)) == ""
+    assert whole("a <b> --question c") == "a &lt;b&gt; <code>--question</code> c"

@@ -42,6 +42,7 @@ def food():
         ("median", "real", "absolute error", "AbsoluteError", "SquaredError Huber LogCosh Tukey"),
         ("median", "count", "absolute error", "AbsoluteError", "SquaredError Huber LogCosh Tukey"),
         ("quantile:0.9", "amount", "pinball loss at 0.9", "Quantile", "SquaredError"),
+        ("expectile:0.9", "real", "expectile score at 0.9", "AsymmetricSquared", "SquaredError"),
         ("probability", "binary", "log loss", "Logistic", "BinaryFocal"),
         ("label", "binary", "error rate", "Logistic", "Hinge SquaredHinge BinaryFocal"),
     ],
@@ -56,7 +57,7 @@ def test_the_contract(question, problem, metric, default, challengers):
 
 def test_the_contract_covers_every_question_once():
     pairs = [(row.question, problem) for row in CONTRACT for problem in row.problems]
-    assert len(set(pairs)) == len(pairs) == 3 + 3 + 3 + 2 + 2 + 3 + 3 + 1
+    assert len(set(pairs)) == len(pairs) == 3 + 3 + 3 + 3 + 2 + 2 + 3 + 3 + 1
     with pytest.raises(ParameterError, match="cannot be asked of two classes"):
         contract(parse_question("median"), "binary")
 
@@ -308,7 +309,10 @@ def test_food_in_the_mean_keeps_the_default_and_says_what_looks_better():
     assert means(found) == pytest.approx(
         {"Poisson": 38.4, "SquaredError": 8.10, "Tweedie": 39.2, "Gamma": 43.6, "the best constant": 54.3}, rel=0.02
     )
-    assert any("--loss squared_error" in each for each in found.verdict.would_change)
+    command = f"losskit fit --loss squared_error --penalty l2={found.candidates[0].alpha:.4g}"
+    assert any(command in each for each in found.verdict.would_change)
+    assert found.verdict.caution.endswith(f"take SquaredError(): {command}.")
+    assert "If nothing else speaks for Poisson()" in found.verdict.caution
     assert "too much from fold to fold to be proved" in found.verdict.why[0]
     assert "SquaredError() looks much better: a lower Poisson half-deviance in 25 of 25" in found.verdict.caution
     assert [c.name for c in found.top_group] == ["SquaredError()"]

@@ -83,7 +83,7 @@ def read(path: str | os.PathLike[str], kinds: tuple[type, ...]) -> Any:
     except LosskitError:
         raise
     except Exception as error:  # of the engine, whose errors have no common class
-        raise ModelFileError(f"{where}: {made.engine} cannot read its trees ({str(error)[:80]}); the model is damaged") from None
+        raise ModelFileError(f"{where}: {made.engine} cannot read its trees ({str(error)[:80]})") from None
     return made
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
@@ -28,7 +31,14 @@ def page(found: Selection) -> str:
         loader=PackageLoader("losskit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["whole"] = whole
     return environment.get_template("select.html.j2").render(_content(found))
+
+
+def whole(text: str) -> Markup:
+    """A text whose options, as --question, are not broken after their hyphens."""
+    parts = re.split(r"(--[a-z][a-z-]*)", text)
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
 
 
 def _content(found: Selection) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def details(found: Selection) -> list[tuple[str, str]]:
         *_tuned(found),
         (
             "test",
-            "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5 % win",
+            "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5% win",
         ),
         *([("training", "; ".join(dict.fromkeys(map(str, found.courses))))] if found.courses else []),
         ("seed", str(found.seed)),

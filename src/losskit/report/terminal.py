@@ -35,7 +35,11 @@ def render(found: Selection, width: int | None) -> str:
         lines += _wrap(f"- {each}", console.width)
     with console.capture() as captured:
         console.print(leaderboard(found))
-    lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n")), ""]
+    lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))]
+    told = "> the verdict; * the top group, of which one may be the best of all"
+    if _kinds(found) > 1:
+        told += "; each is set against the default of its kind of model"
+    lines += [*_wrap(told, console.width), ""]
     for item, what in grouped(found.findings.warnings):
         lines += _wrap(f"! {what} {item.do}", console.width)
     return "\n".join([*lines, ""] if found.findings.warnings else lines)
@@ -46,8 +50,7 @@ def leaderboard(found: Selection) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    several = len({c.model for c in found.candidates}) > 2
-    against = "; each against the default of its kind of model" if several else ""
+    several = _kinds(found) > 1
     counted = f"{found.folds} folds x {found.rounds} round{'s' if found.rounds > 1 else ''}"
     table = Table(
         box=None,
@@ -55,7 +58,7 @@ def leaderboard(found: Selection) -> Table:
         pad_edge=False,
         padding=(0, 1),
         title_justify="left",
-        title=Text(f"{found.metric.name}, {counted}; smaller is better; * top group{against}", "italic"),
+        title=Text(f"{found.metric.name}, {counted}; smaller is better", "italic"),
     )
     for heading in ("", "loss", "model" if several else "link"):
         table.add_column(heading, overflow="fold")
@@ -71,9 +74,13 @@ def leaderboard(found: Selection) -> Table:
             candidate.model if several else candidate.link,
             number(candidate.mean), number(candidate.standard_error),
             "default" if candidate.role == "default" else note,
-            p if candidate.role == "challenger" else "",
+            p if candidate.role == "challenger" and candidate.valid else "",
         )  # fmt: skip
     return table
+
+
+def _kinds(found: Selection) -> int:
+    return len({c.model for c in found.candidates} - {"constant"})
 
 
 def change(share: float) -> str:

@@ -14,6 +14,7 @@ from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
+    expectile_score,
     interval_score,
     pinball,
     poisson_deviance,
@@ -27,6 +28,7 @@ _SCORES: dict[str, tuple[str, Callable[[float], Metric] | None]] = {  # the ques
     "poisson_deviance": ("mean", lambda level: poisson_deviance()),
     "absolute_error": ("median", lambda level: absolute_error()),
     "pinball": ("quantile", pinball),
+    "expectile_score": ("expectile", expectile_score),
     "interval_score": ("interval", interval_score),
     "quantile_score": ("distribution", None),
     "log_loss": ("probability", None),
@@ -85,7 +87,14 @@ def parse_aim(question: Any, metric: str | None, costs: Any, recalibrate: str | 
     """
     asked = None if question is None else parse_question(question)
     made = Aim(asked) if metric is None else _of_metric(metric, asked)
-    if costs is not None:
+    if (level := _level_of(costs)) is not None:
+        if made.question not in (None, Question("quantile", level)):
+            raise ParameterError(
+                f"costs={costs!r} ask for the quantile at {level:g}, and question={str(made.question)!r} was asked; "
+                "leave one of them out"
+            )
+        made = replace(made, question=Question("quantile", level))
+    elif costs is not None:
         if made.question is not None and made.question.kind not in ("label", "probability"):
             raise ParameterError(
                 f"costs are of labels, and question={str(made.question)!r} was asked; ask for label, or give no costs"
@@ -105,6 +114,21 @@ def parse_aim(question: Any, metric: str | None, costs: Any, recalibrate: str | 
     return replace(made, question=Question("probability"), recalibrate=recalibrate)
 
 
+def _level_of(costs: Any) -> float | None:
+    """The quantile that costs least where a unit too high and one too low have a price each; None of other costs."""
+    if isinstance(costs, str):
+        costs = dict(part.partition("=")[::2] for part in costs.replace(" ", "").split(","))
+    if not isinstance(costs, dict) or not costs.keys() & {"over", "under"} or isinstance(costs.get("over"), dict):
+        return None
+    try:
+        over, under = float(costs["over"]), float(costs["under"])
+    except (KeyError, TypeError, ValueError):
+        over = under = 0.0
+    if not (0 < over < float("inf") and 0 < under < float("inf")):
+        raise ParameterError(f"costs={costs!r}: give over=COST,under=COST, both above 0 and finite")
+    return under / (over + under)
+
+
 def _of_metric(name: str, asked: Question | None) -> Aim:
     name = _SAME.get(name, name)
     if name in _REFUSED:
@@ -117,7 +141,7 @@ def _of_metric(name: str, asked: Question | None) -> Aim:
         known = (*_SCORES, *METRICS, "fbeta:B")
         raise ParameterError(f"metric={name!r} is not known; {nearest(name, known)} (all: {', '.join(known)})")
     kind, score = _SCORES[name]
-    if asked is None and kind in ("quantile", "interval"):
+    if asked is None and kind in ("quantile", "expectile", "interval"):
         raise ParameterError(f"metric={name!r} needs a level; say question='{kind}:0.9'")
     if asked is not None and asked.kind != kind:
         fit = [each for each, (of, _) in _SCORES.items() if of == asked.kind]
@@ -150,7 +174,7 @@ def of_target(aim: Aim, target: Target, costs: Any) -> Aim:
             f"metric='poisson_deviance' is of counts and amounts, and {target.name!r} is taken for real numbers; say "
             "problem='amount' if no value can be below 0, or ask for squared_error"
         )
-    if costs is None or aim.question is None:
+    if costs is None or aim.question is None or aim.question.kind == "quantile":
         return aim
     read = parse_costs(costs, target.classes)
     if aim.question.kind == "label":

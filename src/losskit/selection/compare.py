@@ -184,6 +184,8 @@ class Trainer:
 
     def _shift(self, contender: Contender, rows: Rows, line: Line) -> Any:
         """The quantiles of the residuals, one for each level asked."""
+        if contender.turn == "expectile":
+            return self.task.metric.constant(rows.y - score(line, rows.X), rows.w)
         if contender.turn != "quantile":
             return 0.0
         if not self.task.metric.levels:

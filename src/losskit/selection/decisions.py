@@ -90,7 +90,7 @@ class Decision:
                 f"{self.before:.4g} to {self.after[self.best]:.4g}. To have it: --recalibrate {self.best}."
             )
         elif self.p < LEVEL:
-            lines.append(f"The probabilities are slightly off {how}; no recalibration makes them better by 0.5 %.")
+            lines.append(f"The probabilities are slightly off {how}; no recalibration makes them better by 0.5%.")
         else:
             lines.append(f"Nothing says that the probabilities are off {how}.")
         if self.metric:

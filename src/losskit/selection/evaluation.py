@@ -19,6 +19,7 @@ from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
+    expectile_score,
     interval_score,
     labels,
     mean_cost,
@@ -168,8 +169,9 @@ def metric_of(model: TableModel) -> Metric:
     if model.classes:
         return metric_of_probabilities(len(model.classes)) if model.has_probabilities else error_rate()
     kind, _, level = model.question.partition(":")
-    if kind in ("quantile", "interval") and level:
-        return (pinball if kind == "quantile" else interval_score)(parse_question(model.question).level or 0.5)
+    at_level = {"quantile": pinball, "expectile": expectile_score, "interval": interval_score}
+    if kind in at_level and level:
+        return at_level[kind](parse_question(model.question).level or 0.5)
     if kind == "distribution":
         return quantile_score(model.levels)
     if kind == "median":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterator
 
 from losskit.selection.findings import Findings
@@ -15,14 +16,15 @@ from losskit.selection.statistic import smallest_difference
 from losskit.traits import Traits
 
 _ASKED = {
-    "mean": "mean", "median": "median", "quantile": "quantile", "interval": "interval",
+    "mean": "mean", "median": "median", "quantile": "quantile", "expectile": "expectile", "interval": "interval",
     "distribution": "distribution", "probability": "probability", "label": "label",
 }  # fmt: skip
 _MEANING = {
     "mean": "A prediction is a mean: it may miss on every single row, and its sum over many rows comes out right.",
     "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
     "quantile": "A prediction is a quantile: about {level:.0%} of rows like it lie below.",
-    "probability": "A prediction is a probability: of all rows given 30 %, about 30 % should turn out so.",
+    "expectile": "A prediction is an expectile: of the distances of targets to it, {level:.0%} is of those below it.",
+    "probability": "A prediction is a probability: of all rows given 30%, about 30% should turn out so.",
     "interval": "About {level:.0%} of rows like it lie between the ends, which were moved until {level:.0%} of rows "
     "not seen in training did.",
     "distribution": "A prediction is a row of quantiles: of all rows, a tenth should lie below the one called 0.1.",
@@ -89,9 +91,10 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
     elif asked in ("interval", "distribution") and candidate.name.startswith("Quantile"):
         yield True, "Each quantile is fitted for itself: no shape of the noise is assumed."
         yield False, "Quantiles in the tails are learned from the few rows there, and may cross."
-    elif "residual quantile" in candidate.name:
-        yield True, "It uses all rows for the slope, where a quantile loss uses mostly those near the quantile."
-        yield False, "It assumes that the spread is the same everywhere: the quantile is the mean moved by one number."
+    elif " + residual" in candidate.name:
+        if asked == "quantile":
+            yield True, "It uses all rows for the slope, where a quantile loss uses mostly those near the quantile."
+        yield False, f"It assumes that the spread is the same everywhere: the {asked} is the mean moved by one number."
     elif traits.elicits == asked:
         yield True, f"Its best prediction is the {_ASKED[asked]}, which is what is asked."
     else:
@@ -191,18 +194,20 @@ def verdict(
     return Verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
         _MEANING["costs" if question.costs else question.kind].format(level=question.level or 0), changes, least,
-        winner.model, caution=_caution(winner, rival, metric),
+        winner.model, caution=_caution(winner, rival, question, metric),
     )  # fmt: skip
 
 
-def _caution(winner: Candidate, rival: Candidate | None, metric: Metric) -> str:
+def _caution(winner: Candidate, rival: Candidate | None, question: Question, metric: Metric) -> str:
     """What a reader who goes no further should know of a challenger that falls short of proof."""
     if rival is None or rival is winner or not rival.promising:
         return ""
+    command = fit_command(rival, question)
     return (
         f"{rival.name} looks much better: a lower {metric.name} in {rival.lower} of {rival.folds} folds, and the best "
-        f"of all with a probability of {rival.chance:.0%}. It falls short of the proof that a change of the default "
-        "needs; with no reason to prefer the default, take it."
+        f"of all with a probability of {rival.chance:.0%}. How much better changes too much from fold to fold to be "
+        f"proved, and without proof the default stays. If nothing else speaks for {winner.name}, take "
+        f"{rival.name}{command and f': {command}'}."
     )
 
 
@@ -223,7 +228,7 @@ def about_kinds(kinds: Kinds, metric: Metric) -> str:
     if kinds.gain > 0:
         return (
             f"Model: linear, the simpler. Boosted trees ({boosted.name}) come out {percent(kinds.gain)} lower in "
-            f"{metric.name} ({p}), where p < 0.05 and more than 0.5 % are needed.{told}"
+            f"{metric.name} ({p}), where p < 0.05 and more than 0.5% are needed.{told}"
         )
     higher = percent(-kinds.gain)
     return f"Model: linear. Boosted trees ({boosted.name}) come out {higher} higher in {metric.name}.{told}"
@@ -254,7 +259,7 @@ def asked_for(question: Question) -> str:
         return f"the {question.level:.0%} interval"
     if question.kind == "ordinal":
         return "the probabilities of the ordered classes"
-    return f"the {question.level:g} quantile" if question.level else f"the {question.kind}"
+    return f"the {question.level:g} {question.kind}" if question.level else f"the {question.kind}"
 
 
 def _smallest(rival: Candidate | None, default: Candidate, tests: int) -> float:
@@ -284,7 +289,7 @@ def _why(
             yield (
                 f"{_best(len(challengers))} {best.name}: its {metric.name} is {percent(gain)} lower (in "
                 f"{best.lower} of {best.folds} folds), which {small}: {shown(best.p_holm)} after Holm, where p < 0.05 "
-                "and more than 0.5 % are needed."
+                "and more than 0.5% are needed."
             )
         else:
             yield f"{_none(len(challengers))} had a lower {metric.name} in cross-validation."
@@ -333,6 +338,7 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         "median": "If totals matter, ask for the mean (--question mean).",
         "interval": "Another level (--question interval:0.5) may suit another loss.",
         "distribution": "If one number a row is enough, ask for the mean or the median.",
+        "expectile": "If misses cost by their size, not its square, ask for a quantile (--question quantile:0.9).",
         "quantile": "If one number a row is enough, ask for the median or the mean.",
         "probability": "If only labels count, ask for them (--question label); for totals, probabilities are right.",
         "ordinal": "If the order does not matter, ask for the probability (--question probability); if only labels "
@@ -348,19 +354,22 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
     if findings.has("leak"):
         yield "A feature that determines the target makes every figure here an illusion, if it is not known in time."
     if rival is not None and rival is not winner and rival.promising:
-        yield (
-            f"More rows may prove that {rival.name} is better."
-            + (f" To have it now: losskit fit --loss {plain_name(rival)}." if rival.model == "linear" else "")
-        )
+        command = fit_command(rival, question)
+        yield f"More rows may prove that {rival.name} is better." + (f" To have it now: {command}" if command else "")
     elif rival is not winner:
         yield "More rows make smaller differences visible."
     if findings.problem in ("count", "amount") and question.kind == "mean":
         yield "If misses cost the same at large and small values, say --problem real."
 
 
-def plain_name(candidate: Candidate) -> str:
-    """The name of a candidate's loss as the command line takes it."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", candidate.name.partition("(")[0]).lower()
+def fit_command(candidate: Candidate, question: Question) -> str:
+    """The command that trains a candidate's model; nothing where `losskit fit` has none like it."""
+    name, _, rest = candidate.name.partition("(")
+    if candidate.model != "linear" or rest[-1:] != ")" or question.levels or question.costs:
+        return ""
+    loss = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() if rest == ")" else shlex.quote(candidate.name)
+    penalty = f" --penalty l2={candidate.alpha:.4g}" if candidate.alpha > 0 else ""
+    return f"losskit fit --loss {loss}{penalty}"
 
 
 def number(value: float) -> str:

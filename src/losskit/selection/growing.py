@@ -159,7 +159,8 @@ class Grower:
     def _judge(self, contender: Contender, loss: Loss) -> Callable[..., float] | str:
         """A scorer by the metric, of which greater is better; or "loss"."""
         metric = self.task.metric
-        if contender.turn in ("levels", "quantile", "weighted") or (metric.loss is None and not metric.levels):
+        shifted = ("levels", "quantile", "expectile", "weighted")
+        if contender.turn in shifted or (metric.loss is None and not metric.levels):
             return "loss"
 
         def scorer(model: Any, X: Array, y: Array, sample_weight: Array | None = None) -> float:
@@ -170,6 +171,8 @@ class Grower:
 
     def _shift(self, contender: Contender, scores: Array) -> Any:
         """The quantiles of the residuals of rows held out, one for each level asked."""
+        if contender.turn == "expectile":
+            return self.task.metric.constant(self.y - scores, self.w)
         if contender.turn != "quantile":
             return 0.0
         levels = self.task.metric.levels

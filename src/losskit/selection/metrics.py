@@ -19,7 +19,7 @@ from losskit.links import IDENTITY, LOG, LOGIT, SIGN, SOFTMAX, Link
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
 from losskit.losses.multiclass import SoftmaxCrossEntropy
-from losskit.losses.regression import AbsoluteError, Quantile, SquaredError
+from losskit.losses.regression import AbsoluteError, AsymmetricSquared, Quantile, SquaredError
 from losskit.rowwise import Rowwise
 
 Array = np.ndarray
@@ -133,6 +133,17 @@ def pinball(level: float) -> Metric:
         Quantile(level),
         1,
     )
+
+
+def expectile_loss(level: float) -> AsymmetricSquared:
+    """The loss that is lowest for an expectile; squared error at one half."""
+    return AsymmetricSquared(under=2 * level, over=2 * (1 - level))
+
+
+def expectile_score(level: float) -> Metric:
+    """Judges expectiles: Newey and Powell (1987), doi:10.2307/1911031."""
+    words = f"the mean squared miss; too low a prediction counts {2 * level:g} fold, too high {2 - 2 * level:g} fold"
+    return Metric(f"expectile score at {level:g}", words, IDENTITY, expectile_loss(level), 2)
 
 
 def interval_score(level: float) -> Metric:

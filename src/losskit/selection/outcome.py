@@ -89,7 +89,7 @@ class Candidate:
         if isinstance(self.loss, Rowwise) or self.name.startswith("Quantile at"):
             return self.name
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
-        shift = " + residual quantile" if "residual quantile" in self.name else ""
+        shift = "".join(self.name.partition(" + residual")[1:])
         return type(self.loss).__name__ + (f"({', '.join(listed)})" if listed else "") + shift
 
     @property

@@ -32,6 +32,8 @@ from losskit.selection.metrics import (
     Metric,
     absolute_error,
     error_rate,
+    expectile_loss,
+    expectile_score,
     interval_score,
     log_loss,
     log_loss_of_classes,
@@ -45,7 +47,7 @@ from losskit.selection.metrics import (
 
 Problem = Literal["real", "count", "amount", "binary", "multiclass"]
 PROBLEMS: tuple[Problem, ...] = ("real", "count", "amount", "binary", "multiclass")
-Turn = Literal["link", "quantile", "levels", "density", "posterior", "weighted"]
+Turn = Literal["link", "quantile", "expectile", "levels", "density", "posterior", "weighted"]
 ModelKind = Literal["linear", "boosted"]
 MODELS: tuple[ModelKind, ...] = ("linear", "boosted")
 ENOUGH = 500  # rows from which trees are compared too where nothing is said
@@ -58,8 +60,8 @@ CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a prediction: "mean", "median", "quantile" or "interval" at a level, "distribution",
-    "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
+    """What is asked of a prediction: "mean", "median", "quantile", "expectile" or "interval" at a level,
+    "distribution", "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
 
     kind: str
     level: float | None = None
@@ -73,7 +75,9 @@ class Question:
         return DISTRIBUTION if self.kind == "distribution" else ()
 
     def __str__(self) -> str:
-        return self.kind if self.level is None else f"{self.kind}:{self.level:g}"
+        short = self.level is not None and float(f"{self.level:g}") == self.level
+        level = f"{self.level:g}" if short else str(self.level)
+        return self.kind if self.level is None else f"{self.kind}:{level}"
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,10 @@ class Contender:
     ----------
     loss : Pointwise or Rowwise
         A parameter may be "auto": it is set from the residuals of the default.
-    turn : {"link", "quantile", "levels", "density", "posterior", "weighted"}
-        Through the loss's link; shifted by the quantiles of the training residuals; a fit for each level; through the
-        density's quantiles; through the loss's own optimum; or trained on rows that weigh what an error on them costs,
-        where a score tells no probability.
+    turn : {"link", "quantile", "expectile", "levels", "density", "posterior", "weighted"}
+        Through the loss's link; shifted by the quantiles, or an expectile, of the training residuals; a fit for each
+        level; through the density's quantiles; through the loss's own optimum; or trained on rows that weigh what an
+        error on them costs, where a score tells no probability.
     start : the class of an earlier contender whose fit a loss that is not convex starts from
     positive : whether y must be positive
     counted : whether the parameter `counts` is the number of training rows of each class
@@ -155,6 +159,7 @@ CONTRACT = (
     Row("median", _NUMBERS, lambda q: absolute_error(), lambda q: AbsoluteError(),
         (Contender(SquaredError()), _HUBER, _LOGCOSH, _TUKEY)),
     Row("quantile", _NUMBERS, pinball, Quantile, (_SHIFTED,)),
+    Row("expectile", _NUMBERS, expectile_score, expectile_loss, (Contender(SquaredError(), turn="expectile"),)),
     Row("interval", _NUMBERS, interval_score, Quantile, (_SHIFTED, _GAUSSIAN, _STUDENT), "levels"),
     Row("distribution", _NUMBERS, lambda q: quantile_score(DISTRIBUTION), lambda q: GaussianNLL(),
         (_SHIFTED, _STUDENT, Contender(Quantile(0.5), turn="levels")), "density"),
@@ -171,8 +176,8 @@ CONTRACT = (
 )  # fmt: skip
 
 _KNOWN = (
-    "mean, median, quantile:LEVEL (such as quantile:0.9), interval:LEVEL (such as interval:0.9), distribution, "
-    "probability, label, or ordinal (probabilities of ordered classes)"
+    "mean, median, quantile:LEVEL (such as quantile:0.9), expectile:LEVEL, interval:LEVEL (such as "
+    "interval:0.9), distribution, probability, label, or ordinal (probabilities of ordered classes)"
 )
 
 
@@ -188,13 +193,18 @@ def parse_question(text: Any) -> Question:
         return text
     if text in ("mean", "median", "probability", "label", "distribution", "ordinal"):
         return Question(text)
-    match = re.fullmatch(r"(quantile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
+    if text == "ranking":
+        raise ParameterError(
+            "question='ranking' has no losses of its own here: rows are in the best order by their probability of the "
+            "class that is to come first, or by their mean; ask for probability or mean, and sort by the prediction"
+        )
+    match = re.fullmatch(r"(quantile|expectile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
     try:
         level = float(match[2]) if match else 0.0
     except ValueError:
         level = 0.0
     if match is None or not 0 < level < 1:
-        hint = "; the level lies between 0 and 1" if str(text).startswith(("quantile", "interval")) else ""
+        hint = "; the level lies between 0 and 1" if str(text).startswith(("quantile", "expectile", "interval")) else ""
         raise ParameterError(f"question={text!r} is not known{hint}; ask for {_KNOWN}")
     return Question(match[1], level)
 
@@ -217,7 +227,7 @@ def contract(question: Question, problem: Problem) -> Row:
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
-    numbers = "mean, median, quantile:LEVEL, interval:LEVEL or distribution"
+    numbers = "mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL or distribution"
     wanted = {"binary": "probability or label", "multiclass": "probability, label or ordinal"}.get(problem, numbers)
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
@@ -269,8 +279,8 @@ def _added(row: Row, question: Question, given: Any) -> Contender:
     turn: Turn = "posterior" if question.kind == "probability" and loss.link.name in ("logit", "softmax") else "link"
     if question.costs is not None:
         turn = "posterior" if tells == "probability" else "weighted"
-    if question.kind == "quantile" and loss.traits().elicits != "quantile":
-        turn = "quantile"
+    if question.kind in ("quantile", "expectile") and loss.traits().elicits != question.kind:
+        turn = question.kind  # type: ignore[assignment]
     return Contender(loss, turn, family=_family_of(loss))
 
 

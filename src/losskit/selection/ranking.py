@@ -98,7 +98,7 @@ def name_of(contender: Contender, fitted: Fitted | None = None) -> str:
     loss, family = contender.loss, contender.family
     if fitted is not None and family is not None and contender.loss.parameters[family.name] != "auto":
         loss = fitted.loss
-    return f"{loss!r}" + (" + residual quantile" if contender.turn == "quantile" else "")
+    return f"{loss!r}" + (f" + residual {contender.turn}" if contender.turn in ("quantile", "expectile") else "")
 
 
 def pick(candidates: list[Candidate]) -> int:

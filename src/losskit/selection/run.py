@@ -85,8 +85,8 @@ def select(
     ----------
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
-    question : {"mean", "median", "quantile:LEVEL", "interval:LEVEL", "distribution", "probability", "label",
-        "ordinal"}, optional
+    question : {"mean", "median", "quantile:LEVEL", "expectile:LEVEL", "interval:LEVEL", "distribution",
+        "probability", "label", "ordinal"}, optional
         What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
         "ordinal", the probabilities of ordered classes, where their order is known.
     problem : {"real", "count", "amount", "binary", "multiclass"}, optional
@@ -100,14 +100,15 @@ def select(
         rows on, and linear ones of fewer. The loss is chosen within each kind, then the kind.
     metric : str, optional
         What judges, where a question has several metrics or none is asked: "squared_error", "poisson_deviance",
-        "absolute_error", "pinball", "interval_score", "quantile_score", "log_loss", "ranked_probability_score",
-        "error_rate". One that is lowest for another prediction than the one asked is refused. With "f1", "fbeta:2",
-        "balanced_accuracy" or "mcc" log loss judges, and the threshold for labels is the best of rows that the models
-        had not seen.
+        "absolute_error", "pinball", "expectile_score", "interval_score", "quantile_score", "log_loss",
+        "ranked_probability_score", "error_rate". One that is lowest for another prediction than the one asked is
+        refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log loss judges, and the threshold for labels is the
+        best of rows that the models had not seen.
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
         for each actual and a column for each predicted class, sorted. They choose the loss and the threshold; with
-        question="probability" the threshold alone.
+        question="probability" the threshold alone. Of numbers "over=1,under=5", what a unit too high or too low costs:
+        the question is then the quantile at under/(over + under), which costs least.
     recalibrate : {"platt", "beta", "isotonic", "temperature", "auto"}, optional
         Mend the winner's probabilities by a map fitted on rows that its models had not seen; "auto" takes the best
         where a test finds that they do not hold, and it helps. Without it, this is offered only.
