@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
+from losskit.links import LOG, LOGIT, SOFTMAX
 from losskit.selection.explain import number, percent
 
 if TYPE_CHECKING:
     from losskit.selection.evaluation import Evaluation
+    from losskit.selection.outcome import Selection
 
 
 def render(found: Evaluation, width: int | None) -> str:
@@ -23,6 +26,22 @@ def render(found: Evaluation, width: int | None) -> str:
             figures = [number(part[key]) for key in ("metric", "prediction", "target")]
             lines.append(f"{name:<28}{part['rows']:>8,}{figures[0]:>12}{figures[1]:>13}{figures[2]:>12}")
     return "\n".join([*(line[:wide] for line in lines), "", *textwrap.wrap(worst(found), wide)])
+
+
+def in_unit(found: Selection) -> str:
+    """What the winner's metric means: in the unit of the target, or as a probability."""
+    metric, value, name = found.metric, found.winner.mean, found.target.name
+    if not found.winner.valid:
+        return ""
+    if metric.power == 2:
+        return f"its root, {number(value**0.5)}, is in the unit of {name}"
+    if metric.link is LOG:
+        missed = found.evaluated[0].figures["mean absolute error"]
+        return f"predictions miss by {number(missed)} in the mean, in the unit of {name}"
+    if metric.power == 1:
+        return f"it is in the unit of {name}"
+    told = metric.link in (LOGIT, SOFTMAX) and not metric.ranked
+    return f"what happened was given a probability of {math.exp(-value):.1%}, in the geometric mean" if told else ""
 
 
 def worst(found: Evaluation) -> str:

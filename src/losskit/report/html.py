@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
-from losskit.report.evaluated import worst
+from losskit.report.evaluated import in_unit, worst
 from losskit.report.profiled import grouped
 from losskit.report.terminal import change
 from losskit.selection.compare import MANY
@@ -49,7 +49,7 @@ def _content(found: Selection) -> dict[str, Any]:
     return {
         "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
         "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
-        "root": number(winner.mean**0.5) if winner.valid and found.metric.power == 2 else "",
+        "unit": in_unit(found),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
         "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "asked": asked_for(found.question),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from losskit.report.evaluated import worst
+from losskit.report.evaluated import in_unit, worst
 from losskit.report.html import details, how, part_headings
 from losskit.report.profiled import grouped
 from losskit.report.scrutinised import content
@@ -28,6 +28,7 @@ def page(found: Selection) -> str:
     if found.also is not None:
         lines += [f"Outliers were found, so also: {_t(found.also.verdict.sentence)}", ""]
     lines += ["## Candidates", "", f"{_t(found.metric.name)}: {_t(found.metric.words)}. Smaller is better.", ""]
+    lines += [f"Of the chosen it is {number(found.winner.mean)}: {_t(unit)}.", ""] if (unit := in_unit(found)) else []
     head = ["loss", "the best", "link", "model", "mean", "error", "change", "after Holm"]
     rows = [
         [f"{_t(c.label)}{' (chosen)' if c is found.winner else ''}", f"{c.chance:.0%}", c.link, how(c), number(c.mean),

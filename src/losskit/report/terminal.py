@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from losskit.report.evaluated import in_unit
 from losskit.report.profiled import grouped
 from losskit.selection.explain import number, shown
 
@@ -23,6 +24,8 @@ def render(found: Selection, width: int | None) -> str:
     if found.verdict.caution:
         lines += _wrap(f"! {found.verdict.caution}", console.width)
     whys = [why for why in (*found.verdict.why, found.verdict.kinds) if why]
+    if unit := in_unit(found):
+        whys.insert(0, f"Its {found.metric.name} is {number(found.winner.mean)}: {unit}.")
     lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
         lines += _wrap(
