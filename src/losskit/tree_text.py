@@ -17,6 +17,8 @@ _OF_LEAVES = ("leaf_value",)
 _TOLD = {  # of a leaf or a node, for information
     "leaf_weight": 0, "leaf_count": 0, "internal_value": 1, "internal_weight": 1, "internal_count": 1,
 }  # fmt: skip
+_WHOLE = ("split_feature", "decision_type", "left_child", "right_child", "cat_boundaries", "cat_threshold",
+          "num_features", "leaf_features")  # fmt: skip
 _UNBOUNDED = ("threshold", "split_gain")  # beyond the largest value lie the missing ones
 _MOST = 2**31 - 1
 
@@ -111,7 +113,7 @@ def _whole(told: dict[str, str], key: str, least: int) -> int:
 def _numbers(told: dict[str, str], key: str, count: int | None) -> Array:
     """The numbers of a line; the line itself is handed on, so nothing else may be in it."""
     text = told.get(key, "")
-    strange = text.translate(_NUMERIC)
+    strange = text.translate(_INTEGRAL if key in _WHOLE else _NUMERIC)  # 1e1 is 1 to who reads whole numbers
     if strange.replace("inf", "") or (strange and key not in _UNBOUNDED):
         raise ValueError(f"{key} holds {strange[:20]!r}")
     found = np.array(text.split(), dtype=np.float64)
@@ -120,7 +122,8 @@ def _numbers(told: dict[str, str], key: str, count: int | None) -> Array:
     return found
 
 
-_NUMERIC = dict.fromkeys(map(ord, "0123456789+-.eE "))
+_INTEGRAL = dict.fromkeys(map(ord, "0123456789- "))
+_NUMERIC = _INTEGRAL | dict.fromkeys(map(ord, "+.eE"))
 
 
 def _are_whole(values: Array, low: int, high: int) -> bool:

@@ -114,6 +114,7 @@ def test_forged_trees_never_reach_the_engine(found, tmp_path):
     for old, new, words in (
         (b"split_feature=", b"split_feature=2000000000 ", "numbers, wanted"), (b"num_cat=0", b"num_cat=9", "cat_bound"),
         (b"left_child=1", b"left_child=0", "no tree"), (b"num_leaves=7", b"num_leaves=700000000", "numbers, wanted"),
+        (b"split_feature=", b"split_feature=0e", "holds 'e'"),
         (b"tree_per_iteration=1", b"tree_per_iteration=2", "trees"), (b"num_class=1", b"num_class=9", ""),
         (b"max_feature_idx=2", b"max_feature_idx=1", "feature"), (b"tree_sizes=", b"tree_sizes=99999999999999 ", ""),
     ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""A run of the command killed at any moment goes on: no finished fold is done anew, and the answer is the same."""
+"""A run of the command killed at any moment goes on where it was, and its answer hangs on nothing but the seed."""
 
 import csv
 import json
@@ -35,14 +35,34 @@ def result(folder):
     return json.dumps(told)
 
 
+def write(path, x, y):
+    names = [*(f"x{j}" for j in range(x.shape[1])), "y"]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([names, *np.column_stack([x, y]).round(4).tolist()])
+
+
+@pytest.mark.slow
+def test_a_seed_gives_the_same_answer_on_one_thread_and_on_two(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(550, 4))
+    write(tmp_path / "t.csv", x, x[:, 0] * x[:, 1] + rng.normal(size=550))
+    for threads in "12":
+        for out in "ab":
+            subprocess.run(
+                [*command(threads + out), "--time-limit", "0.01"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL,
+                env={**os.environ, "LOSSKIT_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            )  # fmt: skip
+    made = [tmp_path / name for name in ("1a", "1b", "2a", "2b")]
+    assert len({result(each) for each in made}) == 1
+    assert len({(each / "model.losskit").read_bytes() for each in made}) == 1
+
+
 @pytest.mark.slow
 def test_a_run_killed_five_times_ends_as_if_it_had_not_been(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(3000, 6))
     y = x[:, 0] + np.sin(3 * x[:, 1]) + rng.standard_t(2.5, 3000)
-    names = [*(f"x{j}" for j in range(6)), "y"]
-    with (tmp_path / "t.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([names, *np.column_stack([x, y]).round(4).tolist()])
+    write(tmp_path / "t.csv", x, y)
     began = time.monotonic()
     subprocess.run(command("whole"), cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     lasted, folds = time.monotonic() - began, {}
