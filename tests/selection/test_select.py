@@ -12,6 +12,7 @@ from losskit.errors import DataError, ParameterError
 from losskit.losses.counts import Poisson
 from losskit.losses.regression import Quantile, SquaredError
 from losskit.report.html import details
+from losskit.selection.explain import fit_command
 from losskit.selection.metrics import error_rate, log_loss, pinball, poisson_deviance, squared_error
 from losskit.selection.outcome import Candidate
 from losskit.selection.questions import CONTRACT, contract, parse_question
@@ -309,7 +310,8 @@ def test_food_in_the_mean_keeps_the_default_and_says_what_looks_better():
     assert means(found) == pytest.approx(
         {"Poisson": 38.4, "SquaredError": 8.10, "Tweedie": 39.2, "Gamma": 43.6, "the best constant": 54.3}, rel=0.02
     )
-    command = f"losskit fit --loss squared_error --penalty l2={found.candidates[0].alpha:.4g}"
+    command = fit_command(found.candidates[0], found.question)
+    assert command.startswith("losskit fit --loss squared_error")
     assert any(command in each for each in found.verdict.would_change)
     assert found.verdict.caution.endswith(f"take SquaredError(): {command}.")
     assert "If nothing else speaks for Poisson()" in found.verdict.caution

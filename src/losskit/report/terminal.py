@@ -39,10 +39,10 @@ def render(found: Selection, width: int | None) -> str:
     with console.capture() as captured:
         console.print(leaderboard(found))
     lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))]
-    told = "> the verdict; * the top group, of which one may be the best of all"
+    legend = "> the verdict; * the top group, of which one may be the best of all"
     if _kinds(found) > 1:
-        told += "; each is set against the default of its kind of model"
-    lines += [*_wrap(told, console.width), ""]
+        legend += "; each is set against the default of its kind of model"
+    lines += [*_wrap(legend, console.width), ""]
     for item, what in grouped(found.findings.warnings):
         lines += _wrap(f"! {what} {item.do}", console.width)
     return "\n".join([*lines, ""] if found.findings.warnings else lines)
