@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from losskit.data.tables import read_table
 from losskit.selection.run import select
-from losskit.tables import read_table
 
 DATA = Path(__file__).parent / "data"
 

@@ -50,6 +50,9 @@ from losskit.crosswalk import (
     equivalent as equivalent,
     from_config as from_config,
 )
+from losskit.data.streams import (
+    Stream as Stream,
+)
 from losskit.divergence import (
     Divergence as Divergence,
 )
@@ -67,13 +70,13 @@ from losskit.errors import (
     ParameterError as ParameterError,
     ShapeError as ShapeError,
 )
-from losskit.estimators import (
-    LinearClassifier as LinearClassifier,
-    LinearRegressor as LinearRegressor,
-)
-from losskit.estimators_cv import (
+from losskit.estimators.cross_validated import (
     LinearClassifierCV as LinearClassifierCV,
     LinearRegressorCV as LinearRegressorCV,
+)
+from losskit.estimators.linear import (
+    LinearClassifier as LinearClassifier,
+    LinearRegressor as LinearRegressor,
 )
 from losskit.forecast import (
     Forecast as Forecast,
@@ -310,9 +313,6 @@ from losskit.solvers.joint_scale import (
 from losskit.solvers.minimise import (
     Solution as Solution,
     minimise as minimise,
-)
-from losskit.streams import (
-    Stream as Stream,
 )
 from losskit.traits import (
     Traits as Traits,

@@ -85,12 +85,12 @@ def select(
     force : write into a folder that exists
     """
     from losskit.checking.load import is_own, load
+    from losskit.data.tables import read_table
     from losskit.selection.files import check_folder, read_costs
     from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
     from losskit.sinks import sink
-    from losskit.tables import read_table
 
     asked = None if question is None else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
@@ -132,9 +132,9 @@ def profile(data: str, /, *, target: str, problem: str | None = None, json: Flag
     problem : real, count, amount, binary or multiclass; found from the target by default
     json : print JSON
     """
+    from losskit.data.tables import read_table
     from losskit.report.profiled import render
     from losskit.selection.findings import profile as look
-    from losskit.tables import read_table
 
     found = look(read_table(data), target, problem)
     _print_json(found.to_dict()) if json else print(render(found, _width()))
@@ -165,10 +165,10 @@ def fit(
     json : print what was done as JSON
     force : replace an existing file
     """
+    from losskit.data.tables import read_table
     from losskit.errors import DataError
     from losskit.expressions import parse_loss
     from losskit.fitting import fit_table, parse_penalty
-    from losskit.tables import read_table
 
     chosen, alpha = parse_loss(loss), parse_penalty(penalty)
     if os.path.exists(out) and not force:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from losskit.base import Pointwise
+from losskit.data.preprocess import Preprocessor
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
 from losskit.labelling import Labelling, shares_of
 from losskit.labels import is_ordered
 from losskit.model import TableModel
 from losskit.penalties import L2
-from losskit.preprocess import Preprocessor
 from losskit.rowwise import Rowwise
 from losskit.selection.target import order_of_labels, read_target, split_target
 from losskit.solvers.minimise import Solution, minimise

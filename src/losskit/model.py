@@ -12,18 +12,18 @@ import numpy as np
 
 from losskit import modelfile
 from losskit.base import Pointwise
-from losskit.batches import read_batches
+from losskit.data.batches import read_batches
+from losskit.data.preprocess import Preprocessor
+from losskit.data.tables import Table, read_table
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
 from losskit.labelling import Labelling, read_prior
 from losskit.labels import is_ordered
 from losskit.links import LOGIT
-from losskit.ordered_objective import log_probabilities
-from losskit.preprocess import Preprocessor
+from losskit.objectives.ordered import log_probabilities
 from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
 from losskit.softmax import probabilities as softmax_costs
-from losskit.tables import Table, read_table
 from losskit.trees import Trees, read_trees
 
 Array = np.ndarray

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from losskit.data.preprocess import Preprocessor
+from losskit.data.tables import as_table, read_table
 from losskit.errors import (
     CapabilityError,
     DataError,
@@ -18,8 +20,6 @@ from losskit.errors import (
     ShapeError,
 )
 from losskit.modelfile import load, save
-from losskit.preprocess import Preprocessor
-from losskit.tables import as_table, read_table
 
 NAN = float("nan")
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, parquet
 
-from losskit import textfiles
+from losskit.data import textfiles
+from losskit.data.tables import as_table, read_table
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.tables import as_table, read_table
 
 
 @pytest.fixture
@@ -421,7 +421,7 @@ def test_noise_is_read_or_refused(tmp_path_factory, data):
 
 def test_importing_it_brings_nothing_heavy():
     code = (
-        "import sys, losskit.tables, losskit.preprocess, losskit.modelfile;"
+        "import sys, losskit.data.tables, losskit.data.preprocess, losskit.modelfile;"
         "print({'pyarrow', 'narwhals', 'pandas'} & set(sys.modules))"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

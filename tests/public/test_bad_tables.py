@@ -11,9 +11,9 @@ import pytest
 import losskit as lk
 from losskit import modelfile
 from losskit.cli import main
+from losskit.data.tables import read_table
 from losskit.fitting import fit_table
 from losskit.selection.run import select
-from losskit.tables import read_table
 from tests.public.test_select_commands import refused
 
 EVIL = "<img src=x onerror=alert(1)>"

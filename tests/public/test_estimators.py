@@ -152,11 +152,11 @@ def test_several_targets_are_a_fit_each(loss, penalty):
 
 
 def test_the_gram_matrix_of_several_targets_is_made_once(monkeypatch):
-    from losskit import objective
+    from losskit.objectives.linear import Gram
 
     made = []
-    before = objective.Gram.__init__
-    monkeypatch.setattr(objective.Gram, "__init__", lambda self, design: (made.append(1), before(self, design))[1])
+    before = Gram.__init__
+    monkeypatch.setattr(Gram, "__init__", lambda self, design: (made.append(1), before(self, design))[1])
     X, y = problem(lk.SquaredError())
     one = LinearRegressor().fit(X, y) and len(made)
     made.clear()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit import batches, predicting
+from losskit import predicting
 from losskit.cli import main
+from losskit.data import batches
+from losskit.data.tables import as_table, read_table
 from losskit.errors import DataError
 from losskit.fitting import fit_table
 from losskit.model import TableModel, load_model
-from losskit.tables import as_table, read_table
 
 
 def frame(n=240):

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 import losskit as lk
 from losskit import modelfile
+from losskit.data.tables import as_table
 from losskit.errors import CapabilityError, ModelFileError, ParameterError
 from losskit.estimators import LinearRegressor
 from losskit.model import load_model, quantiles
@@ -17,7 +18,6 @@ from losskit.selection.folds import Plan, round_rng
 from losskit.selection.metrics import interval_score, quantile_score
 from losskit.selection.questions import Contender, contract, parse_question
 from losskit.selection.run import select
-from losskit.tables import as_table
 
 
 def noisy(n, seed, spread=0.5):

@@ -8,6 +8,7 @@ import pytest
 
 from losskit import modelfile
 from losskit.cli import main
+from losskit.data.tables import as_table, read_table
 from losskit.errors import DataError, ModelFileError, ParameterError
 from losskit.fitting import fit_table
 from losskit.losses.ordinal import Ordinal
@@ -15,7 +16,6 @@ from losskit.model import load_model
 from losskit.selection.evaluation import evaluate
 from losskit.selection.metrics import ranked_probability_score
 from losskit.selection.run import select
-from losskit.tables import as_table, read_table
 
 ORDER = ["poor", "fair", "good"]
 

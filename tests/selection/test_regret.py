@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from losskit.data.tables import as_table
 from losskit.selection import run
 from losskit.selection.compare import Task, cross_validate
 from losskit.selection.folds import Plan
@@ -19,7 +20,6 @@ from losskit.selection.outcome import top_group
 from losskit.selection.questions import contract, parse_question
 from losskit.selection.ranking import candidates_of, choose
 from losskit.selection.refit import refit
-from losskit.tables import as_table
 
 FRESH = 20_000
 

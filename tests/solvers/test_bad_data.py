@@ -230,7 +230,7 @@ def test_a_copy_that_does_not_fit_is_refused_before_it_is_made(act, says):
 
 
 def test_what_scores_hessians_shifts_and_paths_would_take_is_told_first(monkeypatch):
-    from losskit import memory
+    from losskit.data import memory
 
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e6)
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import losskit as lk
-from losskit.coded import Coded
+from losskit.data.coded import Coded
 from losskit.errors import DataError
 from losskit.solvers.minimise import minimise
 

@@ -9,8 +9,8 @@ from sklearn.datasets import load_iris, make_classification
 from sklearn.linear_model import LogisticRegression
 
 import losskit as lk
-from losskit.class_objective import ClassObjective
 from losskit.errors import ConvergenceWarning
+from losskit.objectives.classes import ClassObjective
 
 
 def blobs(rows: int = 400) -> tuple[np.ndarray, np.ndarray]:

@@ -129,7 +129,7 @@ def test_many_rows_threads_and_float32_lead_to_one_answer(loss, monkeypatch):
     X, y = problem(loss, rows=60_000, columns=6)
     X = X.astype(np.float32)
     found = minimise(loss, None, X, y)
-    monkeypatch.setattr("losskit.design.thread_count", lambda: 1)
+    monkeypatch.setattr("losskit.objectives.design.thread_count", lambda: 1)
     alone = minimise(loss, None, X, y)
     assert np.array_equal(found.coef, alone.coef)
     double = minimise(loss, None, X.astype(np.float64), y)

@@ -5,10 +5,10 @@ import pytest
 from scipy import sparse
 
 import losskit as lk
-from losskit import design as module
-from losskit.design import Design
 from losskit.errors import DataError
-from losskit.objective import Objective, one_thread_each
+from losskit.objectives import design as module
+from losskit.objectives.design import Design
+from losskit.objectives.linear import Objective, one_thread_each
 from losskit.penalties import L2, NoPenalty
 from losskit.solvers.working import WorkingGram
 from tests.solvers.data import KINKED, NONCONVEX, SMOOTH, problem

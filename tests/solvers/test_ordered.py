@@ -10,7 +10,7 @@ from scipy.optimize import check_grad
 
 import losskit as lk
 from losskit.errors import ConvergenceWarning
-from losskit.ordered_objective import OrderedObjective, log_probabilities
+from losskit.objectives.ordered import OrderedObjective, log_probabilities
 
 
 def grades(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 import losskit as lk
-from losskit.coded import Coded
+from losskit.data.coded import Coded
 from losskit.errors import CapabilityError, ConvergenceWarning
-from losskit.objective import Objective
+from losskit.objectives.linear import Objective
 from losskit.solvers.minimise import minimise
 from tests.solvers.data import problem
 

@@ -8,8 +8,8 @@ from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import KFold, cross_val_score
 
 import losskit as lk
-from losskit import fold_paths
 from losskit.errors import CapabilityError, ConvergenceWarning, DomainError, ParameterError
+from losskit.estimators import fold_paths
 from losskit.solvers.composite import Composite
 from losskit.solvers.path import alpha_grid, follow
 

@@ -202,7 +202,7 @@ def test_a_missing_value_is_named_dense_and_sparse():
 
 
 def test_a_gram_matrix_beyond_memory_is_refused_before_it_is_made(monkeypatch):
-    from losskit import memory
+    from losskit.data import memory
 
     monkeypatch.setattr(memory, "free_bytes", lambda: 1e6)
     X, y = np.ones((5, 1200)), np.arange(5.0)

@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csc_matrix, eye, hstack
 
 import losskit as lk
-from losskit.objective import Objective
+from losskit.objectives.linear import Objective
 from losskit.penalties import L2, NoPenalty
 from losskit.solvers.duality import relative_gap, slopes_of
 from losskit.solvers.minimise import minimise

@@ -6,9 +6,9 @@ import pytest
 from sklearn.base import clone
 
 import losskit as lk
-from losskit import streams
+from losskit.data import streams
 from losskit.errors import DataError
-from losskit.passes import SharedPasses
+from losskit.objectives.passes import SharedPasses
 from losskit.solvers import streamed_vertex
 
 N = 6_000

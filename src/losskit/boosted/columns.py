@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from losskit.data.tables import Table, as_table
 from losskit.errors import DataError
-from losskit.tables import Table, as_table
 
 Array = np.ndarray
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from losskit.class_objective import ClassObjective
 from losskit.errors import CapabilityError, DataError, ParameterError, ShapeError
 from losskit.inference.covariance import KINDS, Fit, spread
 from losskit.inference.goodness import deviance, log_likelihood, vanishes
 from losskit.losses.regression import SquaredError
-from losskit.objective import one_thread_each
+from losskit.objectives.classes import ClassObjective
+from losskit.objectives.linear import one_thread_each
 from losskit.penalties import NoPenalty
 from losskit.solvers.minimise import minimise
 from losskit.solvers.posing import border, offset_of, posed_as

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.streams import Batch, Stream
 from losskit.errors import CapabilityError
 from losskit.inference import Inference, Question, check_asked, concluded, fitted_penalty
 from losskit.inference.covariance import Fit, penalty_of
-from losskit.objective import Array, one_thread_each
+from losskit.objectives.linear import Array, one_thread_each
 from losskit.solvers.minimise import minimise
 from losskit.solvers.over_streams import Rows
-from losskit.streams import Batch, Stream
 
 
 def infer_streamed(

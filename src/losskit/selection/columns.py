@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from losskit.data.tables import Column
 from losskit.selection.codes import Finding
 from losskit.selection.target import Target
-from losskit.tables import Column
 
 Array = np.ndarray
 OUTLIER = 5.0  # robust standard deviations from the median: one row in two million under a normal distribution

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.preprocess import Preprocessor
+from losskit.data.tables import Table
 from losskit.errors import DataError, LosskitError
 from losskit.kernels.run import thread_count
-from losskit.objective import one_thread_each
-from losskit.preprocess import Preprocessor
+from losskit.objectives.linear import one_thread_each
 from losskit.selection.course import Course
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.growing import Grower
@@ -43,7 +44,6 @@ from losskit.selection.training import (
     weighed,
     widening,
 )
-from losskit.tables import Table
 
 Array = np.ndarray
 Progress = Callable[[int, int, str], object]

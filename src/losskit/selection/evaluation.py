@@ -11,6 +11,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.corp import decomposition
+from losskit.data.tables import Column, Table, as_table
 from losskit.errors import CapabilityError, DataError
 from losskit.labelling import log_loss, worth
 from losskit.links import LOG
@@ -32,7 +33,6 @@ from losskit.selection.metrics import (
 )
 from losskit.selection.questions import parse_question
 from losskit.selection.training import rescale
-from losskit.tables import Column, Table, as_table
 
 Array = np.ndarray
 _LISTED, _PARTS, _MOST = 10, 5, 12

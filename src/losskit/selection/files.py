@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from losskit.data.tables import read_table
 from losskit.errors import DataError
 from losskit.modelfile import atomic_write, to_json
 from losskit.selection.resume import begin_writing, clear, is_unfinished
-from losskit.tables import read_table
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection

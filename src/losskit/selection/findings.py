@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.tables import Table
 from losskit.selection.codes import Finding, plain
 from losskit.selection.columns import OUTLIER, of_feature, robust_z
 from losskit.selection.residuals import of_rows
 from losskit.selection.target import Target, are_counts, read_target, skewness, split_target
-from losskit.tables import Table
 
 Array = np.ndarray
 _FEW = 50

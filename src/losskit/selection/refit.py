@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from losskit.data.preprocess import Preprocessor
+from losskit.data.tables import Table
 from losskit.errors import ConvergenceWarning
-from losskit.objective import one_thread_each
-from losskit.preprocess import Preprocessor
+from losskit.objectives.linear import one_thread_each
 from losskit.selection.compare import Results, Task, Trainer, train_all
 from losskit.selection.course import Course
 from losskit.selection.folds import round_rng
 from losskit.selection.growing import Grower, budget_of
 from losskit.selection.outcome import Candidate
 from losskit.selection.training import Fitted, central, fit_lines, weighed
-from losskit.tables import Table
 from losskit.trees import Trees
 
 Array = np.ndarray

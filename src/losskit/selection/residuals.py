@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from losskit.data.preprocess import Preprocessor
+from losskit.data.tables import Column, Table
 from losskit.errors import LosskitError
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
@@ -18,14 +20,12 @@ from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.noisy import ForwardCorrection
 from losskit.losses.regression import SquaredError
 from losskit.model import probabilities
-from losskit.objective import one_thread_each
-from losskit.preprocess import Preprocessor
+from losskit.objectives.linear import one_thread_each
 from losskit.selection.codes import Finding
 from losskit.selection.columns import correlation, robust_z
 from losskit.selection.folds import deal, round_rng
 from losskit.selection.target import Target
 from losskit.selection.training import Loss, Rows, central, fit_path, score, unit_of_penalty
-from losskit.tables import Column, Table
 
 Array = np.ndarray
 _MOST, _LEAST = 20_000, 50  # rows: beyond, a sample tells as much; below, nothing

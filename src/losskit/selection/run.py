@@ -12,11 +12,12 @@ import numpy as np
 
 from losskit._version import __version__
 from losskit.base import Evaluated
+from losskit.data.preprocess import Preprocessor, _weights
+from losskit.data.tables import Column, Table, as_table
 from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.labelling import Labelling
 from losskit.labels import is_ordered
 from losskit.model import TableModel
-from losskit.preprocess import Preprocessor, _weights
 from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
 from losskit.selection.decisions import decide
@@ -41,7 +42,6 @@ from losskit.selection.refit import Part, final_test, on_all, refit
 from losskit.selection.scrutiny import look
 from losskit.selection.target import Target, order_of_labels, read_target, split_target
 from losskit.selection.training import Fitted
-from losskit.tables import Column, Table, as_table
 from losskit.trees import Trees
 
 Array = np.ndarray

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.tables import Table
 from losskit.selection.evaluation import groups_of, middle, plain_value
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate
 from losskit.selection.target import Target
-from losskit.tables import Table
 
 Array = np.ndarray
 _SHOWN, _CLEAR, _LEAST = 8, 4.0, 20

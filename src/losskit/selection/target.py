@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.tables import Column, Table, as_table
 from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.selection.questions import CLASSES, PROBLEMS, Problem
-from losskit.tables import Column, Table, as_table
 
 Array = np.ndarray
 MOST_CLASSES = 100

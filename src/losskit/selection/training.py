@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.class_objective import ClassObjective, OutputsObjective
 from losskit.constants import robust_scale, weighted_quantile
 from losskit.domains import SIGNS
 from losskit.errors import ParameterError
@@ -23,8 +22,9 @@ from losskit.labels import is_ordered
 from losskit.links import Link
 from losskit.losses.regression import Quantile
 from losskit.model import decision, log_odds, posterior, quantiles
-from losskit.objective import Objective
-from losskit.ordered_objective import OrderedObjective
+from losskit.objectives.classes import ClassObjective, OutputsObjective
+from losskit.objectives.linear import Objective
+from losskit.objectives.ordered import OrderedObjective
 from losskit.penalties import L2
 from losskit.rowwise import Rowwise
 from losskit.selection.course import Course

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from losskit.base import Pointwise
+from losskit.data.sparse_rows import is_sparse
 from losskit.errors import CapabilityError, ParameterError
 from losskit.forecast import Forecast
-from losskit.objective import Objective
+from losskit.objectives.linear import Objective
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import (
@@ -28,7 +29,6 @@ from losskit.solvers import (
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import slopes_of
-from losskit.sparse_rows import is_sparse
 from losskit.traits import Traits
 
 NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves

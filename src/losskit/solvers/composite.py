@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from losskit.class_objective import ClassObjective
-from losskit.design import Design
 from losskit.errors import CapabilityError
-from losskit.objective import Array, Objective, Point, is_quadratic
+from losskit.objectives.classes import ClassObjective
+from losskit.objectives.design import Design
+from losskit.objectives.linear import Array, Objective, Point, is_quadratic
 from losskit.penalties import NoPenalty, Penalty, Pieces
 from losskit.penalties.base import PiecewisePenalty
 from losskit.rowwise import Rowwise

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from losskit.objective import Array
+from losskit.objectives.linear import Array
 
 CertificateKind = Literal["gap", "kkt"]
 Callback = Callable[[int, float, float], object]

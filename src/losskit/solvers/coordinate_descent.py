@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.kernels.loops import loop
-from losskit.objective import Array
+from losskit.objectives.linear import Array
 from losskit.penalties import Pieces
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome

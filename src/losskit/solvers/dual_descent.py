@@ -11,7 +11,7 @@ import numpy as np
 
 from losskit.domains import SIGNS
 from losskit.kernels.loops import loop
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.penalties import L2
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import row_shares

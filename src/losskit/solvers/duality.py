@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 
 _PROBES = (1e-3, 1.0, 1e3)
 _NOTHING = 1e-12  # of the value

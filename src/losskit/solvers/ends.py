@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.solvers.composite import Composite, scores_of_slopes
 from losskit.solvers.control import Outcome
 from losskit.solvers.duality import row_shares

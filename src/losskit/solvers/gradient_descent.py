@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from losskit.objective import Array, Objective, Point
+from losskit.objectives.linear import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import relative_gap, slopes_of
 

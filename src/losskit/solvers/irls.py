@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.newton import direction
 

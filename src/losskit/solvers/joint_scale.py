@@ -19,13 +19,13 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.combine import Scaled
-from losskit.design import Gram
+from losskit.data.sparse_rows import columns_summed, product
 from losskit.errors import CapabilityError, ParameterError
 from losskit.losses.regression import Huber
-from losskit.objective import Array, Objective
+from losskit.objectives.design import Gram
+from losskit.objectives.linear import Array, Objective
 from losskit.solvers.control import Control, Outcome, falls_enough
 from losskit.solvers.newton import STRIDE, direction, is_many
-from losskit.sparse_rows import columns_summed, product
 
 WHY = "the scale is fitted jointly with the coefficients: one convex problem, solved by Newton"
 _FAST = 0.1  # of the gradient is left by a step whose Hessian serves once more

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from losskit.objective import Array, Objective, Point
+from losskit.objectives.linear import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
 from losskit.solvers.newton import long_step
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from losskit.base import Pointwise
+from losskit.data.streams import as_stream, is_streamed
 from losskit.errors import CapabilityError, ConvergenceWarning
 from losskit.losses.regression import AbsoluteError
-from losskit.objective import Array, one_thread_each
+from losskit.objectives.linear import Array, one_thread_each
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import joint_scale, over_streams
@@ -30,7 +31,6 @@ from losskit.solvers.posing import (
     start_of,
     straightened,
 )
-from losskit.streams import as_stream, is_streamed
 
 TOLERANCE = 1e-10
 _VERTEX = 1e-12  # a gap that leaves the exact median

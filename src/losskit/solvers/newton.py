@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from losskit.objective import Array, Objective, Point
+from losskit.objectives.linear import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome, falls_enough, wolfe_step
 
 STRIDE = 16

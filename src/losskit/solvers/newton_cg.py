@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.lbfgs import stepped
 from losskit.solvers.newton import long_step

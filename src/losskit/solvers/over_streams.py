@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.data.streams import Batch, Stream
 from losskit.errors import CapabilityError
 from losskit.losses.regression import AbsoluteError
-from losskit.objective import Array, is_quadratic
-from losskit.passes import Passes
+from losskit.objectives.linear import Array, is_quadratic
+from losskit.objectives.passes import Passes
+from losskit.objectives.streamed import Grams, numbers, over_stream, placed
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import lbfgs, newton, streamed_newton, streamed_vertex
@@ -21,8 +23,6 @@ from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import convex_start, is_straight, posed_as, start_of
-from losskit.streamed import Grams, numbers, over_stream, placed
-from losskit.streams import Batch, Stream
 
 SOLVERS: dict[str, Any] = {
     "newton": newton.solve, "lbfgs": lbfgs.solve, "proximal_newton": streamed_newton.solve,

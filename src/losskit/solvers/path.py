@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design
 from losskit.errors import CapabilityError, ParameterError
-from losskit.objective import is_quadratic
+from losskit.objectives.design import Array, Design
+from losskit.objectives.linear import is_quadratic
 from losskit.penalties import Penalty
 from losskit.solvers import proximal_newton
 from losskit.solvers.choose import METHODS, choose, is_proximal

@@ -8,17 +8,18 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
-from losskit.categories import categories_of
-from losskit.class_objective import ClassObjective, OutputsObjective
-from losskit.coded import Coded
-from losskit.design import Design
+from losskit.data.categories import categories_of
+from losskit.data.coded import Coded
+from losskit.data.memory import refuse_copy
+from losskit.data.sparse_rows import is_sparse
 from losskit.errors import CapabilityError, DataError, DomainError, ParameterError, ShapeError
 from losskit.evaluate import weight_sum
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import AbsoluteError, Huber
-from losskit.memory import refuse_copy
-from losskit.objective import Array, Objective
-from losskit.ordered_objective import OrderedObjective
+from losskit.objectives.classes import ClassObjective, OutputsObjective
+from losskit.objectives.design import Design
+from losskit.objectives.linear import Array, Objective
+from losskit.objectives.ordered import OrderedObjective
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import newton
@@ -26,7 +27,6 @@ from losskit.solvers.choose import METHODS, choose, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
 from losskit.solvers.joint_scale import JointScale
-from losskit.sparse_rows import is_sparse
 
 _HEAVY = 1e100  # a weight
 _STRAIGHT = 0.999  # a loss this near its steepest line

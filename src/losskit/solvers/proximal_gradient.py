@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from losskit.objective import Array, Point
+from losskit.objectives.linear import Array, Point
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.proximal_newton import certify

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from losskit.objective import Array, Point
+from losskit.objectives.linear import Array, Point
 from losskit.penalties import Penalty, Pieces
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import CertificateKind, Control, Outcome

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.kernels.loops import loop
-from losskit.objective import Array
+from losskit.objectives.linear import Array
 from losskit.penalties import Pieces
 
 _PASSES = 20  # of coordinate descent between two linear systems

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.data.memory import refuse_beyond
+from losskit.data.streams import Stream, as_stream, is_streamed
 from losskit.errors import CapabilityError
 from losskit.losses.regression import Quantile
 from losskit.losses.scores import MultiQuantile
-from losskit.memory import refuse_beyond
-from losskit.objective import Array, one_thread_each
-from losskit.passes import SharedPasses
+from losskit.objectives.linear import Array, one_thread_each
+from losskit.objectives.passes import SharedPasses
 from losskit.penalties import NoPenalty, Penalty
 from losskit.solvers import over_streams
 from losskit.solvers.choose import is_proximal
@@ -26,7 +27,6 @@ from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
 from losskit.solvers.minimise import Solution, minimise, solution_of, solved
 from losskit.solvers.posing import border, check_options, offset_of, posed_as
-from losskit.streams import Stream, as_stream, is_streamed
 
 
 def minimise_each(

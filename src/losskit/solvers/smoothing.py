@@ -17,7 +17,7 @@ import numpy as np
 
 from losskit.constants import weighted_quantile
 from losskit.kernels.loops import loop
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.penalties import L2, NoPenalty
 from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import Slopes, relative_gap, row_shares, slopes_of

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 from losskit.solvers.control import Control, Outcome
 
 _BATCH = 128  # rows of a step

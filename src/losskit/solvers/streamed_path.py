@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from losskit.memory import refuse_beyond
-from losskit.objective import Array
-from losskit.passes import Passes, SharedPasses
+from losskit.data.memory import refuse_beyond
+from losskit.data.streams import Batch
+from losskit.objectives.linear import Array
+from losskit.objectives.passes import Passes, SharedPasses
+from losskit.objectives.streamed import View
 from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
 from losskit.solvers.over_streams import SOLVERS
 from losskit.solvers.path import Path, SharedGram, follow, posed_at
-from losskit.streamed import View
-from losskit.streams import Batch
 
 _NEAR = 1e-3  # of the sample's path, from which all fits begin
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from losskit.coded import Coded, stacked
+from losskit.data.coded import Coded, stacked
+from losskit.data.memory import free_bytes
+from losskit.data.streams import Batch
 from losskit.errors import DataError
-from losskit.memory import free_bytes
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
+from losskit.objectives.streamed import STEPS
 from losskit.solvers import smoothing
 from losskit.solvers.control import Control, Outcome
-from losskit.streamed import STEPS
-from losskit.streams import Batch
 
 _KEPT_BYTES, _LEAST = 1 << 27, 1 << 14  # of rows near the kink
 _SHARE = 0.1  # of free memory at most

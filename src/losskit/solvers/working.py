@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from losskit.objective import Array, Objective
+from losskit.objectives.linear import Array, Objective
 
 
 class WorkingGram:

@@ -9,7 +9,7 @@ import numpy as np
 
 import losskit as lk
 from losskit.bench.problems.base import Array, Fit, Problem, insurance
-from losskit.coded import Coded
+from losskit.data.coded import Coded
 
 _LOSSES = {"Poisson": (lk.Poisson(), 1.0), "Gamma": (lk.Gamma(), 2.0), "Tweedie": (lk.Tweedie(1.5), 1.5)}
 

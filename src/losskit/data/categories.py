@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from losskit.batchfiles import as_batch
-from losskit.coded import Array, Coded
+from losskit.data.batchfiles import as_batch
+from losskit.data.coded import Array, Coded
 from losskit.errors import DataError
 
 _MOST = 1000  # levels of text

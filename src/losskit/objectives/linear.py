@@ -1,7 +1,8 @@
 """The objective of a linear model, sum(w L(y, X coef + b)) / sum(w) + penalty(coef), and the only owner of its data.
 
-Solvers see `theta`: the coefficients in standard units (see `losskit.design`), then the intercept; data and penalty
-together curve alike in all of them. A pass reads X once: scores, loss, X'g and X'DX while a block of rows is there.
+Solvers see `theta`: the coefficients in standard units (see `losskit.objectives.design`), then the intercept; data and
+penalty together curve alike in all of them. A pass reads X once: scores, loss, X'g and X'DX while a block of rows is
+there.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design, Gram
-from losskit.moments import refuse_unfinite
+from losskit.data.moments import refuse_unfinite
+from losskit.data.sparse_rows import columns_summed, product
+from losskit.objectives.design import Array, Design, Gram
 from losskit.penalties import Penalty
-from losskit.sparse_rows import columns_summed, product
 
 _FEW = 8  # times fewer coefficients than columns: their columns are taken out of a block
 _SAMPLE = 1 << 14  # rows that tell a median well enough

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from losskit.data.textfiles import shown
 from losskit.errors import DataError
-from losskit.textfiles import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

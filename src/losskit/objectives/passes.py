@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 from typing import Any
 
-from losskit.streams import Batch, Stream
+from losskit.data.streams import Batch, Stream
 
 Visit = Callable[[Batch], None]
 

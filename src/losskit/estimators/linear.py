@@ -12,11 +12,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d
 
-from losskit import linear_files, registry
+from losskit import registry
 from losskit.base import Pointwise
-from losskit.columns import order_of
+from losskit.data.columns import order_of
+from losskit.data.streams import Stream, as_stream, is_streamed
 from losskit.errors import CapabilityError
-from losskit.estimator_data import checked, features_of, question_of, rows_of, scores_of, streamed
+from losskit.estimators import files
+from losskit.estimators.data import checked, features_of, question_of, rows_of, scores_of, streamed
 from losskit.inference import Inference, infer
 from losskit.inference.streamed import infer_streamed
 from losskit.labels import (
@@ -32,13 +34,12 @@ from losskit.labels import (
 from losskit.losses.binary import Logistic
 from losskit.losses.regression import SquaredError
 from losskit.losses.scores import MultiQuantile
-from losskit.ordered_objective import log_probabilities
+from losskit.objectives.ordered import log_probabilities
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import TOLERANCE, minimise
 from losskit.solvers.several import minimise_each, minimise_levels
-from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
 
@@ -128,7 +129,7 @@ class _Linear(BaseEstimator):
             If the loss or the penalty is a class of your own, which the file cannot hold.
         """
         check_is_fitted(self)
-        linear_files.save(self, path, force)
+        files.save(self, path, force)
 
     def _coded(self, y: Array) -> Array:
         """The targets as the loss takes them."""
@@ -216,7 +217,7 @@ class LinearRegressor(RegressorMixin, _Linear):
     Examples
     --------
     >>> from losskit import Huber
-    >>> from losskit.estimators import LinearRegressor
+    >>> from losskit.estimators.linear import LinearRegressor
     >>> model = LinearRegressor(Huber(delta="auto")).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.1, 9.0])
     """
 
@@ -401,5 +402,5 @@ def load(path: str | os.PathLike[str]) -> LinearRegressor | LinearClassifier:
     ModelFileError
         If the file is missing, damaged, foreign, or holds what no fit makes.
     """
-    found: LinearRegressor | LinearClassifier = linear_files.read(path, (LinearRegressor, LinearClassifier))
+    found: LinearRegressor | LinearClassifier = files.read(path, (LinearRegressor, LinearClassifier))
     return found

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from losskit.coded import Coded
+from losskit.data.coded import Coded
+from losskit.data.sparse_rows import is_sparse, moment
 from losskit.errors import DataError
-from losskit.sparse_rows import is_sparse, moment
 
 Array = np.ndarray
 _SAMPLE = 1 << 11  # rows that tell location and spread of a column well enough

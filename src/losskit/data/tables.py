@@ -39,9 +39,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.columns import PATTERNS, Column, Kind, Place, from_text, from_values
+from losskit.data.columns import PATTERNS, Column, Kind, Place, from_text, from_values
+from losskit.data.textfiles import cells_of, header_of, lines_of, shown, utf8_of
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.textfiles import cells_of, header_of, lines_of, shown, utf8_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

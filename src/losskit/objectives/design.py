@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from losskit.coded import Coded, CodedGram, gram_of
-from losskit.kernels.run import map_tasks, thread_count
-from losskit.memory import refuse_beyond
-from losskit.moments import constant_columns, location_and_spread
-from losskit.sparse_rows import (
+from losskit.data.coded import Coded, CodedGram, gram_of
+from losskit.data.memory import refuse_beyond
+from losskit.data.moments import constant_columns, location_and_spread
+from losskit.data.sparse_rows import (
     Rows,
     add_gram,
     columns_of,
@@ -29,6 +28,7 @@ from losskit.sparse_rows import (
     rows_between,
     squares_summed,
 )
+from losskit.kernels.run import map_tasks, thread_count
 
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core

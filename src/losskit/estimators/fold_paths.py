@@ -16,13 +16,15 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from losskit.base import Pointwise
-from losskit.design import Design
+from losskit.data.memory import refuse_beyond
+from losskit.data.sparse_rows import is_sparse
+from losskit.data.streams import Batch
 from losskit.domains import SIGNS
 from losskit.errors import CapabilityError, DomainError, ParameterError
 from losskit.inference.goodness import log_likelihood
-from losskit.memory import refuse_beyond
-from losskit.objective import Array
-from losskit.passes import Passes, SharedPasses
+from losskit.objectives.design import Design
+from losskit.objectives.linear import Array
+from losskit.objectives.passes import Passes, SharedPasses
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import over_streams
@@ -33,8 +35,6 @@ from losskit.solvers.over_streams import Rows
 from losskit.solvers.path import Path, SharedGram, alpha_grid, follow, has_gram, posed_at
 from losskit.solvers.posing import posed_as
 from losskit.solvers.streamed_path import fold_losses, paths_of, points, shared_grams, tasks_of_fits
-from losskit.sparse_rows import is_sparse
-from losskit.streams import Batch
 
 
 class Judge:

@@ -16,14 +16,14 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.border import as_real
-from losskit.class_objective import ClassObjective, OutputsObjective
-from losskit.design import Array
+from losskit.data.moments import refuse_unfinite
+from losskit.data.streams import Batch, Stream
 from losskit.errors import DataError, DomainError
-from losskit.moments import refuse_unfinite
-from losskit.objective import Objective
-from losskit.ordered_objective import OrderedObjective
-from losskit.passes import Passes
-from losskit.streams import Batch, Stream
+from losskit.objectives.classes import ClassObjective, OutputsObjective
+from losskit.objectives.design import Array
+from losskit.objectives.linear import Objective
+from losskit.objectives.ordered import OrderedObjective
+from losskit.objectives.passes import Passes
 
 View = Callable[[Batch], Batch]
 

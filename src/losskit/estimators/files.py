@@ -10,7 +10,7 @@ import numpy as np
 
 import losskit.penalties
 from losskit import modelfile
-from losskit.categories import Coding
+from losskit.data.categories import Coding
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
 from losskit.penalties import Penalty

@@ -1,9 +1,9 @@
 """The objective of a linear model of ordered classes: one score a row and k thresholds, for `Ordinal` and `Coral`.
 
-`theta` holds the coefficients in standard units (see `losskit.design`), then k intercepts, minus the thresholds: of a
-row x the scores x coef + b_j fall along j. Thresholds out of order cost `Ordinal` infinity; a line search takes such
-a step back. The loss is convex in coefficients and thresholds together, and the Hessian takes one Gram matrix, however
-many classes there are.
+`theta` holds the coefficients in standard units (see `losskit.objectives.design`), then k intercepts, minus the
+thresholds: of a row x the scores x coef + b_j fall along j. Thresholds out of order cost `Ordinal` infinity; a line
+search takes such a step back. The loss is convex in coefficients and thresholds together, and the Hessian takes one
+Gram matrix, however many classes there are.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from losskit.class_objective import ClassObjective
-from losskit.design import Array, Design, Gram
+from losskit.data.moments import refuse_unfinite
 from losskit.errors import CapabilityError, DomainError
 from losskit.losses.ordinal import Ordinal
-from losskit.moments import refuse_unfinite
-from losskit.objective import Point
+from losskit.objectives.classes import ClassObjective
+from losskit.objectives.design import Array, Design, Gram
+from losskit.objectives.linear import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.columns import NULLS
+from losskit.data.columns import NULLS
 from losskit.errors import DataError
 
 

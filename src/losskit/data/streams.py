@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.batchfiles import arrow_batches, as_batch, text_batches
 from losskit.border import as_real
-from losskit.categories import Coding, coding_of, is_category, numbers_of
-from losskit.coded import Coded, stacked
+from losskit.data.batchfiles import arrow_batches, as_batch, text_batches
+from losskit.data.categories import Coding, coding_of, is_category, numbers_of
+from losskit.data.coded import Coded, stacked
+from losskit.data.tables import SEPARATORS, ending_of
 from losskit.errors import CapabilityError, DataError, ParameterError, ShapeError, nearest
-from losskit.tables import SEPARATORS, ending_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,8 +1,8 @@
 """The objective of a linear model of k classes, sum(w L(y, X B + b)) / sum(w) + penalty(B), for row-wise losses.
 
-`theta` is a block of standard units a class (see `losskit.objective`), one after the other; solvers see what they see
-of a model of one score. Scores that all rise alike change no loss of a softmax: the sum of the classes' blocks stays
-where it starts, at 0, and the Hessian is filled in along it.
+`theta` is a block of standard units a class (see `losskit.objectives.linear`), one after the other; solvers see what
+they see of a model of one score. Scores that all rise alike change no loss of a softmax: the sum of the classes' blocks
+stays where it starts, at 0, and the Hessian is filled in along it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.design import Array, Design, Gram
+from losskit.data.memory import refuse_beyond
+from losskit.data.moments import refuse_unfinite
 from losskit.errors import DomainError
-from losskit.memory import refuse_beyond
-from losskit.moments import refuse_unfinite
-from losskit.objective import Point
+from losskit.objectives.design import Array, Design, Gram
+from losskit.objectives.linear import Point
 from losskit.penalties import Penalty
 from losskit.rowwise import Rowwise
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_X_y, validate_data
 
-from losskit.batchfiles import as_batch
-from losskit.categories import Coding, categories_of, coding_of
+from losskit.data.batchfiles import as_batch
+from losskit.data.categories import Coding, categories_of, coding_of
+from losskit.data.memory import refuse_beyond, refuse_copy
+from losskit.data.moments import refuse_unfinite
+from losskit.data.sparse_rows import is_sparse
+from losskit.data.streams import Stream, as_stream, is_streamed
 from losskit.errors import CapabilityError, DataError, ShapeError
 from losskit.inference import Question
 from losskit.labels import is_ordered, refuse_missing
 from losskit.losses.scores import MultiQuantile
-from losskit.memory import refuse_beyond, refuse_copy
-from losskit.moments import refuse_unfinite
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import offset_of
-from losskit.sparse_rows import is_sparse
-from losskit.streams import Stream, as_stream, is_streamed
 
 Array = np.ndarray
 _NONE = "no y"

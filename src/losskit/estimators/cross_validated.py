@@ -13,16 +13,16 @@ from sklearn.utils.validation import _check_sample_weight
 
 from losskit import registry
 from losskit.base import Pointwise
+from losskit.data.streams import Stream
 from losskit.errors import CapabilityError, ConvergenceWarning, ParameterError
-from losskit.estimators import LinearClassifier, LinearRegressor
-from losskit.fold_paths import Held, Judge, Paths, StreamPaths, validated, validated_streams
+from losskit.estimators.fold_paths import Held, Judge, Paths, StreamPaths, validated, validated_streams
+from losskit.estimators.linear import LinearClassifier, LinearRegressor
 from losskit.labels import loss_of_classes
-from losskit.objective import one_thread_each
+from losskit.objectives.linear import one_thread_each
 from losskit.penalties import L1, L2, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers.over_streams import Rows
 from losskit.solvers.posing import border, check_options, offset_of
-from losskit.streams import Stream
 
 Array = np.ndarray
 _FOLDS, _CRITERIA = ("min", "one_standard_error"), ("aic", "bic")
@@ -234,7 +234,7 @@ class LinearRegressorCV(_Chosen, LinearRegressor):
     Examples
     --------
     >>> from losskit import Huber, L1
-    >>> from losskit.estimators_cv import LinearRegressorCV
+    >>> from losskit.estimators.cross_validated import LinearRegressorCV
     >>> model = LinearRegressorCV(Huber(1.0), penalty=L1(), rule="one_standard_error")
     >>> several = LinearRegressorCV(["squared error", Huber("auto")], scoring="neg_median_absolute_error")
     """

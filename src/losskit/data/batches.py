@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from losskit.columns import Kind
+from losskit.data.columns import Kind
+from losskit.data.tables import SEPARATORS, Table, check_known, ending_of, names_of, text_table, typed_table
+from losskit.data.textfiles import checked_text, header_of
 from losskit.errors import DataError
-from losskit.tables import SEPARATORS, Table, check_known, ending_of, names_of, text_table, typed_table
-from losskit.textfiles import checked_text, header_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from losskit.data.tables import Column, Kind, as_table
 from losskit.errors import CapabilityError, DataError, DomainError, ModelFileError, ParameterError, ShapeError
-from losskit.tables import Column, Kind, as_table
 
 _SCHEMA = "losskit.preprocess/1"
 _PARTS = {"numeric": ("",), "boolean": ("",), "datetime": (".days", ".month", ".weekday", ".hour")}
