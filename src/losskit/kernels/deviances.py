@@ -10,8 +10,12 @@ import math
 
 from losskit.kernels.elementary import (
     INF,
+    LN2_HEAD,
+    LN2_TAIL,
+    LOG_TAIL,
     MAX,
     NO_TAIL,
+    TINY,
     clamp,
     divided_polynomial,
     exp,
@@ -24,6 +28,7 @@ from losskit.kernels.elementary import (
     scalar,
     scale,
     smallest,
+    split_exponent,
     two_sum,
 )
 from losskit.kernels.pieces import exp_product, held_tail, scaled_once, scaled_product, trunc
@@ -68,9 +73,22 @@ def mean_ratio(y: float, f: float) -> float:
 
 
 @scalar
+def minus_log(f: float, y: float) -> float:
+    """f - log y for finite y > 0, y = 2^k (1 + m); near the root the first two terms cancel without rounding."""
+    small = y < TINY
+    k, m = split_exponent(select(small, y * 2.0**54, y))
+    k -= select(small, 54.0, 0.0)
+    m -= 1.0
+    s = m / (2.0 + m)
+    z = s * s
+    lack = fma(s, fma(-z, polynomial(z, LOG_TAIL), m), k * -LN2_TAIL)  # m - log(1 + m), and the tail of k log 2
+    return (fma(k, -LN2_HEAD, f) - m) + lack
+
+
+@scalar
 def gamma_deviance(y: float, f: float) -> float:
     """f - log y + y e^-f - 1 for y > 0: near d = f - log y = 0 by a series, else by its terms (2 ulp, and d's own)."""
-    d = f - log_parts_inside(y)[0]
+    d = minus_log(f, y)
     near = d * d * polynomial(-d, EXPM1MX_RATIO)
     return select(abs(d) < 0.75, near, (d - 1.0) + mean_ratio(y, f))
 

@@ -15,6 +15,7 @@ from losskit.kernels.elementary import (
     LN2_TAIL,
     MAX,
     NO_TAIL,
+    POW2_SHIFTER,
     TINY,
     Pair,
     clamp,
@@ -23,11 +24,12 @@ from losskit.kernels.elementary import (
     exp_split,
     fast_two_sum,
     fma,
+    from_bits,
     polynomial,
-    power_of_two,
     scalar,
     scale_exp,
     split_exponent,
+    to_bits,
     two_prod,
     two_sum,
 )
@@ -143,19 +145,25 @@ def trunc(typingctx: Any, x: Any) -> Any:
 
 
 @scalar
+def cubed(n: float, less: float) -> Pair:
+    """(p, q), powers of two with p^2 q = 2^(n - less), for integers |n| <= 2210: p^2 lies between 1 and 2^n."""
+    third = fma(n, 1.0 / 3.0, POW2_SHIFTER)
+    rest = fma(third - POW2_SHIFTER, -2.0, n + (POW2_SHIFTER - less))
+    return from_bits(to_bits(third) << 52), from_bits(to_bits(rest) << 52)
+
+
+@scalar
 def scaled_product(c: float, p: float, n: float) -> float:
     """c p 2^n for 0.7 < p < 1.5 and |n| <= 2210: rounded by the last product; nothing overflows before."""
-    third = trunc(n * (1.0 / 3.0))
-    power = power_of_two(third)
-    return ((c * power) * power) * (p * power_of_two(fma(third, -2.0, n)))
+    power, rest = cubed(n, 0.0)
+    return ((c * power) * power) * (p * rest)
 
 
 @scalar
 def scaled_once(c: float, u: float, n: float) -> float:
     """c (1 + u) 2^n for finite c, |u| < 0.5 and |n| <= 2210: as `scaled_product`, 1 + u not rounded before."""
-    third = trunc(n * (1.0 / 3.0))
-    power = power_of_two(third)
-    half = clamp(((c * power) * power) * power_of_two(fma(third, -2.0, n - 1.0)), -MAX, MAX)
+    power, rest = cubed(n, 1.0)
+    half = clamp(((c * power) * power) * rest, -MAX, MAX)
     return fma(half, u, half) * 2.0
 
 
