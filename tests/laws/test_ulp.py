@@ -1,7 +1,8 @@
 """Value, gradient and Hessian of every loss against the oracle, in ulp, over the whole range of float64.
 
 The worst error of each (loss, output) is a table in this folder that may not rise; `python -m tests.laws.test_ulp`
-measures it anew.
+measures it anew. Points are drawn with NumPy's powers and logarithms, whose last bits depend on the processor: the table
+says which points it is of, and where others were drawn only the promise is asked.
 """
 
 from __future__ import annotations
@@ -25,11 +26,18 @@ TABLE = Path(__file__).parent / "worst_ulp.json"
 FAST, FULL = (1, 12, 300), (4, 120, 60_000)  # parameter draws, value draws, rows over all parameter sets
 
 
-def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple[float, str]]:
-    """The worst error of each output, after allowances and relative to the promise's unit, and where it is."""
+Worst = dict[str, tuple[float, str]]
+
+
+def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> tuple[Worst, int]:
+    """The worst error of each output, after allowances and relative to the promise's unit, and where it is.
+
+    Also a check sum of the points looked at.
+    """
     parameter_draws, draws, most = effort
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
-    found = dict.fromkeys(OUTPUTS, (0.0, ""))
+    found: Worst = dict.fromkeys(OUTPUTS, (0.0, ""))
+    points = 0
     settings = list(parameter_sets(cls, rng, parameter_draws))
     most = max(40, most // len(settings))
     for loss in settings:
@@ -37,6 +45,7 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
         if len(y) > most:
             pick = rng.permutation(len(y))[:most]
             y, f = y[pick], f[pick]
+        points = zlib.crc32(repr(loss).encode() + y.tobytes() + f.tobytes(), points)
         got = dict(zip(OUTPUTS, loss.value_gradient_and_hessian(y, f, reduction="none"), strict=True))
         each = [(output, by) for output in OUTPUTS for by in elements(loss, output)]
         columns = [(got[output][(..., *by)] if len(loss.outputs) > 1 else got[output]).tolist() for output, by in each]
@@ -48,7 +57,7 @@ def worst(cls: type[Pointwise], effort: tuple[int, int, int]) -> dict[str, tuple
                 assert away <= promise(loss), (
                     f"{loss!r} {output} {by} at y={yi!r}, f={fi!r}: {number!r} is {away:.4g} ulp off"
                 )
-    return found
+    return found, points
 
 
 def _quick(name: str) -> bool:
@@ -62,7 +71,10 @@ def _quick(name: str) -> bool:
 )
 def test_value_gradient_and_hessian_keep_the_promise_and_no_worst_case_rises(name):
     recorded = json.loads(TABLE.read_text())[name]
-    for output, (away, text) in worst(losses()[name], FAST).items():
+    found, points = worst(losses()[name], FAST)
+    if points != recorded["points"]:
+        pytest.skip("the promise holds; this processor draws other points than the table's")
+    for output, (away, text) in found.items():
         assert away <= recorded[output] + 0.005, text
 
 
@@ -95,8 +107,10 @@ def main() -> None:
     for name, cls in losses().items():
         if len(sys.argv) > 1 and name not in sys.argv[1:]:
             continue
-        table[name] = {output: round(away + 0.0005, 3) for output, (away, _) in worst(cls, FAST).items()}
-        print(f"{name:20}", "  ".join(f"{o} {v:6.3f}" for o, v in table[name].items()), flush=True)
+        found, points = worst(cls, FAST)
+        errors = {output: round(away + 0.0005, 3) for output, (away, _) in found.items()}
+        table[name] = {**errors, "points": points}
+        print(f"{name:20}", "  ".join(f"{o} {v:6.3f}" for o, v in errors.items()), flush=True)
     old = json.loads(TABLE.read_text()) if TABLE.exists() else {}
     TABLE.write_text(json.dumps(old | table, indent=1) + "\n")
 
