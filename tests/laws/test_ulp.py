@@ -1,8 +1,8 @@
 """Value, gradient and Hessian of every loss against the oracle, in ulp, over the whole range of float64.
 
 The worst error of each (loss, output) is a table in this folder that may not rise; `python -m tests.laws.test_ulp`
-measures it anew. Points are drawn with NumPy's powers and logarithms, whose last bits depend on the processor: the table
-says which points it is of, and where others were drawn only the promise is asked.
+measures it anew. Points are drawn with NumPy's powers and logarithms, whose last bits depend on the processor: the
+table says which points it is of, and where others were drawn only the promise is asked.
 """
 
 from __future__ import annotations
