@@ -84,6 +84,12 @@ def test_an_objective_without_training_has_no_start():
         lk.MeanBias().to_lightgbm()
     with pytest.raises(CapabilityError, match="BoostedRegressor"):
         lk.Quantile(0.9).to_lightgbm()
+    pairs = lk.CensoredWeibullNLL()
+    for call in (pairs.to_xgboost, lambda: regressor(pairs).fit([[1.0]], [[1.0, 2.0]])):
+        with pytest.raises(CapabilityError, match=r"2 targets a row \(lower, upper\).*to_torch"):
+            call()
+    with pytest.raises(CapabilityError, match=r"bounded domain.*use Logistic"):
+        classifier(lk.BinaryCrossEntropy()).fit([[1.0], [2.0]], [0, 1])
 
 
 def test_raw_objective_of_xgboost_is_the_estimator():
@@ -91,6 +97,8 @@ def test_raw_objective_of_xgboost_is_the_estimator():
     w = np.random.default_rng(0).uniform(0.5, 2, len(y))
     params = {"nthread": 1, "verbosity": 0, "eta": 0.1, "seed": 0, **PLAIN["xgboost"]}
     data = xgboost.DMatrix(X, y, weight=w)
+    wrong = xgboost.train(params, data, ROUNDS, obj=lambda f, rows: (f - rows.get_label(), np.ones_like(f)))
+    assert np.sqrt(np.mean((wrong.predict(data) - y) ** 2)) > 50  # its base score stays at 0.5, far from 1000
     for loss in (lk.SquaredError(), lk.Huber("auto")):
         objective = loss.to_xgboost()
         booster = xgboost.train(params, data, ROUNDS, obj=objective, custom_metric=objective.metric)

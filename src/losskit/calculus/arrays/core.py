@@ -116,7 +116,7 @@ def two_prod(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def log_parts(xp: Any, y: Array) -> tuple[Array, Array]:
-    """log y in two parts for 1 <= y < 2^44, beyond in one; y's power of two is the whole number nearest to e^(k log 2)."""
+    """log y in two parts for 1 <= y < 2^44, beyond in one: 2^k is the whole number nearest to e^(k log 2)."""
     far = y >= 2.0**44
     inside = xp.where(far, 1.0, y)
     k = xp.floor(xp.log(inside) / _LN2 + 0.5)

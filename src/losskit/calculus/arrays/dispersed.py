@@ -1,7 +1,7 @@
 """Array bodies of the negative binomial density: `xp` is NumPy or a namespace with its names; no branches on data.
 
-Letters are those of `losskit.kernels.dispersed`: z = f + a, d = log y - f, e = e^-|z|. In one double each would carry the
-rounding of its larger summand, which is all that is left of d near y = e^f; so both have a tail.
+Letters are those of `losskit.kernels.dispersed`: z = f + a, d = log y - f; e is e^-|z|. In one double z and d would
+carry the rounding of their larger summand, which is all that is left of d near y = e^f; so both have a tail.
 """
 
 from __future__ import annotations
