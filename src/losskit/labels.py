@@ -80,6 +80,11 @@ def loss_of_classes(model: Any, asked: Any) -> Pointwise | Rowwise:
     loss = asked or (SoftmaxCrossEntropy() if count > 2 else Logistic())
     if is_ordered(loss) and count == 2:
         return Logistic()
+    if isinstance(loss, Pointwise) and any(domain.bounded for domain in loss.prediction_domains):
+        raise CapabilityError(
+            f"{loss!r} takes predictions of a bounded domain, and the scores of {name} keep to none; use Logistic or "
+            "Hinge"
+        )
     if not isinstance(loss, Rowwise) and (not isinstance(loss, Pointwise) or loss.link.gives == "number"):
         other = name.replace("Classifier", "Regressor")
         raise CapabilityError(f"{loss!r} is a loss of numbers; use {other}, or Logistic or Hinge here")

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import losskit as lk
 from losskit.arrayforms import form_of
@@ -98,6 +99,7 @@ def test_a_row_outside_the_domain_raises_and_is_nan_inside_jit():
          "has no form"),
         (lambda y, f: lk.Huber().to_jax("average"), lk.ParameterError, "average"),
         (lambda y, f: lk.Huber().to_jax()(None, y), lk.CapabilityError, "f is None"),
+        (lambda y, f: lk.Huber().to_jax()(f, torch.zeros(3)), lk.CapabilityError, "y is torch, f is jax"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(call, error, words):

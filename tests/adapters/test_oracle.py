@@ -59,14 +59,8 @@ def test_the_array_dialect_agrees_with_the_oracle_in_every_framework(name):
     assert {host: far for host, far in _found(name, FEW) if far} == {}
 
 
-# its array body has f - log y and the sum of both outputs in one double, where the kernel has two
-ONE_DOUBLE = pytest.mark.xfail(strict=True, reason="NegativeBinomialNLL: 56 ulp near y = mean")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=ONE_DOUBLE if name == "NegativeBinomialNLL" else ()) for name in losses()]
-)
+@pytest.mark.parametrize("name", losses())
 def test_so_it_does_at_many_more_points(name):
     assert {host: far[:3] for host, far in _found(name, MANY) if far} == {}
 

@@ -11,8 +11,32 @@ import pytest
 import xgboost
 
 import losskit as lk
+from losskit.boosting.curvature import renews
 from losskit.errors import CapabilityError, ParameterError
-from tests.adapters.boosted import PLAIN, ROUNDS, classes, classifier, numbers, regressor
+from losskit.hosts import adapter
+from tests.adapters.boosted import PLAIN, ROUNDS, classes, classifier, each_engine, numbers, regressor
+
+
+@each_engine
+def test_a_librarys_own_objective_is_taken_where_its_trees_are_those_of_ours(engine):
+    X, y = numbers(200, far=0.0)
+    levels, low = {"Quantile": 0.8, "Expectile": 0.8, "Tweedie": 1.5}, (y < np.median(y)).astype(float)
+    for name in adapter(engine).NATIVE:
+        loss = getattr(lk, name)(*[levels[name]] if name in levels else [])
+        make = classifier if loss.link.name == "logit" else regressor
+        aim = low if loss.link.name == "logit" else np.exp(y / 8) if loss.link.name == "log" else y
+        model = make(loss, engine).set_params(n_estimators=8).fit(X, aim)
+        assert model.objective_.startswith("native: ")
+        assert (model.curvature_, model.curvature_scale_) == ("native", 1.0)
+        if engine == "catboost" and renews(loss):
+            continue  # ours cannot set leaves anew there
+        ours = make(loss, engine, objective="losskit", curvature="auto" if renews(loss) else "hessian")
+        found, native = ours.set_params(n_estimators=8).fit(X, aim).raw_scores(X), model.raw_scores(X)
+        if name == "Quantile":  # in a leaf each takes another point between two rows
+            assert loss(aim, found) == pytest.approx(loss(aim, native), rel=0.05)
+        else:
+            np.testing.assert_allclose(found, native, rtol=0, atol=1e-6 * np.ptp(native))
+    assert regressor(lk.Poisson(), engine).set_params(n_estimators=2).fit(X, np.exp(y / 8)).objective_ == "losskit"
 
 
 def test_raw_objective_of_lightgbm_is_the_estimator():
@@ -60,6 +84,12 @@ def test_an_objective_without_training_has_no_start():
         lk.MeanBias().to_lightgbm()
     with pytest.raises(CapabilityError, match="BoostedRegressor"):
         lk.Quantile(0.9).to_lightgbm()
+    pairs = lk.CensoredWeibullNLL()
+    for call in (pairs.to_xgboost, lambda: regressor(pairs).fit([[1.0]], [[1.0, 2.0]])):
+        with pytest.raises(CapabilityError, match=r"2 targets a row \(lower, upper\).*to_torch"):
+            call()
+    with pytest.raises(CapabilityError, match=r"bounded domain.*use Logistic"):
+        classifier(lk.BinaryCrossEntropy()).fit([[1.0], [2.0]], [0, 1])
 
 
 def test_raw_objective_of_xgboost_is_the_estimator():
@@ -67,6 +97,8 @@ def test_raw_objective_of_xgboost_is_the_estimator():
     w = np.random.default_rng(0).uniform(0.5, 2, len(y))
     params = {"nthread": 1, "verbosity": 0, "eta": 0.1, "seed": 0, **PLAIN["xgboost"]}
     data = xgboost.DMatrix(X, y, weight=w)
+    wrong = xgboost.train(params, data, ROUNDS, obj=lambda f, rows: (f - rows.get_label(), np.ones_like(f)))
+    assert np.sqrt(np.mean((wrong.predict(data) - y) ** 2)) > 50  # its base score stays at 0.5, far from 1000
     for loss in (lk.SquaredError(), lk.Huber("auto")):
         objective = loss.to_xgboost()
         booster = xgboost.train(params, data, ROUNDS, obj=objective, custom_metric=objective.metric)

@@ -94,11 +94,10 @@ def test_boosters_have_the_schema_and_the_same_trees():
     assert result["schema"] == SCHEMA
     assert {row["id"] for row in result["rows"]} == {"P7"}
     assert all(set(row) == FIELDS and row["error"] < 1e-5 for row in result["rows"])
-    peers = [
-        "lightgbm's own objective", "lightgbm, handed our gradients",
-        "xgboost's own objective", "xgboost, handed our gradients",
-    ]  # fmt: skip
-    assert [row["peer"] for row in result["rows"]] == 4 * peers
+    three = [("estimator", "call"), ("our objective", "objective"), ("free objective", "objective")]
+    pairs = [(what, f"{library}'s own {peer}") for library in ("lightgbm", "xgboost") for what, peer in three]
+    assert [(row["what"], row["peer"]) for row in result["rows"]] == 4 * pairs
+    assert [row["met"] is None for row in result["rows"]] == 8 * [False, False, True]  # what the library takes
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 

@@ -22,7 +22,7 @@ from losskit.errors import CapabilityError, ParameterError
 
 Array = np.ndarray
 
-_NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic")
+NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Expectile", "Logistic", "Tweedie")
 
 
 def factor(classes: int) -> float:
@@ -32,7 +32,7 @@ def factor(classes: int) -> float:
 
 def native(loss: Any, kind: str, classes: int) -> dict[str, Any] | None:
     """The options that make CatBoost's own objective this loss, or None."""
-    return native_options("catboost", loss, kind, _NATIVE, {"loss_function": "MultiClass", "classes_count": classes})
+    return native_options("catboost", loss, kind, NATIVE, {"loss_function": "MultiClass", "classes_count": classes})
 
 
 def name_of(options: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
 from losskit.arrayforms import PARTS, divisor, fitting, form_of, has_form, options, reduced, scaled
-from losskit.border import as_arrays
+from losskit.border import as_arrays, kind_of
 from losskit.errors import CapabilityError
 
 _HALF = (jnp.float16, jnp.bfloat16)
@@ -134,9 +134,10 @@ def function(loss: Any, reduction: str, empty: str) -> Any:
         form_of(loss)
 
     def call(prediction: Any, target: Any, weight: Any = None) -> Any:
+        named = {"y": target, "f": prediction, "sample_weight": weight}
+        if prediction is None or target is None or any(kind_of(x) not in ("numpy", "jax") for x in named.values()):
+            as_arrays(**named)  # says which
         f, y, w = (x if x is None else jnp.asarray(x) for x in (prediction, target, weight))
-        if f is None or y is None:
-            as_arrays(y=y, f=f)  # says which
         return evaluate(loss, y, f, w, reduction, ("value",), None, empty)[0]
 
     call.__name__ = call.__qualname__ = type(loss).__name__

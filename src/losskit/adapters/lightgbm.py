@@ -16,7 +16,7 @@ Array = np.ndarray
 
 # its own objective is the same loss, and as good or better. Not Huber: its curvature of 1 creeps where delta is small.
 # Not Poisson: its curvature is twice too large, which halves the learning rate
-_NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic", "Gamma", "Tweedie")
+NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic", "WeightedLogistic", "Gamma", "Tweedie")
 
 
 def factor(classes: int) -> float:
@@ -26,7 +26,7 @@ def factor(classes: int) -> float:
 
 def native(loss: Any, kind: str, classes: int) -> dict[str, Any] | None:
     """The options that make LightGBM's own objective this loss, or None."""
-    return native_options("lightgbm", loss, kind, _NATIVE, {"objective": "multiclass", "num_class": classes})
+    return native_options("lightgbm", loss, kind, NATIVE, {"objective": "multiclass", "num_class": classes})
 
 
 def name_of(options: dict[str, Any]) -> str:

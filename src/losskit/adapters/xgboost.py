@@ -18,7 +18,7 @@ Array = np.ndarray
 
 # its own objective is the same loss, and as good or better. Not PseudoHuber, whose curvature vanishes far off; not
 # Poisson, whose curvature is twice too large, which halves the learning rate
-_NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic", "Gamma", "Tweedie")
+NATIVE = ("SquaredError", "AbsoluteError", "Quantile", "Logistic", "WeightedLogistic", "Gamma", "Tweedie")
 
 _NEUTRAL = {"logit": 0.5, "log": 1.0}  # the base score that adds nothing, by link of the native objective
 
@@ -30,7 +30,7 @@ def factor(classes: int) -> float:
 
 def native(loss: Any, kind: str, classes: int) -> dict[str, Any] | None:
     """The options that make XGBoost's own objective this loss, or None."""
-    return native_options("xgboost", loss, kind, _NATIVE, {"objective": "multi:softprob", "num_class": classes})
+    return native_options("xgboost", loss, kind, NATIVE, {"objective": "multi:softprob", "num_class": classes})
 
 
 def name_of(options: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from losskit.base import Evaluated, Pointwise
 from losskit.boosted import files
 from losskit.boosted.columns import Columns
 from losskit.boosted.stopping import validation
-from losskit.boosting.curvature import renews
+from losskit.boosting.curvature import check_targets, renews
 from losskit.boosting.descent import Descent
 from losskit.boosting.growing import ENGINES, Task
 from losskit.errors import CapabilityError, DataError, ParameterError
@@ -96,6 +96,7 @@ class Boosted(BaseEstimator):
             raise CapabilityError(
                 f"{loss!r} couples rows; trees ask for a gradient and a Hessian of each row alone: use the loss inside"
             )
+        check_targets(loss)
         return loss
 
     def _train(self, loss: Any, X: Array, y: Array, w: Array | None, eval_set: Any, classes: int) -> Self:

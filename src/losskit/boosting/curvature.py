@@ -106,6 +106,15 @@ def check_name(curvature: str) -> None:
         raise ParameterError(f"curvature is one of {known}; got {curvature!r}")
 
 
+def check_targets(loss: Any) -> None:
+    """Raise CapabilityError for a loss of several targets a row."""
+    if isinstance(loss, Pointwise) and len(loss.targets) > 1:
+        raise CapabilityError(
+            f"{type(loss).__name__} takes {len(loss.targets)} targets a row ({', '.join(loss.targets)}), and an engine's "
+            "data hold one; train a model of your own with loss.to_torch() or loss.to_jax()"
+        )
+
+
 def is_level(loss: Any, name: str) -> bool:
     """Whether the curvature of a row is the same at every score and target."""
     if name != "hessian":

@@ -36,6 +36,7 @@ class Descent:
     intercept : ndarray of shape (outputs,)
         The best constant scores.
     curvature, scale : the curvature's name, and the number that g and h were divided by
+    open : whether the loss takes its scale from the residuals
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class Descent:
     ) -> None:
         check_name(curvature)
         self._asked, self.y, self.w, self.factor = loss, y, w, factor
-        self.loss = _resolved(loss, y, None, w) if loss._open() else loss
+        self.open = bool(loss._open())
+        self.loss = _resolved(loss, y, None, w) if self.open else loss
         self.outputs = classes or len(self.loss.outputs)
         self.curvature = curvature_of(self.loss) if curvature == "auto" else curvature
         self._unsure = self.curvature == "hessian" and is_unknown(self.loss)
@@ -61,7 +63,8 @@ class Descent:
         self._room = np.empty(shape), np.empty(shape)
         self._single = np.empty(shape, np.float32), np.empty(shape, np.float32)
         self._round, self._next = 0, 1
-        self._level = False  # whether the curvature that stands in `_single` is that of every round
+        # whether the curvature that the first round leaves in `_single` is that of every round
+        self._level = self.outputs == 1 and not self.open and is_level(self.loss, self.curvature)
         self.scale = self._mean_curvature()
 
     @property
@@ -80,7 +83,7 @@ class Descent:
             self.rescale(margins)
             self._next *= 2
         self._round += 1
-        if self._level:
+        if self._level and self._round > 1:
             return self._scaled(self.loss.gradient(self.y, f, self.w, "sum", out=self._room[0]), None, self._single)
         g, h = parts(self.loss, self.curvature, self.y, f, self.w, self._room)
         if self._unsure and not h.min(initial=0.0) >= 0:
@@ -88,17 +91,11 @@ class Descent:
                 f"the Hessian of {self.loss!r} is {h.min():g} in round {self._round}, first at row "
                 f"{int((h < 0).argmax())}: trees would go uphill; use curvature='absolute', or a convex loss"
             )
-        self._level = not self.open and self.outputs == 1 and is_level(self.loss, self.curvature)
         return self._scaled(g, h, self._single)
 
     def at(self, y: Array, f: Array, w: Array | None) -> tuple[Array, Array]:
         """The same for any rows, at raw scores f, in float64."""
         return self._scaled(*parts(self.loss, self.curvature, y, f, w), (np.empty(f.shape), np.empty(f.shape)))
-
-    @property
-    def open(self) -> bool:
-        """Whether the loss takes its scale from the residuals."""
-        return bool(self._asked._open())
 
     def rescale(self, margins: Array) -> None:
         """Take the loss's scale from the residuals at these margins."""

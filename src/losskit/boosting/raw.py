@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.boosting.curvature import check_name, curvature_of, renews
+from losskit.boosting.curvature import check_name, check_targets, curvature_of, renews
 from losskit.boosting.descent import Descent
 from losskit.crosswalk import training_options
 from losskit.errors import CapabilityError
@@ -48,6 +48,7 @@ class RawObjective:
         curvature: str = "auto",
     ) -> None:
         check_name(curvature)
+        check_targets(loss)
         if curvature == "auto" and (loss._open() or curvature_of(loss) == "unit") and renews(loss):
             raise CapabilityError(
                 f"an objective alone cannot renew leaves, as {loss!r} needs: it would be slow and biased. Use "

@@ -7,6 +7,7 @@ from losskit.calculus.arrays.betas import *
 from losskit.calculus.arrays.core import *
 from losskit.calculus.arrays.densities import *
 from losskit.calculus.arrays.deviances import *
+from losskit.calculus.arrays.dispersed import *
 from losskit.calculus.arrays.durations import *
 from losskit.calculus.arrays.margins import *
 from losskit.calculus.arrays.robust import *

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 Array = Any
+_HALF_OF_THE_BITS = 2.0**27 + 1.0
+_LN2 = 0.6931471805599453
+_LN2_HEAD = float.fromhex("0x1.62e42fefa3800p-1")  # 42 bits: exact times any exponent
+_LN2_TAIL = float.fromhex("0x1.ef35793c76730p-45")
+_LOG_TAIL = tuple(2.0 / k for k in range(3, 27, 2))  # of log((1 + s)/(1 - s)) = 2 s + s z P(z), z = s^2
 FAR = 1e18  # beyond it 1 + x^2 is x^2 in double, and up to it x^2 is finite in single
 
 
@@ -94,6 +99,37 @@ def pseudo_huber_bend(xp: Any, r: Array, delta: Array) -> Array:
     far, _, root = _hypot1(xp, r, delta)
     root = xp.where(far, xp.abs(r / delta), root)
     return 1.0 / root / root / root
+
+
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """a + b and what its rounding lost (Knuth 1969)."""
+    s = a + b
+    v = s - a
+    return s, (a - (s - v)) + (b - v)
+
+
+def two_prod(a: Array, b: Array) -> tuple[Array, Array]:
+    """a b and what its rounding lost (Dekker 1971), for numbers whose product is far from over- and underflow."""
+    high, other = (x * _HALF_OF_THE_BITS - (x * _HALF_OF_THE_BITS - x) for x in (a, b))
+    low, p = a - high, a * b
+    return p, ((high * other - p) + high * (b - other) + low * other) + low * (b - other)
+
+
+def log_parts(xp: Any, y: Array) -> tuple[Array, Array]:
+    """log y in two parts for 1 <= y < 2^44, beyond in one: 2^k is the whole number nearest to e^(k log 2)."""
+    far = y >= 2.0**44
+    inside = xp.where(far, 1.0, y)
+    k = xp.floor(xp.log(inside) / _LN2 + 0.5)
+    m = inside / xp.floor(xp.exp(k * _LN2) + 0.5)
+    f = m - 1.0
+    s, (square, lost) = f / (2.0 + f), two_prod(f, f)
+    h, tail = two_sum(f, -square / 2.0)
+    z = s * s
+    tail = tail - lost / 2.0 + s * (square / 2.0 + z * power_series(z, _LOG_TAIL))
+    a, rest = two_sum(k * _LN2_HEAD, h)
+    rest = rest + (tail + k * _LN2_TAIL)
+    head = a + rest
+    return xp.where(far, xp.log(y), head), xp.where(far, 0.0, rest - (head - a))
 
 
 def power_series(x: Array, coefficients: Sequence[float]) -> Array:

@@ -112,14 +112,14 @@ def student_bend(xp: Any, r: Array, s: Array, df: Array) -> Array:
     return xp.where(near, half * (1.0 - x) * (1.0 + x) * half, far) / (1.0 + q) / (1.0 + q)
 
 
-def _binet_from_one(xp: Any, x: Array) -> Array:
+def binet_from_one(xp: Any, x: Array) -> Array:
     w = 1.0 / x
     return w * xp.where(w < 0.25, power_series(w, BINET_FAR), power_series(w - 0.625, BINET_NEAR))
 
 
 def binet(xp: Any, x: Array) -> Array:
     small = x < 1.0
-    above = _binet_from_one(xp, xp.where(small, x + 1.0, x))
+    above = binet_from_one(xp, xp.where(small, x + 1.0, x))
     inner = xp.where(small, x, 1.0)
     below = (inner + 0.5) * (xp.log1p(inner) - xp.log(inner)) - 1.0 + above
     return xp.where(small, below, above)
@@ -128,7 +128,7 @@ def binet(xp: Any, x: Array) -> Array:
 def stirling(xp: Any, y: Array) -> Array:
     small = y < 1.0
     logarithm = xp.log(xp.where(y > 0, y, 1.0))
-    above = _HALF_LOG_2PI + logarithm / 2.0 + _binet_from_one(xp, xp.where(small, 1.0, y))
+    above = _HALF_LOG_2PI + logarithm / 2.0 + binet_from_one(xp, xp.where(small, 1.0, y))
     return xp.where(small, y * (1.0 - (logarithm - power_series(y - 0.5, LOG_FACTORIAL))), above)
 
 
@@ -191,108 +191,6 @@ def truncated_bend(xp: Any, f: Array) -> Array:
     return xp.where(seen, held / -xp.expm1(-held) * ratio, mu / 2.0)
 
 
-def dispersed_share(xp: Any, f: Array, a: Array) -> Array:
-    z = f + a
-    e = xp.exp(-xp.abs(z))
-    return xp.where(z < 0, e, 1.0) / (1.0 + e)
-
-
-def _log_label(xp: Any, y: Array) -> Array:
-    """log y, far below all else at y = 0."""
-    return xp.where(y > 0, xp.log(xp.where(y > 0, y, 1.0)), -1e4)
-
-
-def dispersed_pull(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    d = _log_label(xp, y) - f
-    gap = xp.expm1(-xp.abs(d))
-    above = -gap * xp.exp(xp.where(f < -a, f, -a)) / (1.0 + xp.exp(-xp.abs(f + a)))
-    return xp.where(d > 0, y * gap * dispersed_share(xp, -f, -a), above)
-
-
-def dispersed_bend(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    size = xp.abs(f + a)
-    return (y * xp.exp(-size) + xp.exp(-a - size)) / (1.0 + xp.exp(-size)) ** 2
-
-
-def _dispersed_shift(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    """v = (mu - y)/(mu + r)."""
-    d = _log_label(xp, y) - f
-    gap = xp.expm1(-xp.abs(d))
-    below = y * gap * xp.exp(xp.where(a < -f, a, -f)) / (1.0 + xp.exp(-xp.abs(f + a)))
-    return xp.where(d > 0, below, -gap * dispersed_share(xp, f, a))
-
-
-def _total_rise(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    """log((mu + r)/(y + r))."""
-    z, z0 = f + a, _log_label(xp, y) + a
-    lead = xp.where(z > 0, z, 0.0) - xp.where(z0 > 0, z0, 0.0)
-    return lead + (xp.log1p(xp.exp(-xp.abs(z))) - xp.log1p(xp.exp(-xp.abs(z0))))
-
-
-def dispersed_sag(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    v = _dispersed_shift(xp, y, f, a)
-    near = xp.abs(v) < 0.25
-    held = xp.where(near, v, 0.0)
-    series = -power_series(held, tuple(1.0 / k for k in range(2, 32))) * held * held
-    far = xp.where(v < 0.5, v + xp.log1p(-xp.where(v < 0.5, v, 0.0)), v - _total_rise(xp, y, f, a))
-    return xp.where(near, series, far) * xp.exp(-a)
-
-
-def dispersed_cross(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    return dispersed_pull(xp, y, f, a) * dispersed_share(xp, f, a)
-
-
-def dispersed_sway(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    pull, v = dispersed_pull(xp, y, f, a), _dispersed_shift(xp, y, f, a)
-    rest = dispersed_share(xp, -_log_label(xp, y), -a)
-    far = _total_rise(xp, y, f, a) * xp.exp(-a) - pull * (dispersed_share(xp, f, a) + rest)
-    return xp.where(v < -1.0, far, -dispersed_sag(xp, y, f, a) - pull * (v * rest))
-
-
-def dispersed_deviance(xp: Any, y: Array, f: Array, a: Array) -> Array:
-    g = _log_label(xp, y)
-    low = g + a <= 0
-    e = xp.where(low, f - g, g - f)
-    share = dispersed_share(xp, xp.where(low, g, -g), xp.where(low, a, -a))
-    near = xp.abs(e) < 0.5
-    inner = xp.where(near, e, 0.0)
-    x = share * xp.expm1(inner)
-    square = x * x * power_series(-x, tuple(1.0 / k for k in range(2, 42)))
-    series = expm1mx(xp, inner)
-    part = xp.where(low, y, xp.exp(-a))
-    close = xp.where(share > 0, part * (series - square / xp.where(share > 0, share, 1.0)), part * series)
-    up = xp.where(low, f + a, -(f + a))
-    grown = xp.where(up > 0, up, 0.0) + xp.log1p(xp.exp(-xp.abs(up))) - xp.log1p(xp.exp(-xp.abs(g + a)))
-    far = (y + xp.exp(-a)) * grown - part * e
-    return xp.where(near, close, far)
-
-
-def dispersed_floor(xp: Any, y: Array, a: Array) -> Array:
-    r = xp.exp(-a)
-    held = xp.where(y > 0, y, 1.0)
-    narrow = shape_normaliser(xp, -a) - shape_normaliser(xp, xp.log(held + r))
-    large = xp.where(r < 1.0, 1.0, r)
-    wide = xp.log1p(held / large) / 2.0 + (_binet_from_one(xp, large) - _binet_from_one(xp, large + held))
-    return xp.where(y > 0, stirling(xp, held) + xp.where(a > 0, narrow, wide), 0.0)
-
-
-def dispersed_floor_slope(xp: Any, y: Array, a: Array) -> Array:
-    held = xp.where(y > 0, y, 1.0)
-    q, rest = dispersed_share(xp, xp.log(held), a), dispersed_share(xp, -xp.log(held), -a)
-    total = xp.log(held + xp.exp(-a))
-    # the slopes without the halves that they all have
-    own, other = shape_slope(xp, -a) - 0.5, shape_slope(xp, total) - 0.5
-    return xp.where(y > 0, q / 2.0 + (own - rest * other), 0.0)
-
-
-def dispersed_floor_bend(xp: Any, y: Array, a: Array) -> Array:
-    held = xp.where(y > 0, y, 1.0)
-    q, rest = dispersed_share(xp, xp.log(held), a), dispersed_share(xp, -xp.log(held), -a)
-    total = xp.log(held + xp.exp(-a))
-    bends = shape_bend(xp, -a) - rest * rest * shape_bend(xp, total)
-    return xp.where(y > 0, bends + q * rest * shape_slope(xp, total), 0.0)
-
-
 def student_constant(xp: Any, df: Array) -> Array:
     x = df / 2.0
     return _HALF_LOG_2PI + ((0.5 - x * xp.log1p(0.5 / x)) + (binet(xp, x) - binet(xp, x + 0.5)))
@@ -323,11 +221,16 @@ def shape_normaliser(xp: Any, a: Array) -> Array:
     return xp.where(small, below, (_HALF_LOG_2PI - a / 2.0) + binet(xp, xp.exp(xp.where(small, 0.0, a))))
 
 
+def binet_slope(xp: Any, w: Array) -> Array:
+    """By 1/w, over w^2, with its sign turned; w up to 1."""
+    return xp.where(w < 0.25, power_series(w, BINET_SLOPE_FAR), power_series(w - 0.625, BINET_SLOPE_NEAR))
+
+
 def shape_slope(xp: Any, a: Array) -> Array:
     k = xp.exp(a)
     small = k < 1.0
     x, w = xp.where(small, k, 1.0), 1.0 / xp.where(small, 1.0 + k, k)
-    slope = xp.where(w < 0.25, power_series(w, BINET_SLOPE_FAR), power_series(w - 0.625, BINET_SLOPE_NEAR))
+    slope = binet_slope(xp, w)
     below = 1.0 + (0.5 - w / 2.0) + x * (w * w * slope - (xp.log1p(x) - a))
     return xp.where(small, below, 0.5 + w * slope)
 
