@@ -17,7 +17,7 @@ import numpy as np
 
 from losskit.data.coded import Coded, CodedGram, gram_of
 from losskit.data.memory import refuse_beyond
-from losskit.data.moments import constant_columns, location_and_spread
+from losskit.data.moments import centred_columns, constant_columns, location_and_spread
 from losskit.data.sparse_rows import (
     Rows,
     add_gram,
@@ -26,6 +26,7 @@ from losskit.data.sparse_rows import (
     is_sparse,
     product,
     rows_between,
+    shifted,
     squares_summed,
 )
 from losskit.kernels.run import map_tasks, thread_count
@@ -69,17 +70,15 @@ class Design:
         mean, self.scale = location_and_spread(X, weights, fit_intercept)
         self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
         self.scale[self._idle] = np.maximum(self.scale[self._idle], np.abs(mean[self._idle]))
-        held = _numbers_of(X)
-        far = bool(np.any(np.abs(mean[held]) > _FAR * self.scale[held]))
+        far = np.flatnonzero(np.abs(mean) > _FAR * self.scale)
         self.scale = np.hypot(self.scale, np.sqrt(extra))
         if uniform:
             self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
         self.shift = mean  # between the user's columns and ours
-        self._moved = far
-        self.X = self._shifted(X) if far else X
+        self._moved = centred_columns(X, far)
+        self.X = self._shifted(X) if self._moved.size else X
         self.center = mean.copy()  # what is left to take out of sums
-        if far:
-            self.center[held] = 0.0
+        self.center[self._moved] = 0.0
         self._divide()
 
     def eased(self, extra: Array) -> Design:
@@ -123,7 +122,7 @@ class Design:
         """The same columns of other rows, in the same units."""
         other = copy.copy(self)
         other._idle = np.zeros(0, np.intp)  # what is constant here need not be there
-        other.X, other.rows = self._shifted(X) if self._moved else X, len(X)
+        other.X, other.rows = self._shifted(X) if self._moved.size else X, len(X)
         other._divide(_PARTS)
         return other
 
@@ -254,6 +253,8 @@ class Design:
 
     def _shifted(self, X: Any) -> Any:
         """A copy of X without the mean of its columns of numbers."""
+        if is_sparse(X):
+            return shifted(X, self._moved, self.shift[self._moved])
         refuse_beyond(
             8.0 * X.shape[0] * X.shape[1], f"a copy of X {X.shape} without columns' means, which dwarf their spread",
             "take the means out of the columns beforehand, or fit a Parquet file, which is read in batches",
@@ -386,10 +387,3 @@ class Gram:
         if d.min(initial=0.0) < 0:  # what was added for these rows is taken away twice: a product with itself is cheap
             few = part[d < 0]
             self._sum -= 2.0 * (few.T @ few)
-
-
-def _numbers_of(X: Any) -> Array:
-    """The columns that a shift may be taken out of: none of a sparse X, and no indicators."""
-    if isinstance(X, Coded):
-        return X.at[: X.numbers.shape[1]]
-    return np.arange(0 if is_sparse(X) else X.shape[1])

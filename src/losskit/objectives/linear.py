@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.constants import weighted_quantile
 from losskit.data.moments import refuse_unfinite
 from losskit.data.sparse_rows import columns_summed, product
 from losskit.objectives.design import Array, Design, Gram
@@ -267,7 +268,8 @@ class Objective:
             if self.offset is not None:
                 constant -= float(np.average(self.offset, weights=self.weights))
         elif self.loss.variables == ("r",):
-            constant = float(np.median(self.y[:: max(1, self.y.size // _SAMPLE)]))
+            step = max(1, self.y.size // _SAMPLE)
+            constant = weighted_quantile(self.y[::step], 0.5, None if self.weights is None else self.weights[::step])
         return constant if np.isfinite(constant) else 0.0
 
     def _sizes(self) -> tuple[float, float]:

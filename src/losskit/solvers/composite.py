@@ -216,9 +216,21 @@ class Composite:
         size = self._size(point)
         gap = self._gap(point, enough * size)[0]
         if foretold and gap > enough * size and self.foretold_gap(point) <= enough:
-            dual = scores_of_slopes(self.loss, self.y, self.scores_at(point), self._foretold(point))
-            gap = gap if dual is None else min(gap, self._gap(point, enough * size, dual)[0])
+            gap = min(gap, self._gap(point, enough * size, self._foretold(point))[0])
         return gap / size
+
+    def gap_of(self, point: Point, d: Array) -> float:
+        """The relative gap with these slopes of the rows."""
+        return self._gap(point, np.inf, d)[0] / self._size(point)
+
+    def told(self, scores: Array) -> tuple[Array, Array]:
+        """Targets and scores as the loss is asked of them: of a loss of the residual 0 and that.
+
+        Of targets of 1e12 no double near them is a score whose residual is known to better than 1e-4.
+        """
+        if self.loss.variables == ("r",):
+            return np.zeros_like(self.y), scores - self.y
+        return self.y, scores
 
     def foretold_gap(self, point: Point) -> float:
         """About the relative gap with the slopes that the last model foretold, if no column but its own is felt.
@@ -266,31 +278,35 @@ class Composite:
         """Of the columns, by o, about a middle if there is an intercept."""
         return self.scale * np.sqrt(self.design.squares(row_shares(self.smooth))[self.at])
 
-    def _gap(self, point: Point, enough: float, dual: tuple[Array, Array] | None = None) -> tuple[float, Array]:
+    def _gap(self, point: Point, enough: float, slopes: Array | None = None) -> tuple[float, Array]:
         """Value less lower bound, inf once it is known to be more than `enough`; and the dual's X'(o d) by column.
 
-        The candidate is the slopes at the point, or `dual`: slopes, and scores where the loss has them.
+        The candidate is the slopes at the point, or those given.
         """
-        theta, smooth, share = point.theta, self.smooth, row_shares(self.smooth)
-        f0 = self.scores_at(point)
-        f, u = (f0, point.gradient) if dual is None else (dual[1], self.design.adjoint(share * dual[0]))
-        if self.design.intercept and abs(u[-1]) > 1e-15 * smooth._reference:
-            f, u = self._balanced(f, share)
-        pull, coef = u[self.at] * self.scale, self.coef(theta)
+        share = row_shares(self.smooth)
+        y, f0 = self.told(self.scores_at(point))
+        f, u = f0, point.gradient
+        if slopes is not None:
+            dual = scores_of_slopes(self.loss, y, f0, slopes)
+            if dual is None:
+                return np.inf, u[self.at]
+            f, u = dual[1], self.design.adjoint(share * dual[0])
+        if self.design.intercept and abs(u[-1]) > 1e-15 * self.smooth._reference:
+            f, u = self._balanced(y, f, share)
+        pull, coef = u[self.at] * self.scale, self.coef(point.theta)
         shrink = self._shrink(pull)
         pull = shrink * pull
         gap = max(self.rule.value(coef) + self.rule.conjugate(-pull) + float(pull @ coef), 0.0)
-        shrunk = self._shrunk(f, shrink) if gap <= enough else None
+        shrunk = self._shrunk(y, f, shrink) if gap <= enough else None
         if shrunk is None:
             return np.inf, pull
         d, at = shrunk
-        rows = self.loss(smooth.y, f0, None, "none") - self.loss(smooth.y, at, None, "none") - d * (f0 - at)
+        rows = self.loss(y, f0, None, "none") - self.loss(y, at, None, "none") - d * (f0 - at)
         return gap + float(share @ np.maximum(rows, 0.0)), pull
 
-    def _balanced(self, f: Array, share: Array) -> tuple[Array, Array]:
+    def _balanced(self, y: Array, f: Array, share: Array) -> tuple[Array, Array]:
         """Scores shifted until the slopes' weighted sum is 0, and X'(o L') there."""
-        loss, y = self.loss, self.smooth.y
-        shift = 0.0
+        loss, shift = self.loss, 0.0
         for _ in range(20):
             g, h = loss.gradient_and_hessian(y, f + shift, None, "sum")
             off, bend = float(share @ g), float(share @ h)
@@ -311,10 +327,10 @@ class Composite:
         over = np.maximum(up, down)[open_] / l1[open_]
         return 1.0 / max(1.0, float(over.max(initial=0.0)))
 
-    def _shrunk(self, f: Array, shrink: float) -> tuple[Array, Array] | None:
+    def _shrunk(self, y: Array, f: Array, shrink: float) -> tuple[Array, Array] | None:
         """Slopes d = shrink L'(f), and scores at which L' is d."""
-        d = np.asarray(self.loss.gradient(self.smooth.y, f, None, "sum"))
-        return (d, f) if shrink == 1.0 else scores_of_slopes(self.loss, self.smooth.y, f, shrink * d)
+        d = np.asarray(self.loss.gradient(y, f, None, "sum"))
+        return (d, f) if shrink == 1.0 else scores_of_slopes(self.loss, y, f, shrink * d)
 
 
 def scores_of_slopes(loss: Any, y: Array, f: Array, target: Array) -> tuple[Array, Array] | None:

@@ -32,6 +32,7 @@ _SURE = 0.1  # of the tolerance: a gap foretold to be so small will be
 _ROUNDED = 1e-3  # of a tolerance: a violation this small is none
 _FAST = 0.03  # of the violation is left by a step whose Hessian serves once more
 _LEFT = 0.02  # of the violation that is good enough may be left of a model's
+_SHORT = 1e-20  # of a step: those of a loss that is straight but for a few rows are as long
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 Minimised = Callable[[Array, Array, Array, Pieces, float], tuple[Array, Array, float]]  # as `solve_quadratic`
@@ -62,7 +63,7 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
         kind, certificate, kkt = certify(objective, point, violations, control.tol)
         value = objective.value(point)
         reason = control.stop(value, certificate)
-        if reason is None and idle.no_progress(kkt):
+        if reason is None and idle.no_progress(kkt, value):
             reason = "no progress"
         ahead = None
         if reason is None:
@@ -82,15 +83,16 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
 
 
 class Idle:
-    """Whether violations still fall."""
+    """Whether violations or values still fall."""
 
     def __init__(self) -> None:
-        self._best, self._rounds = np.inf, 0
+        self._best, self._least, self._rounds = np.inf, np.inf, 0
 
-    def no_progress(self, kkt: float) -> bool:
-        """Whether none is left, or it has not fallen for a while."""
-        self._rounds = 0 if kkt < 0.7 * self._best else self._rounds + 1
-        self._best = min(self._best, kkt)
+    def no_progress(self, kkt: float, value: float) -> bool:
+        """Whether no violation is left, or neither has fallen for a while."""
+        falls = kkt < 0.7 * self._best or value < self._least - 1e-14 * abs(self._least)
+        self._rounds = 0 if falls or np.isinf(self._least) else self._rounds + 1
+        self._best, self._least = min(self._best, kkt), min(self._least, value)
         return kkt == 0.0 or self._rounds > _INNER
 
 
@@ -301,7 +303,7 @@ def _newton_step(
     if objective.value(ahead) <= value + 1e-4 * fall + noise:
         return ahead
     line, t = smooth.along(theta, step, point.scores), 0.5
-    while t > 1e-10:
+    while t > _SHORT:
         new = theta + t * step
         if line(t)[0] + objective.penalty.value(objective.coef(new)) <= value + 1e-4 * t * fall + noise:
             return smooth.evaluate(new)
