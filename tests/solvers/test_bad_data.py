@@ -119,12 +119,17 @@ def test_columns_of_any_scale_are_penalised_as_they_are(loss, penalty, scale):
 
 
 @pytest.mark.parametrize("loss", [lk.Huber(1.0), lk.LogCosh(1.0), lk.PseudoHuber(1.0)], ids=str)
-def test_a_loss_that_is_straight_for_such_targets_is_fitted_under_kinks(loss):
+@pytest.mark.parametrize(("scale", "alpha"), [(1e3, 1e-3), (1e6, 1e-3), (1e6, 1.0), (1e12, 0.05)])
+def test_a_loss_that_is_straight_for_such_targets_is_fitted_under_kinks(loss, scale, alpha):
     X, y = centred(loss)
-    found = minimise(loss, lk.L1(1e-3), X, 1e6 * y)
-    steep = minimise(lk.AbsoluteError(), None, X, 1e6 * y).value
+    n, p = X.shape
+    found = minimise(loss, lk.L1(alpha), X, scale * y)
+    rows = np.block([[X, np.ones((n, 1))], [np.eye(p), np.zeros((p, 1))]])  # the penalty as rows of the absolute error
+    w = np.append(np.full(n, 1 / n), np.full(p, alpha))
+    steep = minimise(lk.AbsoluteError(), None, rows, np.append(scale * y, np.zeros(p)), w, fit_intercept=False)
+    best = steep.value * w.sum()
     assert found.certificate <= 1e-10
-    assert steep - 1.0 < found.value - lk.L1(1e-3).value(found.coef) < 1.01 * steep
+    assert best - 1.0 - 1e-14 * best < found.value < best + 1e-14 * best  # these losses lie at most 1 below |r|
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
@@ -137,6 +142,27 @@ def test_one_row_of_weight_1e300_is_fitted_alone(loss):
     at = X[3:4] @ found.coef + found.intercept
     assert loss(y[3:4], at) == pytest.approx(found.value, rel=1e-6, abs=1e-9)
     assert found.value < 1e-3 or isinstance(loss, lk.Logistic)
+
+
+@pytest.mark.parametrize("penalty", [None, lk.L2(1e-2)])
+def test_ordered_classes_take_a_row_of_weight_1e300(penalty):
+    X, y = problem(lk.SquaredError())
+    w = np.ones(len(y))
+    w[3] = 1e300
+    found = minimise(lk.Ordinal(), penalty, X, np.digitize(y, np.quantile(y, [0.3, 0.7])), w)
+    assert found.reason == "tol"
+    assert found.value < 1e-290
+
+
+@pytest.mark.parametrize("far", [1e4, 1e8, 1e12])
+def test_columns_of_a_sparse_table_may_be_far_from_zero(far):
+    X, y = problem(lk.AbsoluteError())
+    X[:, 0] += far
+    X[::2, 1] = 0.0
+    found, dense = (minimise(lk.Quantile(0.7), None, kind(X), y) for kind in (csr_array, np.asarray))
+    assert found.certificate <= 1e-12
+    assert found.value == pytest.approx(dense.value, rel=1e-12)
+    assert minimise(lk.Logistic(), lk.L1(1e-3), csr_array(X), (y > 0) + 0.0).certificate <= 1e-10
 
 
 @pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Huber(1.0), lk.AbsoluteError()], ids=str)

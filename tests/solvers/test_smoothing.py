@@ -8,7 +8,7 @@ from scipy.sparse import csc_matrix, eye, hstack
 import losskit as lk
 from losskit.objectives.linear import Objective
 from losskit.penalties import L2, NoPenalty
-from losskit.solvers.duality import relative_gap, slopes_of
+from losskit.solvers.duality import relative_gap
 from losskit.solvers.minimise import minimise
 from tests.solvers.data import KINKED, problem
 
@@ -31,7 +31,7 @@ def test_unpenalised_optimum_is_that_of_the_linear_program(loss, shape, weighted
     X, y = problem(loss, *shape)
     w = np.random.default_rng(1).integers(1, 4, len(y)).astype(float) if weighted else None
     found = minimise(loss, None, X, y, w, fit_intercept=intercept)
-    slopes = slopes_of(Objective(loss, NoPenalty(), X, y, None, intercept))
+    slopes = Objective(loss, NoPenalty(), X, y, None, intercept).slopes
     best = by_highs(X, y, slopes.low, slopes.high, np.ones(len(y)) if w is None else w, intercept)
     assert found.certificate_kind == "gap"
     assert found.reason == "tol"
@@ -69,7 +69,7 @@ def test_no_dual_candidate_however_bad_claims_more_than_the_truth(loss, penalty)
     X, y = problem(loss)
     best = minimise(loss, penalty, X, y, tol=1e-12).value
     objective = Objective(loss, penalty, X, y, None, True)
-    slopes, rng = slopes_of(objective), np.random.default_rng(0)
+    slopes, rng = objective.slopes, np.random.default_rng(0)
     for _ in range(50):
         theta = objective.null + rng.standard_normal(objective.design.size)
         value = objective.evaluate(theta).value
@@ -107,8 +107,8 @@ def test_collinear_columns_share_their_effect():
 def test_a_loss_of_two_straight_pieces_is_known_by_trying():
     X, y = problem(lk.Huber())
     for loss in (lk.Huber(), lk.SquaredError(), lk.LogCosh()):
-        assert slopes_of(Objective(loss, NoPenalty(), X, y, None, True)) is None
-    slopes = slopes_of(Objective(lk.Quantile(0.9), NoPenalty(), X, y, None, True))
+        assert Objective(loss, NoPenalty(), X, y, None, True).slopes is None
+    slopes = Objective(lk.Quantile(0.9), NoPenalty(), X, y, None, True).slopes
     np.testing.assert_allclose([slopes.low[0], slopes.high[0]], [-0.9, 0.1])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.data.coded import Coded
-from losskit.data.sparse_rows import is_sparse, moment
+from losskit.data.sparse_rows import columns_of, full, is_sparse, moment
 from losskit.errors import DataError
 
 Array = np.ndarray
@@ -59,6 +59,17 @@ def constant_columns(X: Any, mean: Array) -> Array:
     return np.array([j for j, spread in spreads if spread <= _ROUNDING * np.abs(first[j])], dtype=np.intp)
 
 
+def centred_columns(X: Any, far: Array) -> Array:
+    """The columns whose mean is taken out of a copy of X where some are far: all numbers, or of a sparse X those alone.
+
+    And of these no column whose zeros weights alone have put aside.
+    """
+    if is_sparse(X):
+        return full(X, far)
+    numbers = X.at[: X.numbers.shape[1]] if isinstance(X, Coded) else np.arange(X.shape[1])
+    return numbers if np.isin(far, numbers).any() else far[:0]
+
+
 def _moments(X: Array, about: Array, share: Array) -> tuple[Array, Array]:
     """The mean of X less `about` and of its square, without a copy of all rows."""
     step, first, second = max(1, _PIECE // max(1, X.shape[1])), np.zeros_like(about), np.zeros_like(about)
@@ -96,6 +107,10 @@ def _of_sparse(X: Any, weights: Array | None, intercept: bool) -> tuple[Array, A
     if not np.isfinite(square).all():
         refuse_unfinite(X)
     scale = np.sqrt(np.maximum(square - mean**2, 1e-14 * square))
+    far = full(X, np.flatnonzero(scale**2 <= _CANCELS * mean**2)) if intercept else np.zeros(0, np.intp)
+    for few in np.array_split(far, -(-far.size * X.shape[0] // _COPIED)) if far.size else ():
+        mean[few], _, spread = _of_rows(columns_of(X, few).toarray(), weights, intercept)
+        scale[few] = np.where(spread <= _ROUNDING * np.abs(mean[few]), np.abs(mean[few]), spread)
     scale[scale == 0] = 1.0
     return mean, scale
 

@@ -12,6 +12,7 @@ from losskit.kernels.loops import loop
 
 Array = np.ndarray
 _MOST = 1 << 30  # entries
+_FULL = 0.99  # of the rows
 _SCORES, _SUMS, _SQUARES, _GRAM, _COLUMNS = range(5)  # as in kernels/loops/sparse_rows.py
 
 
@@ -120,6 +121,23 @@ def columns_of(X: Any, columns: Array) -> Any:
     from scipy.sparse import vstack
 
     return vstack([part.tocsr() for part in parts], format="csr")
+
+
+def full(X: Any, columns: Array) -> Array:
+    """Which of these columns have hardly an entry of 0."""
+    if not columns.size:
+        return columns
+    return columns[np.bincount(X.indices, minlength=X.shape[1])[columns] >= _FULL * X.shape[0]]
+
+
+def shifted(X: Any, columns: Array, by: Array) -> Any:
+    """X less a number in each of these columns, which are stored in full then."""
+    from scipy.sparse import csr_matrix
+
+    moved = X[:, columns].toarray() - by
+    rest = csr_matrix((np.where(np.isin(X.indices, columns), 0.0, X.data), X.indices, X.indptr), X.shape)
+    starts = np.arange(0, moved.size + 1, len(columns))
+    return (rest + csr_matrix((moved.ravel(), np.tile(columns, len(moved)), starts), X.shape)).tocsr()
 
 
 def _columns_of(block: Rows, places: Array, size: int) -> Rows:

@@ -31,7 +31,6 @@ from losskit.inference.goodness import has_known_spread, is_plain, needs_dispers
 from losskit.losses.binary import Logistic
 from losskit.losses.counts import Poisson
 from losskit.losses.multiclass import SoftmaxCrossEntropy
-from losskit.solvers.duality import two_slopes
 
 Array = np.ndarray
 KINDS = ("robust", "model", "HC0", "HC1", "HC2", "HC3", "cluster")
@@ -79,7 +78,7 @@ class Fit:
         return show(self)
 
     def _quantile(self, width: float | None) -> tuple[Array, Array]:
-        pieces = two_slopes(self.loss, self.objective.y) if self.loss.variables == ("r",) else None
+        pieces = self.objective.slopes if self.loss.variables == ("r",) else None
         if pieces is None:
             raise CapabilityError(
                 f"{self.loss!r} has kinks and is no quantile's, so its fit has no standard errors by a formula; use a "

@@ -17,7 +17,7 @@ import numpy as np
 
 from losskit.data.coded import Coded, CodedGram, gram_of
 from losskit.data.memory import refuse_beyond
-from losskit.data.moments import constant_columns, location_and_spread
+from losskit.data.moments import centred_columns, constant_columns, location_and_spread
 from losskit.data.sparse_rows import (
     Rows,
     add_gram,
@@ -26,6 +26,7 @@ from losskit.data.sparse_rows import (
     is_sparse,
     product,
     rows_between,
+    shifted,
     squares_summed,
 )
 from losskit.kernels.run import map_tasks, thread_count
@@ -33,6 +34,7 @@ from losskit.kernels.run import map_tasks, thread_count
 Array = np.ndarray
 _BLOCK_BYTES = 7 << 17  # of X at a time; the fastest by trial, with 512 KiB of cache a core
 _CHUNKS = 32  # tasks of a pass, whatever the number of threads
+_STRIPES = 8  # the same of a pass over columns
 _PARTS = 4  # the same of one batch of a stream, which is small
 _THREADED = 1 << 20  # elements of X under which threads cost more than they bring
 _GRAMS_BYTES = 1 << 28  # of all tasks' Gram matrices
@@ -68,17 +70,15 @@ class Design:
         mean, self.scale = location_and_spread(X, weights, fit_intercept)
         self._idle = constant_columns(X, mean) if fit_intercept else np.zeros(0, np.intp)
         self.scale[self._idle] = np.maximum(self.scale[self._idle], np.abs(mean[self._idle]))
-        held = _numbers_of(X)
-        far = bool(np.any(np.abs(mean[held]) > _FAR * self.scale[held]))
+        far = np.flatnonzero(np.abs(mean) > _FAR * self.scale)
         self.scale = np.hypot(self.scale, np.sqrt(extra))
         if uniform:
             self.scale = np.full(self.columns, np.sqrt(np.mean(self.scale**2)))
         self.shift = mean  # between the user's columns and ours
-        self._moved = far
-        self.X = self._shifted(X) if far else X
+        self._moved = centred_columns(X, far)
+        self.X = self._shifted(X) if self._moved.size else X
         self.center = mean.copy()  # what is left to take out of sums
-        if far:
-            self.center[held] = 0.0
+        self.center[self._moved] = 0.0
         self._divide()
 
     def eased(self, extra: Array) -> Design:
@@ -112,16 +112,17 @@ class Design:
 
     def rows_of(self, rows: Array) -> Design:
         """The same of these rows alone, in the same units."""
-        part = copy.copy(self)
-        part.X, part.rows = self.X[rows], len(rows)
-        part._divide()
-        return part
+        return self._of(self.X[rows])
+
+    def thinned(self, stride: int) -> Design:
+        """The same of rows 0, stride, 2 stride ... in the same units."""
+        return self._of(self.every(stride))
 
     def over(self, X: Array) -> Design:
         """The same columns of other rows, in the same units."""
         other = copy.copy(self)
         other._idle = np.zeros(0, np.intp)  # what is constant here need not be there
-        other.X, other.rows = self._shifted(X) if self._moved else X, len(X)
+        other.X, other.rows = self._shifted(X) if self._moved.size else X, len(X)
         other._divide(_PARTS)
         return other
 
@@ -139,6 +140,8 @@ class Design:
 
     def adjoint(self, v: Array) -> Array:
         """X'v, and the sum of v for the intercept."""
+        if self.upright:
+            return self._standard(self.summed(v))
 
         def task(first: int, last: int) -> Array:
             total = np.zeros(self.columns + 1)
@@ -148,6 +151,24 @@ class Design:
             return total
 
         return self._standard(sum(self._each_chunk(task)))
+
+    @property
+    def upright(self) -> bool:
+        """Whether X lies column by column, so that `summed` takes less than sums over blocks of rows."""
+        return isinstance(self.X, np.ndarray) and self.X.flags.f_contiguous and self.X.dtype == np.float64
+
+    def summed(self, v: Array) -> Array:
+        """X'v of an upright X as it is, and the sum of v: whole columns at a time."""
+        out = np.empty(self.columns + 1)
+        out[-1] = v.sum()
+
+        def task(first: int, last: int) -> None:
+            np.matmul(self.X.T[first:last], v, out=out[first:last])
+
+        step = -(-self.columns // _STRIPES)
+        stripes = [(a, min(a + step, self.columns)) for a in range(0, self.columns, step)]
+        self._each(task, stripes if self._entries >= _THREADED else [(0, self.columns)])
+        return out
 
     def gram(self, d: Array) -> Array:
         """X' diag(d) X with the intercept's row and column; `d` may be negative."""
@@ -224,8 +245,16 @@ class Design:
 
     # -- below: how the above is done
 
+    def _of(self, X: Any) -> Design:
+        part = copy.copy(self)
+        part.X, part.rows = X, X.shape[0]
+        part._divide()
+        return part
+
     def _shifted(self, X: Any) -> Any:
         """A copy of X without the mean of its columns of numbers."""
+        if is_sparse(X):
+            return shifted(X, self._moved, self.shift[self._moved])
         refuse_beyond(
             8.0 * X.shape[0] * X.shape[1], f"a copy of X {X.shape} without columns' means, which dwarf their spread",
             "take the means out of the columns beforehand, or fit a Parquet file, which is read in batches",
@@ -238,8 +267,12 @@ class Design:
         step = max(256, _BLOCK_BYTES // (8 * width) // 256 * 256)
         if is_sparse(self.X):
             step = max(256, -(-self.rows // min(_CHUNKS, 1 + self.X.nnz // _ENTRIES)))
+        elif self.rows * width <= _BLOCK_BYTES // 4:  # twice a block, which takes less than two
+            step = max(self.rows, 1)
         self._step = step
         chunks = max(2, min(most, _GRAMS_BYTES // (8 * self.size**2)))  # each has a Gram matrix of its own
+        if self._entries < _THREADED:
+            chunks = 1
         chunk = -(-self.rows // (chunks * step)) * step
         self._chunks = [(a, min(a + chunk, self.rows)) for a in range(0, self.rows, chunk)]
         self._slices = {a: rows_between(self.X, a, b) for a, b in self._chunks} if is_sparse(self.X) else {}
@@ -288,15 +321,21 @@ class Design:
             rows = slice(start, min(start + step, last))
             yield rows, self.X[rows].astype(np.float64, copy=False)
 
+    @property
+    def _entries(self) -> int:
+        return self.X.nnz if is_sparse(self.X) else self.rows * self.size
+
     def _each_chunk(self, task: Callable[[int, int], Any]) -> list[Any]:
-        entries = self.X.nnz if is_sparse(self.X) else self.rows * self.size
-        threads = thread_count() if entries >= _THREADED else 1
+        return self._each(task, self._chunks)
+
+    def _each(self, task: Callable[[int, int], Any], bounds: list[tuple[int, int]]) -> list[Any]:
+        threads = thread_count() if self._entries >= _THREADED else 1
 
         def quiet(first: int, last: int) -> Any:
             with np.errstate(over="ignore", invalid="ignore"):  # infinite losses are meant: a line search steps back
                 return task(first, last)
 
-        return map_tasks(quiet, self._chunks, threads)
+        return map_tasks(quiet, bounds, threads)
 
 
 class Gram:
@@ -313,9 +352,10 @@ class Gram:
         if isinstance(design.X, Coded):
             self._coded = CodedGram(design.X)
             return
-        self._sum = np.zeros((q, q))
+        self._sum = np.zeros((q, q) if design.sparse else (0, 0))
         if not design.sparse:
-            self._buffer = np.empty((min(design._step, design.rows), q))
+            rows = min(design._step, design.rows)  # as X lies: a copy that turns it takes as long as the product
+            self._buffer = np.empty((rows, q)) if design.X.flags.c_contiguous else np.empty((q, rows)).T
 
     @property
     def sum(self) -> Array:
@@ -342,14 +382,8 @@ class Gram:
         root = np.sqrt(np.abs(d))
         np.multiply(block, root[:, None], out=part[:, :-1])
         part[:, -1] = root
-        self._sum += part.T @ part
+        square = part.T @ part
+        self._sum = np.add(self._sum, square, out=self._sum) if self._sum.size else square
         if d.min(initial=0.0) < 0:  # what was added for these rows is taken away twice: a product with itself is cheap
             few = part[d < 0]
             self._sum -= 2.0 * (few.T @ few)
-
-
-def _numbers_of(X: Any) -> Array:
-    """The columns that a shift may be taken out of: none of a sparse X, and no indicators."""
-    if isinstance(X, Coded):
-        return X.at[: X.numbers.shape[1]]
-    return np.arange(0 if is_sparse(X) else X.shape[1])

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from losskit.base import Pointwise
+from losskit.constants import weighted_quantile
 from losskit.data.moments import refuse_unfinite
 from losskit.data.sparse_rows import columns_summed, product
 from losskit.objectives.design import Array, Design, Gram
+from losskit.objectives.straight import Slopes, two_slopes
 from losskit.penalties import Penalty
 
 _FEW = 8  # times fewer coefficients than columns: their columns are taken out of a block
@@ -29,13 +31,17 @@ _DISTANT = 1e4  # spreads from 0
 
 @dataclass(frozen=True)
 class Point:
-    """An objective at `theta`: value, gradient and, if asked for, Hessian, all in standard units."""
+    """An objective at `theta`: value, gradient and, if asked for, Hessian, all in standard units.
+
+    Where a step of a quadratic model led here, `model` holds the scores it began at and the curvatures of its rows.
+    """
 
     theta: Array
     value: float
     gradient: Array
     hessian: Array | None = None
     scores: Array | None = None  # of the rows
+    model: tuple[Array, Array] | None = None
 
 
 def is_quadratic(loss: Any) -> bool:
@@ -117,7 +123,7 @@ class Objective:
     def with_targets(self, y: Array) -> Objective:
         """The same rows with other targets: what is known of X, of a quadratic loss its Gram matrix too, is shared."""
         other = copy.copy(self)
-        for known in ("null", "null_value"):
+        for known in ("null", "null_value", "slopes"):
             other.__dict__.pop(known, None)
         other.y = y
         other.loss(y, np.zeros_like(y), self.weights)
@@ -136,6 +142,11 @@ class Objective:
         design, loss = self.design, self.loss
         coef, constant = design._on_columns(theta)
         used = np.flatnonzero(coef)
+        if known is None and not used.size:
+            known = np.full(design.rows, constant) if self.offset is None else constant + self.offset
+        if known is not None and order == 1 and design.upright:
+            value, g = loss.value_and_gradient(self.y, known, self.weights, "sum")
+            return [value, design.summed(g), 0.0], known
         few = not design.sparse and _FEW * used.size < design.columns
         scores = np.empty(design.rows) if known is None else known
 
@@ -144,10 +155,7 @@ class Objective:
             for rows, block in design._blocks(first, last, few and gram is None):
                 f = scores[rows]
                 if known is None:
-                    if used.size:
-                        product(block[:, used] if few else block, coef[used] if few else coef, constant, f)
-                    else:
-                        f[...] = constant
+                    product(block[:, used] if few else block, coef[used] if few else coef, constant, f)
                     if self.offset is not None:
                         f += self.offset[rows]
                 y, w = self.y[rows], None if self.weights is None else self.weights[rows]
@@ -236,6 +244,11 @@ class Objective:
         """The value at `null`, without a pass over X."""
         return float(self.loss(self.y, self._at_center(), self.weights))
 
+    @cached_property
+    def slopes(self) -> Slopes | None:
+        """Of each row's two pieces, if the loss is just that."""
+        return two_slopes(self.loss, self.y)
+
     def _at_center(self) -> Array:
         """The scores of no coefficients and the constant that is best or near."""
         return np.full_like(self.y, self.center) if self.offset is None else self.center + self.offset
@@ -255,7 +268,8 @@ class Objective:
             if self.offset is not None:
                 constant -= float(np.average(self.offset, weights=self.weights))
         elif self.loss.variables == ("r",):
-            constant = float(np.median(self.y[:: max(1, self.y.size // _SAMPLE)]))
+            step = max(1, self.y.size // _SAMPLE)
+            constant = weighted_quantile(self.y[::step], 0.5, None if self.weights is None else self.weights[::step])
         return constant if np.isfinite(constant) else 0.0
 
     def _sizes(self) -> tuple[float, float]:
@@ -267,7 +281,10 @@ class Objective:
         f = self._at_center()
         g, h = self.loss.gradient_and_hessian(self.y, f, self.weights, "sum")
         slope, bend = (float(np.abs(part).sum()) / self.total for part in (g, h))
-        at_zero = float(np.abs(self.loss.gradient(self.y, np.zeros_like(f), self.weights, "sum")).sum()) / self.total
+        at_zero = slope
+        if self.center or self.offset is not None:
+            g = self.loss.gradient(self.y, np.zeros_like(f), self.weights, "sum")
+            at_zero = float(np.abs(g).sum()) / self.total
         if not 0 < bend < np.inf:
             distance = float(np.average(np.abs(self.y - f), weights=self.weights))
             bend = slope / distance if distance > 0 and slope > 0 else 1.0

@@ -58,11 +58,16 @@ class OrderedObjective(ClassObjective):
             )
         self.total = float(counts.sum())
         self.design = Design(X, True, weights, 4.0 * penalty.hessian_diagonal(np.zeros(X.shape[1])))
-        best = loss.link.to_score(counts / self.total)
-        slopes = loss.gradient(y, np.broadcast_to(best, (len(y), len(best))), weights, "sum").sum(axis=1)
-        self._reference = float(np.abs(slopes).sum()) / self.total or 1.0
+        best, even = (loss.link.to_score(shares) for shares in (counts / self.total, np.full(classes, 1 / classes)))
+        least = 1e-5 * self._slope(even) if penalty.strong > 0 else 0.0  # slopes that are nothing beside a penalty
+        self._reference = max(self._slope(best), least) or 1.0
         self.null = np.append(np.zeros(self.design.columns), best)
         self.size = len(self.null)
+
+    def _slope(self, thresholds: Array) -> float:
+        """The mean size of a row's slope by its score, without coefficients."""
+        f = np.broadcast_to(thresholds, (len(self.y), len(thresholds)))
+        return float(np.abs(self.loss.gradient(self.y, f, self.weights, "sum").sum(axis=1)).sum()) / self.total
 
     def evaluate(self, theta: Array, order: int = 1) -> Point:
         """Value and derivatives up to `order` (1 or 2), in one pass over X."""

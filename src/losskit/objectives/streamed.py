@@ -183,6 +183,7 @@ class _Streamed:
     def part_of(self, batch: Batch) -> Any:
         """The same over a batch's rows."""
         part = copy.copy(self.sample)
+        vars(part).pop("slopes", None)
         part.y = np.ascontiguousarray(batch.y, dtype=np.float64)
         part.weights, part.offset = batch.weights, batch.offset
         if part.offset is not None and self.loss.variables == ("r",):

@@ -28,7 +28,6 @@ from losskit.solvers import (
 )
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control, Outcome
-from losskit.solvers.duality import slopes_of
 from losskit.traits import Traits
 
 NEWTON_COLUMNS = 1000  # beyond, a Gram matrix costs more than the gradients it saves
@@ -70,7 +69,7 @@ def _kinked(objective: Problem) -> str | None:
         return objection
     if objective.loss.traits().differentiable is not False:
         return None
-    if slopes_of(objective) is None:
+    if objective.slopes is None:
         return 'it has kinks; use solver="gradient_descent", which takes subgradients'
     return 'it has kinks and no curvature; use solver="smoothing", which ends in a duality gap'
 
@@ -78,7 +77,7 @@ def _kinked(objective: Problem) -> str | None:
 def _not_two_pieces(objective: Problem) -> str | None:
     if objection := _penalty_kinked(objective):
         return objection
-    if slopes_of(objective) is not None:
+    if objective.slopes is not None:
         return None
     return 'it is not made of two straight pieces that meet at a perfect prediction; use solver="newton" or "lbfgs"'
 
@@ -165,7 +164,7 @@ TABLE = (
     Rule("proximal_newton", lambda o: isinstance(o, Composite),
          "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly, which "
          "takes less than coordinate descent alone"),
-    Rule("smoothing", lambda o: slopes_of(o) is not None,
+    Rule("smoothing", lambda o: o.slopes is not None,
          "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
          "the loss has kinks of a kind only subgradients handle; expect few digits"),

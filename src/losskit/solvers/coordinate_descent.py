@@ -33,7 +33,7 @@ def solve(objective: Composite, start: Array | None, control: Control) -> Outcom
         certified = certify(problem, point, violations, control.tol)
         value = problem.value(point)
         reason, ahead = control.stop(value, certified[1]), None
-        if reason is None and not idle.no_progress(certified[2]):
+        if reason is None and not idle.no_progress(certified[2], value):
             columns = working(problem, point, violations)
             ahead, part = solved_part(problem, point, violations, columns, part, control.tol, descended)
         if ahead is None:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from losskit.objectives.linear import Array, Objective
+from losskit.objectives.linear import Array, Objective, Point
 from losskit.solvers.composite import Composite, scores_of_slopes
 from losskit.solvers.control import Outcome
 from losskit.solvers.duality import row_shares
 from losskit.solvers.newton import direction, long_step
+from losskit.solvers.proximal_newton import entries_of
 
 _FEASIBLE = 1e-13  # of the largest slope
 _FREE = 1000  # columns
@@ -24,8 +25,10 @@ _FREE = 1000  # columns
 
 def looked_at(objective: Any, outcome: Outcome, tol: float) -> Outcome:
     """An outcome with what is to be said of it."""
-    if outcome.reason == "no progress" and (gap := gap_by_newton(objective, outcome.theta)) <= tol:
-        outcome = replace(outcome, certificate=gap, kind="gap", reason="tol")
+    if outcome.reason == "no progress":
+        bounded = gap_by_model if isinstance(objective, Composite) else gap_by_newton
+        if (gap := bounded(objective, outcome.theta)) <= tol:
+            outcome = replace(outcome, certificate=gap, kind="gap", reason="tol")
     return outcome if outcome.note else replace(outcome, note=_flat(objective, outcome) or _falling(objective, outcome))
 
 
@@ -50,6 +53,20 @@ def gap_by_newton(objective: Any, theta: Array) -> float:
         return np.inf
     rows = loss(y, f, None, "none") - loss(y, at, None, "none") - d * (f - at)
     return float(share @ np.maximum(rows, 0.0)) / max(point.value, 1e-5 * objective.null_value, 1e-300)
+
+
+def gap_by_model(objective: Composite, theta: Array) -> float:
+    """The relative gap of a composite with the slopes that Newton's step of what is not 0 leads to; inf if none is."""
+    if objective.kind != "gap":
+        return np.inf
+    point = objective.smooth.evaluate(theta)
+    used = np.flatnonzero(theta[: objective.design.columns])
+    entries, part = entries_of(objective, used), objective.smooth.part(used)
+    l1, l2, _, _ = (each[entries] for each in objective.pieces(theta))
+    at = Point(theta[entries], point.value, point.gradient[entries], scores=point.scores)
+    step, _ = direction(part.hessian_at(at) + np.diag(l2), at.gradient + l1 * np.sign(at.theta) + l2 * at.theta)
+    slope, bend = objective.loss.gradient_and_hessian(*objective.told(objective.scores_at(point)), None, "sum")
+    return objective.gap_of(point, slope + bend * part.moves(step))
 
 
 def _flat(objective: Any, outcome: Outcome) -> str:

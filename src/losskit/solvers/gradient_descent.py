@@ -19,7 +19,7 @@ import numpy as np
 
 from losskit.objectives.linear import Array, Objective, Point
 from losskit.solvers.control import Control, Outcome
-from losskit.solvers.duality import relative_gap, slopes_of
+from losskit.solvers.duality import relative_gap
 
 _PATIENCE = 30  # steps without a lower value after which the length is halved
 _GROWS = 1.1  # a step that backtracking found, before it looks again: doubled, moves zigzag and no velocity lasts
@@ -97,7 +97,7 @@ def _backtrack(objective: Objective, point: Point, size: float) -> float:
 
 
 def _subgradient(objective: Objective, theta: Array, control: Control) -> Outcome:
-    slopes = slopes_of(objective)
+    slopes = objective.slopes
     best = point = objective.evaluate(theta)
     length = best.value / max(float(np.linalg.norm(best.gradient)), 1e-300)
     average, since, smallest = np.zeros(objective.design.rows), 0, 1e-15 * length

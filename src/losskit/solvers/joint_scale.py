@@ -28,7 +28,7 @@ from losskit.solvers.control import Control, Outcome, falls_enough
 from losskit.solvers.newton import STRIDE, direction, is_many
 
 WHY = "the scale is fitted jointly with the coefficients: one convex problem, solved by Newton"
-_FAST = 0.1  # of the gradient is left by a step whose Hessian serves once more
+_FAST = 0.2  # of the gradient is left by a step whose Hessian serves once more, corrected
 _VANISHED = 1e-12  # a scale this small against that of y is 0
 
 
@@ -113,8 +113,18 @@ def _descend(state: _State, hessian: Array | None, control: Control) -> tuple[_S
             return state, "no progress"
         if ahead is None or ahead.certificate > _FAST * state.certificate:
             hessian = None
+        else:
+            hessian = _corrected(hessian, t * step, ahead.gradient - state.gradient)
         damping = 100 * used if t < 0.1 and not kept else used / 10 if used > 1e-11 else 0.0
         state = ahead or state
+
+
+def _corrected(hessian: Array, step: Array, change: Array) -> Array:
+    """The Hessian with the change of the gradient along a step as it was found (the BFGS formula)."""
+    foretold, rise = hessian @ step, float(change @ step)
+    if not rise > 0:
+        return hessian
+    return hessian + np.outer(change, change) / rise - np.outer(foretold, foretold) / float(foretold @ step)
 
 
 _NO_SCALE = (
@@ -130,17 +140,16 @@ class _State:
         self.objective, self.theta, self.s = objective, theta, s
         design, total = objective.design, objective.total
         coef, constant = design._on_columns(theta)
-        self.z, self._curve = np.empty(design.rows), np.empty(design.rows)
-        perfect = np.zeros(min(design._step, design.rows))
+        self.z, self._perfect = np.empty(design.rows), np.zeros(min(design._step, design.rows))
 
         def task(first: int, last: int) -> tuple[float, float, Array]:
             value, across, sums = 0.0, 0.0, np.zeros(design.columns + 1)
             for rows, block in design._blocks(first, last):
-                z, w = self.z[rows], None if objective.weights is None else objective.weights[rows]
+                z = self.z[rows]
                 product(block, coef, constant, z)
                 z -= objective.y[rows]
                 z /= s
-                part, g, self._curve[rows] = objective.loss.value_gradient_and_hessian(perfect[: z.size], z, w, "sum")
+                part, g = objective.loss.value_and_gradient(*self._at(rows), "sum")
                 value += part
                 across += float(z @ g)
                 sums[:-1] += columns_summed(block, g)
@@ -154,26 +163,32 @@ class _State:
         self.gradient[: design.columns] += objective.penalty.gradient(user) / design.scale
         self.certificate = float(np.abs(self.gradient).max())  # of a loss without units, so of the order of 1
 
+    def _at(self, rows: slice) -> tuple[Array, Array, Array | None]:
+        """What the loss is asked of these rows: a target of 0, and residuals in units of the scale."""
+        z, w = self.z[rows], self.objective.weights
+        return self._perfect[: z.size], z, None if w is None else w[rows]
+
     def hessian(self) -> Array:
         """Second derivatives by theta and scale."""
-        design, z = self.objective.design, self.z
-        bend = 2 / (self.s * self.objective.total) * self._curve
-        along = -z * bend
+        design, loss, share = self.objective.design, self.objective.loss, 2 / (self.s * self.objective.total)
 
-        def task(first: int, last: int) -> tuple[Array, Array]:
-            gram, sums = Gram(design), np.zeros(design.columns + 1)
+        def task(first: int, last: int) -> tuple[Array, Array, float]:
+            gram, sums, twice = Gram(design), np.zeros(design.columns + 1), 0.0
             for rows, block in design._blocks(first, last):
-                gram.add(block, bend[rows])
-                sums[:-1] += columns_summed(block, along[rows])
-                sums[-1] += along[rows].sum()
-            return gram.sum, sums
+                z, bend = self.z[rows], share * loss.gradient_and_hessian(*self._at(rows), "sum")[1]
+                gram.add(block, bend)
+                along = -z * bend
+                sums[:-1] += columns_summed(block, along)
+                sums[-1] += along.sum()
+                twice -= float(z @ along)
+            return gram.sum, sums, twice
 
-        grams, sums = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
+        grams, sums, twice = (sum(parts) for parts in zip(*design._each_chunk(task), strict=True))
         q = design.size
         out = np.empty((q + 1, q + 1))
         out[:q, :q] = design._standard_gram(grams) + np.diag(self.objective.ridge())
         out[q, :q] = out[:q, q] = design._standard(sums)
-        out[q, q] = float(bend @ z**2)
+        out[q, q] = twice
         return out
 
 
@@ -181,7 +196,7 @@ def _start(objective: Objective, start: Array | None) -> tuple[_State, Array | N
     """The fit of fewer rows if there are many and its Hessian, else least squares, or `start`; and a scale near."""
     design, weights = objective.design, objective.weights
     if start is None and is_many(objective):
-        found, reason = _descend(_start(_every(objective, STRIDE), None)[0], None, Control(1e-3, 30))
+        found, reason = _descend(_start(_every(objective, STRIDE), None)[0], None, Control(1e-2, 30))
         if reason != "no scale":
             return _State(objective, found.theta, found.s), found.hessian()
         start = found.theta
@@ -197,10 +212,10 @@ def _start(objective: Objective, start: Array | None) -> tuple[_State, Array | N
 
 def _every(objective: Objective, stride: int) -> Objective:
     """The same over every `stride`-th row, in the same units."""
-    few, rows = copy.copy(objective), np.arange(0, objective.design.rows, stride)
-    few.design, few.y = objective.design.rows_of(rows), objective.y[rows]
-    few.weights = None if objective.weights is None else objective.weights[rows]
-    few.total = float(rows.size) if few.weights is None else float(few.weights.sum())
+    few = copy.copy(objective)
+    few.design, few.y = objective.design.thinned(stride), objective.y[::stride].copy()
+    few.weights = None if objective.weights is None else objective.weights[::stride].copy()
+    few.total = float(few.y.size) if few.weights is None else float(few.weights.sum())
     return few
 
 

@@ -21,6 +21,7 @@ from losskit.solvers.control import Callback, CertificateKind, Control, Outcome
 from losskit.solvers.ends import looked_at
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.posing import (
+    VERTEX,
     adopted,
     border,
     check_options,
@@ -33,7 +34,6 @@ from losskit.solvers.posing import (
 )
 
 TOLERANCE = 1e-10
-_VERTEX = 1e-12  # a gap that leaves the exact median
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
         theta = convex_start(objective.smooth if isinstance(objective, Composite) else objective)
     elif theta is None and solver in ("newton", "newton_cg", "lbfgs") and is_straight(objective):
-        theta = adopted(objective, objective.with_loss(AbsoluteError()), _VERTEX)
+        theta = adopted(objective, objective.with_loss(AbsoluteError()), VERTEX)
     elif theta is None and isinstance(objective, Composite) and is_straight(objective.smooth):
         theta = straightened(objective, solver)
     outcome = METHODS[solver].solve(objective, theta, control)

@@ -26,11 +26,15 @@ from losskit.solvers import newton
 from losskit.solvers.choose import METHODS, choose, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
+from losskit.solvers.duality import row_shares
 from losskit.solvers.joint_scale import JointScale
 
 _HEAVY = 1e100  # a weight
 _STRAIGHT = 0.999  # a loss this near its steepest line
 _EXACT = 1e-13  # of a target: a residual this small is rounding
+_FEW, _SMALL = 1000, 1 << 24  # coefficients and numbers up to which a straight loss begins from the median's fit
+VERTEX = 1e-12  # a gap that leaves the exact median
+_NONE = 1e-9  # of the largest coefficient is 0 but for rounding
 _MOST = 1 << 31  # scores of a model of many classes
 
 
@@ -106,10 +110,15 @@ def offset_of(offset: Any, place: Array, solver: str = "auto") -> Array | None:
 
 
 def straightened(problem: Composite, solver: str) -> Array:
-    """Where to begin under a penalty with kinks if the loss is nearly straight everywhere: a path of Huber's losses.
+    """Where to begin under a penalty with kinks if the loss is nearly straight everywhere.
 
-    The first bends as far as residuals go, and each next a tenth as far; the penalty is that of a loss as steep.
+    The median's fit under the same penalty, where that is |coef| alone and the data are few. Else a path of Huber's
+    losses: the first bends as far as residuals go, and each next a tenth as far; the penalty is one of a loss as steep.
     """
+    pieces = problem.pieces(problem.null)
+    alone = not pieces.l2.any() and not pieces.bounded and problem.penalty.separable and problem.penalty.convex
+    if alone and problem.size <= _FEW and problem.size * (problem.design.rows + problem.size) <= _SMALL:
+        return _median(problem, pieces.l1)
     smooth, theta = problem.smooth, problem.null
     slope = float(smooth.loss.traits().lipschitz)
     delta = float(np.average(np.abs(smooth.y - smooth.center), weights=smooth.weights))
@@ -120,6 +129,20 @@ def straightened(problem: Composite, solver: str) -> Array:
         start = near.smooth.adopt(smooth, theta)
         found = METHODS[solver].solve(near, start, Control(1e-6, METHODS[solver].max_iter))
         theta, delta = np.asarray(smooth.adopt(near.smooth, found.theta)), delta / 10
+    return theta
+
+
+def _median(problem: Composite, l1: Array) -> Array:
+    """The exact fit of the absolute error under sum(l1 |theta|): each coefficient is one more row, of target 0."""
+    smooth, held = problem.smooth, np.flatnonzero(l1)
+    X = np.vstack([problem.design.take(slice(None)), np.eye(problem.size)[held]])
+    y = np.append(smooth.y, np.zeros(held.size))
+    w = np.append(row_shares(smooth), l1[held] / float(smooth.loss.traits().lipschitz))
+    median = Objective(AbsoluteError(), NoPenalty(), X, y, w, False)
+    found = METHODS["smoothing"].solve(median, None, Control(VERTEX, METHODS["smoothing"].max_iter))
+    theta = median.to_user(found.theta)[0]
+    size = np.abs(theta[held])
+    theta[held[size <= _NONE * size.max(initial=0.0)]] = 0.0
     return theta
 
 

@@ -8,7 +8,7 @@ solved, one pass over all columns says whether it was large enough. Of a concave
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,7 +27,12 @@ _MANY = 50_000  # rows from which a start from fewer rows pays
 _INNER = 8  # Newton steps on one working set
 _ENOUGH = 0.2  # of the violation of the columns outside may be left on a working set
 _EXACT = 0.01  # of the tolerance is what is left at least
+_STEEP = 0.01  # of the tolerance's root may be violated where a model's slopes tell the gap, for coefficients' sake
+_SURE = 0.1  # of the tolerance: a gap foretold to be so small will be
 _ROUNDED = 1e-3  # of a tolerance: a violation this small is none
+_FAST = 0.03  # of the violation is left by a step whose Hessian serves once more
+_LEFT = 0.02  # of the violation that is good enough may be left of a model's
+_SHORT = 1e-20  # of a step: those of a loss that is straight but for a few rows are as long
 _DAMPED = 1e-9  # of a mean diagonal: keeps the model's minimum in reach where the loss is straight
 
 Minimised = Callable[[Array, Array, Array, Pieces, float], tuple[Array, Array, float]]  # as `solve_quadratic`
@@ -58,14 +63,14 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
         kind, certificate, kkt = certify(objective, point, violations, control.tol)
         value = objective.value(point)
         reason = control.stop(value, certificate)
-        if reason is None and idle.no_progress(kkt):
+        if reason is None and idle.no_progress(kkt, value):
             reason = "no progress"
         ahead = None
         if reason is None:
             columns = working(objective, point, violations if screened is None else screened)
             screened = None
             if whole:
-                ahead = _newton_step(objective, point, solve_quadratic)
+                ahead = _newton_step(objective, point, _hessian(objective, point), solve_quadratic)
             elif warm.gram is not None:
                 ahead = _solved_exactly(objective, point, columns, warm.gram)
             else:
@@ -78,15 +83,16 @@ def solve(objective: Composite, start: Array | None, control: Control, warm: War
 
 
 class Idle:
-    """Whether violations still fall."""
+    """Whether violations or values still fall."""
 
     def __init__(self) -> None:
-        self._best, self._rounds = np.inf, 0
+        self._best, self._least, self._rounds = np.inf, np.inf, 0
 
-    def no_progress(self, kkt: float) -> bool:
-        """Whether none is left, or it has not fallen for a while."""
-        self._rounds = 0 if kkt < 0.7 * self._best else self._rounds + 1
-        self._best = min(self._best, kkt)
+    def no_progress(self, kkt: float, value: float) -> bool:
+        """Whether no violation is left, or neither has fallen for a while."""
+        falls = kkt < 0.7 * self._best or value < self._least - 1e-14 * abs(self._least)
+        self._rounds = 0 if falls or np.isinf(self._least) else self._rounds + 1
+        self._best, self._least = min(self._best, kkt), min(self._least, value)
         return kkt == 0.0 or self._rounds > _INNER
 
 
@@ -107,7 +113,7 @@ def certify(objective: Composite, point: Point, violations: Array, tol: float) -
     if objective.kind == "kkt":
         return "kkt", kkt, kkt
     near = kkt <= max(1e3 * tol, 10 * np.sqrt(tol))  # a gap is about a violation, or its square
-    gap = objective.relative_gap(point, tol) if near else np.inf
+    gap = objective.relative_gap(point, tol, kkt <= _STEEP * np.sqrt(tol)) if near else np.inf
     if gap > tol and kkt <= _ROUNDED * min(tol, 1e-10):  # beside the loss the penalty is less than rounding
         return "kkt", kkt, kkt
     return "gap", gap, kkt
@@ -135,11 +141,28 @@ def working(objective: Composite, point: Point, violations: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Model:
+    """How the mean loss curves: its Hessian, and for a gap the second derivative of each row."""
+
+    hessian: Array
+    bend: Array | None
+
+    @classmethod
+    def at(cls, objective: Composite, point: Point) -> Model:
+        """Where the mean loss was evaluated."""
+        bend = None
+        if objective.kind == "gap":
+            bend = objective.loss.gradient_and_hessian(objective.y, objective.scores_at(point), None, "sum")[1]
+        return cls(_hessian(objective, point), bend)
+
+
+@dataclass
 class Part:
-    """Some columns, and the objective over them."""
+    """Some columns, the objective over them, and a quadratic model for as long as one serves."""
 
     columns: Array
     problem: Composite
+    model: Model | None = None
 
     @classmethod
     def of(cls, objective: Composite, columns: Array, last: Part | None) -> Part:
@@ -152,7 +175,7 @@ class Part:
 
     def under(self, penalty: Penalty) -> Part:
         """The same columns under another penalty."""
-        return Part(self.columns, self.problem.with_penalty(penalty.part(self.columns)))
+        return Part(self.columns, self.problem.with_penalty(penalty.part(self.columns)), self.model)
 
 
 def _screened(objective: Composite, point: Point, last: Penalty) -> Array | None:
@@ -183,23 +206,29 @@ def solved_part(
     """The objective minimised over some columns as far as what lies outside deserves, and their part for the next."""
     enough = max(_ENOUGH * _outside(objective, violations, last), _EXACT * tol)
     held = Part.of(objective, columns, last)
-    return _solved_on(objective, point, held, enough, minimised), held
+    return _solved_on(objective, point, held, enough, minimised, tol), held
 
 
-def _solved_on(objective: Composite, point: Point, held: Part, enough: float, minimised: Minimised) -> Point | None:
-    """The objective minimised over some columns and the intercept, until their relative violation is small `enough`."""
+def _solved_on(
+    objective: Composite, point: Point, held: Part, enough: float, minimised: Minimised, tol: float
+) -> Point | None:
+    """The objective minimised over some columns and the intercept, until their relative violation is small `enough`.
+
+    Or until their share of the gap is.
+    """
     theta, part = point.theta, held.problem
     entries, out = entries_of(objective, held.columns), theta.copy()
     inner, moved = Point(theta[entries], point.value, point.gradient[entries], scores=point.scores), False
     for _ in range(_INNER):
-        ahead = _newton_step(part, inner, minimised)
+        ahead = _step(held, inner, minimised, _LEFT * enough)
         if ahead is None:
             break
         inner, moved = ahead, True
-        if part.kkt(inner.theta, inner.gradient) <= enough:
+        left = _kkt(part, inner)
+        if left <= enough or (left <= _STEEP * np.sqrt(tol) and part.foretold_gap(inner) <= _SURE * tol):
             break
     out[entries] = inner.theta
-    return objective.smooth.evaluate(out, scores=inner.scores) if moved else None
+    return replace(objective.smooth.evaluate(out, scores=inner.scores), model=inner.model) if moved else None
 
 
 def _solved_exactly(objective: Composite, point: Point, columns: Array, gram: WorkingGram) -> Point | None:
@@ -217,22 +246,51 @@ def entries_of(objective: Composite, columns: Array) -> Array:
     return np.append(columns, objective.size - 1) if objective.design.intercept else columns
 
 
-def _newton_step(objective: Composite, point: Point, minimised: Minimised) -> Point | None:
-    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
-    theta, smooth = point.theta, objective.smooth
-    H = smooth.hessian_at(point)
+def _step(held: Part, point: Point, minimised: Minimised, left: float) -> Point | None:
+    """Where a step by the last model leads, or by a new one if there is none that serves; None if nowhere.
+
+    `left` is the relative violation that the model's minimum may have.
+    """
+    problem, kept = held.problem, held.model is not None
+    model = held.model = held.model or Model.at(problem, point)
+    ahead = _newton_step(problem, point, model.hessian, minimised, left)
+    slow = ahead is None or not _kkt(problem, ahead) <= _FAST * _kkt(problem, point)
+    if slow and not problem.quadratic:
+        held.model = None
+        if ahead is None and kept:
+            return _step(held, point, minimised, left)
+    if ahead is None or model.bend is None:
+        return ahead
+    return replace(ahead, model=(problem.scores_at(point), model.bend))
+
+
+def _kkt(objective: Composite, point: Point) -> float:
+    return objective.kkt(point.theta, point.gradient)
+
+
+def _hessian(objective: Composite, point: Point) -> Array:
+    """Of the mean loss where it was evaluated, so that a quadratic model has a minimum."""
+    H = objective.smooth.hessian_at(point)
     if not objective.loss.traits().convex:
         H = convex(H)
-    quadratic = objective.quadratic
-    if not quadratic:
-        H = H + _DAMPED * float(np.mean(np.diagonal(H))) * np.eye(len(H))
+    if not objective.quadratic:
+        H = np.array(H) if H is point.hessian else H
+        H[np.diag_indices_from(H)] += _DAMPED * float(np.mean(np.diagonal(H)))
+    return H
+
+
+def _newton_step(
+    objective: Composite, point: Point, H: Array, minimised: Minimised, left: float = 0.0
+) -> Point | None:
+    """The objective at the model's minimum, or nearer if it does not fall enough there; None if nowhere."""
+    theta, smooth = point.theta, objective.smooth
     pieces = objective.pieces(theta)
-    new = minimised(H, point.gradient, theta, pieces, 1e-16 * smooth._reference)[0]
+    new = minimised(H, point.gradient, theta, pieces, max(left, 1e-16) * smooth._reference)[0]
     step = new - theta
     if not step.any():
         return None
     ahead = smooth.evaluate(new)
-    if quadratic:
+    if objective.quadratic:
         return ahead
 
     def tangent(x: Array) -> float:
@@ -245,7 +303,7 @@ def _newton_step(objective: Composite, point: Point, minimised: Minimised) -> Po
     if objective.value(ahead) <= value + 1e-4 * fall + noise:
         return ahead
     line, t = smooth.along(theta, step, point.scores), 0.5
-    while t > 1e-10:
+    while t > _SHORT:
         new = theta + t * step
         if line(t)[0] + objective.penalty.value(objective.coef(new)) <= value + 1e-4 * t * fall + noise:
             return smooth.evaluate(new)

@@ -48,10 +48,12 @@ def _solve_free(H: Array, q: Array, x: Array, pieces: Pieces) -> None:
         if not free.size:
             return
         slope = q[free] + l1[free] * np.sign(x[free]) + l2[free] * x[free]
-        system = H[np.ix_(free, free)]
+        rows = H[free]
+        system = rows[:, free]
         system[np.diag_indices_from(system)] += l2[free]
         unit = np.sqrt(np.maximum(system.diagonal(), 1e-300))
-        system /= np.outer(unit, unit)
+        system /= unit
+        system /= unit[:, None]
         factor, failed = lapack.dpotrf(system, lower=1)
         if failed or factor.diagonal().min() ** 2 < _SINGULAR:
             system[np.diag_indices_from(system)] += 100 * _SINGULAR  # far along what is flat, to the next stop
@@ -63,7 +65,7 @@ def _solve_free(H: Array, q: Array, x: Array, pieces: Pieces) -> None:
         new = x[free] + min(stop, 1.0) * step
         if stop < 1.0:
             new[at] = _where(x[free][at], step[at], l1[free][at], low[free][at], high[free][at])
-        q += H[free].T @ (new - x[free])
+        q += rows.T @ (new - x[free])
         x[free] = new
         if stop >= 1.0:
             return

@@ -18,9 +18,10 @@ import numpy as np
 from losskit.constants import weighted_quantile
 from losskit.kernels.loops import loop
 from losskit.objectives.linear import Array, Objective
+from losskit.objectives.straight import Slopes
 from losskit.penalties import L2, NoPenalty
 from losskit.solvers.control import Control, Outcome
-from losskit.solvers.duality import Slopes, relative_gap, row_shares, slopes_of
+from losskit.solvers.duality import relative_gap, row_shares
 from losskit.solvers.newton import direction
 
 _ROUND = 40  # Newton steps a smoothed problem may take
@@ -33,7 +34,7 @@ _FLAT = 0.1  # of the first slope along a step is near enough to 0
 
 def solve(objective: Objective, start: Array | None, control: Control) -> Outcome:
     """Minimise an objective whose loss has two straight pieces, from `start` (in standard units)."""
-    slopes = slopes_of(objective)
+    slopes = objective.slopes
     assert slopes is not None, "choose.py lets no other loss come here"
     problem = _Smoothed(objective, slopes, start)
     best, best_value, certificate = problem.theta, problem.value(), np.inf
