@@ -166,13 +166,12 @@ def fit(
     force : replace an existing file
     """
     from losskit.data.tables import read_table
-    from losskit.errors import DataError
     from losskit.expressions import parse_loss
     from losskit.fitting import fit_table, parse_penalty
+    from losskit.modelfile import refuse_existing
 
     chosen, alpha = parse_loss(loss), parse_penalty(penalty)
-    if os.path.exists(out) and not force:
-        raise DataError(f"{out} exists; choose another name, or replace it with --force")
+    refuse_existing(out, force=force)
     table = read_table(data)
     with _warnings_said():
         model, solution = fit_table(table, target, chosen, alpha, order)

@@ -31,7 +31,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.attributes += attributes
-        if tag not in {"meta", "br", "rect", "path", "circle"}:
+        if tag not in {"meta", "br", "wbr", "rect", "path", "circle"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
