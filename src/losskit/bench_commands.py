@@ -8,13 +8,14 @@ from typing import Any
 
 from cyclopts import App
 
-from losskit.commands import Flag
+from losskit.commands import Flag, documented
 from losskit.errors import DataError, ParameterError
 
 bench = App(name="bench", help="Measure losskit side by side with other libraries.")
 
 
 @bench.command
+@documented
 def kernels(
     *,
     rows: int = 1_000_000,
@@ -40,6 +41,7 @@ def kernels(
 
 
 @bench.command
+@documented
 def frameworks(
     *,
     rows: int = 1_000_000,
@@ -67,6 +69,7 @@ def frameworks(
 
 
 @bench.command
+@documented
 def boosters(
     *,
     rows: int = 100_000,
@@ -96,6 +99,7 @@ def boosters(
 
 
 @bench.command
+@documented
 def solvers(
     *,
     scale: float = 1.0,

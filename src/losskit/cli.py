@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from losskit._version import __version__
 from losskit.bench_commands import bench
-from losskit.commands import Flag, register
+from losskit.commands import Flag, documented, register
 from losskit.errors import LosskitError, ParameterError
 from losskit.report.console import console, piped, printable, write, write_json
 
@@ -26,6 +26,7 @@ app = App(
     "something; 130 Ctrl-C. With --json the standard output is JSON alone, of an error too.",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative_iterable=()),
 )
 app.command(bench)
 register(app)
@@ -84,7 +85,10 @@ def _print_error(error: BaseException, message: str, code: int) -> None:
     """One line of JSON, so that it may also end lines of JSON."""
     import json
 
-    told = {"schema": "losskit.error/1", "error": type(error).__name__, "message": message, "exit_code": code}
+    told = {
+        "schema": "losskit.error/1", "error": type(error).__name__, "message": message.removeprefix("error: "),
+        "exit_code": code,
+    }  # fmt: skip
     with contextlib.suppress(OSError):
         print(json.dumps(told), flush=True)
 
@@ -96,6 +100,7 @@ def _write_no_more() -> None:
 
 
 @app.command(name="list")
+@documented
 def list_(
     *words: str,
     family: str | None = None,
@@ -146,6 +151,7 @@ def list_(
 
 
 @app.command
+@documented
 def show(
     name: str,
     /,

@@ -62,7 +62,8 @@ def _content(found: Selection) -> dict[str, Any]:
     least = verdict.smallest_difference
     return {
         "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
-        "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
+        "saved": None if saved is None else f"{abs(saved):.0%}", "lost": saved is not None and saved < 0,
+        "metric_value": number(winner.mean),
         "unit": in_unit(found),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),

@@ -24,7 +24,8 @@ def content(found: Selection) -> dict[str, Any]:
         "rival": "" if look is None else look.rival,
         "other": other,
         "target": target.name,
-        "predicted": f"probability of {target.classes[1]}" if told else "label" if target.classes else "prediction",
+        "predicted": f"probability of {target.classes[1]}" if told else
+        "predicted label" if target.classes else "prediction",
         "tables": [] if look is None else _tables(found, look),
         "costliest": [] if look is None else [_written(each) for each in look.costliest],
         "moved": [] if look is None else [_written(each) for each in look.moved],

@@ -65,7 +65,7 @@ class Scrutiny:
         if not self.by_round or not math.isfinite(self.saved):
             return []
         better = sum(v > 0 for v in self.by_round)
-        low, high = (f"{-v:+.2%}" for v in (max(self.by_round), min(self.by_round)))
+        low, high = (_signed(-v) for v in (max(self.by_round), min(self.by_round)))
         lines = [
             f"Over {len(self.by_round)} rounds, each with other folds, {self.rival} was better than the default in "
             f"{better}: the difference goes from {low} to {high}." if len(self.by_round) > 1 else
@@ -78,10 +78,16 @@ class Scrutiny:
         hangs = self.saved * self.saved_without <= 0 or abs(self.saved_without) < abs(self.saved) / 2
         end = ": a few rows decide" if hangs and abs(self.saved) > 0.005 else ""
         lines.append(
-            f"Over all rows of the first round the difference is {-self.saved:+.2%}; without {rows} it is "
-            f"{-self.saved_without:+.2%}{end}."
+            f"Over all rows of the first round the difference is {_signed(-self.saved)}; without {rows} it is "
+            f"{_signed(-self.saved_without)}{end}."
         )
         return lines
+
+
+def _signed(share: float) -> str:
+    """A relative change with its sign, none for what rounds to nothing."""
+    text = f"{share:+.2%}"
+    return text[1:] if text[1:] == "0.00%" else text
 
 
 def look(
