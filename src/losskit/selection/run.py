@@ -237,7 +237,7 @@ def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None, li
         raise DataError(f"time: column {column.name!r} is text; give dates as 2024-01-31, or numbers")
     values = column.values.astype(str) if column.kind == "text" else column.values
     found, codes = np.unique(values, return_inverse=True)
-    return table, codes, [str(each) if column.kind == "text" else label_of(column, each) for each in found]
+    return table, codes, [str(v) if column.kind in ("text", "datetime") else label_of(column, v) for v in found]
 
 
 def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
