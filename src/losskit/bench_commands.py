@@ -8,18 +8,22 @@ from typing import Any
 
 from cyclopts import App
 
+from losskit.commands import Flag, documented
 from losskit.errors import DataError, ParameterError
 
 bench = App(name="bench", help="Measure losskit side by side with other libraries.")
 
 
 @bench.command
+@documented
 def kernels(
     *,
     rows: int = 1_000_000,
     loss: list[str] | None = None,
     repeats: int = 9,
-    json: str | None = None,
+    out: str | None = None,
+    json: Flag = False,
+    force: Flag = False,
 ) -> None:
     """Value, gradient and Hessian against scikit-learn, PyTorch and NumPy; call latency; import and first call.
 
@@ -28,20 +32,25 @@ def kernels(
     rows : rows of the random data
     loss : only this loss; may be repeated
     repeats : timed runs a side, at least 7
-    json : write the result to this file as well
+    out : write the result to this file as JSON
+    json : print JSON
+    force : replace an existing file
     """
     _check(rows, repeats)
-    _run("kernels", json, rows=rows, losses=_named(loss), repeats=repeats)
+    _run("kernels", (out, json, force), rows=rows, losses=_named(loss), repeats=repeats)
 
 
 @bench.command
+@documented
 def frameworks(
     *,
     rows: int = 1_000_000,
     loss: list[str] | None = None,
     repeats: int = 9,
     compiled: bool = True,
-    json: str | None = None,
+    out: str | None = None,
+    json: Flag = False,
+    force: Flag = False,
 ) -> None:
     """A training step through PyTorch and JAX against their own losses and optax's.
 
@@ -51,20 +60,25 @@ def frameworks(
     loss : only this loss; may be repeated
     repeats : timed runs a side, at least 7
     compiled : measure torch.compile too, which takes a minute
-    json : write the result to this file as well
+    out : write the result to this file as JSON
+    json : print JSON
+    force : replace an existing file
     """
     _check(rows, repeats)
-    _run("frameworks", json, rows=rows, losses=_named(loss), repeats=repeats, compiled=compiled)
+    _run("frameworks", (out, json, force), rows=rows, losses=_named(loss), repeats=repeats, compiled=compiled)
 
 
 @bench.command
+@documented
 def boosters(
     *,
     rows: int = 100_000,
     rounds: int = 50,
     loss: list[str] | None = None,
     repeats: int = 7,
-    json: str | None = None,
+    out: str | None = None,
+    json: Flag = False,
+    force: Flag = False,
 ) -> None:
     """Our objective inside LightGBM and XGBoost against the library's own of the same loss.
 
@@ -74,22 +88,27 @@ def boosters(
     rounds : trees of a training
     loss : only this loss; may be repeated
     repeats : timed trainings a side, at least 7
-    json : write the result to this file as well
+    out : write the result to this file as JSON
+    json : print JSON
+    force : replace an existing file
     """
     _check(rows, repeats)
     if rounds < 1:
         raise ParameterError(f"--rounds must be >= 1; got {rounds}")
-    _run("boosters", json, rows=rows, rounds=rounds, losses=_named(loss), repeats=repeats)
+    _run("boosters", (out, json, force), rows=rows, rounds=rounds, losses=_named(loss), repeats=repeats)
 
 
 @bench.command
+@documented
 def solvers(
     *,
     scale: float = 1.0,
     problem: list[str] | None = None,
     repeats: int = 3,
     patience: float = 10.0,
-    json: str | None = None,
+    out: str | None = None,
+    json: Flag = False,
+    force: Flag = False,
 ) -> None:
     """Linear models against other libraries: time to a relative suboptimality of one objective.
 
@@ -99,14 +118,16 @@ def solvers(
     problem : only problems of this name or id (P8 ...); may be repeated
     repeats : timed runs at each tolerance
     patience : CPU seconds that a library has for all its runs of a problem
-    json : write the result to this file as well
+    out : write the result to this file as JSON
+    json : print JSON
+    force : replace an existing file
     """
     if not (scale > 0 and patience > 0) or repeats < 1:
         raise ParameterError(
             f"--scale and --patience must be above 0 and --repeats >= 1; got scale={scale}, patience={patience}, "
             f"repeats={repeats}"
         )
-    _run("solvers", json, scale=scale, names=problem or [], repeats=repeats, patience=patience)
+    _run("solvers", (out, json, force), scale=scale, names=problem or [], repeats=repeats, patience=patience)
 
 
 def _check(rows: int, repeats: int) -> None:
@@ -120,21 +141,23 @@ def _named(losses: list[str] | None) -> list[str]:
     return [type(get(each)).__name__ for each in losses or []]
 
 
-def _run(suite: str, path: str | None, **order: Any) -> None:
+def _run(suite: str, told: tuple[str | None, bool, bool], **order: Any) -> None:
+    """Measure, print, and write to a file where one is named: `told` is out, json, force."""
     from losskit.bench.printing import render
     from losskit.bench.timing import pinned
-    from losskit.report.console import write
+    from losskit.modelfile import atomic_write, refuse_existing
+    from losskit.report.console import write, write_json
 
-    if path is not None:
-        folder = os.path.dirname(os.path.abspath(path))
-        if os.path.isdir(path) or not os.access(folder, os.W_OK):
-            raise DataError(
-                f"cannot write {path}: it or its folder is missing, read-only or a folder; name another file"
-            )
+    out, json, force = told
+    refuse_existing(out, force=force)
+    if out is not None and not os.access(os.path.dirname(os.path.abspath(out)), os.W_OK):
+        raise DataError(f"cannot write {out}: its folder is missing or read-only; name another file")
     result = pinned(f"losskit.bench.{suite}", order)
-    if path is not None:
-        with open(path, "w", encoding="utf-8") as file:
-            js.dump(result, file, indent=1)
+    if out is not None:
+        atomic_write(out, js.dumps(result, indent=1) + "\n", force=force)
+    if json:
+        write_json(result)
+        return
     write(*render(result))
-    if path is not None:
-        print(f"result written to {os.path.abspath(path)}")
+    if out is not None:
+        print(f"result written to {os.path.abspath(out)}")

@@ -1,28 +1,32 @@
-"""The command line: parses, calls, prints. Exit codes: 0 done, 2 bad input or usage, 1 our fault, 130 Ctrl-C."""
+"""The command line: parses, calls, prints. The exit codes stand in its help."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from losskit._version import __version__
 from losskit.bench_commands import bench
-from losskit.commands import Flag, register
+from losskit.commands import Flag, documented, register
 from losskit.errors import LosskitError, ParameterError
-from losskit.report.console import console, piped, write, write_json
+from losskit.report.console import console, piped, printable, write, write_json
 
 _ISSUES = "the losskit issue tracker"
 
 app = App(
     name="losskit",
     help="The loss function as a thing of its own: exact, fast, explained.",
+    help_epilogue="Exit codes: 0 done; 1 our fault; 2 bad input or usage, or no room or right to write; 3 check found "
+    "something; 130 Ctrl-C. With --json the standard output is JSON alone, of an error too.",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative_iterable=()),
 )
 app.command(bench)
 register(app)
@@ -31,48 +35,72 @@ register(app)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the process's own."""
     tokens = sys.argv[1:] if arguments is None else list(arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may know fewer characters than we print
     try:
         code = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
-    except (LosskitError, CycloptsError) as error:
-        return _refuse(_one_line(error))
-    except KeyboardInterrupt:
-        return 130
+        return code if isinstance(code, int) else 0
     except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
-    except Exception as error:
-        return _own_up(error)
-    return code if isinstance(code, int) else 0
+    except (Exception, KeyboardInterrupt) as error:
+        code, message = _told(error, tokens[:1])
+        print(f"losskit: {message}", file=sys.stderr)
+        if "--json" in tokens:
+            _print_error(error, message, code)
+        if isinstance(error, OSError):
+            _write_no_more()
+        return code
 
 
-def _refuse(message: str) -> int:
-    print(f"losskit: error: {message}", file=sys.stderr)
-    return 2
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, LosskitError) else f"{text} Try: losskit --help"
-
-
-def _own_up(error: Exception) -> int:
+def _told(error: BaseException, command: list[str]) -> tuple[int, str]:
+    """The exit code, and the line for people."""
+    text = printable(" ".join(str(error).split()))
+    if isinstance(error, KeyboardInterrupt):
+        kept = "; finished folds are kept, and the same command goes on from there" if command == ["select"] else ""
+        return 130, f"stopped{kept}"
+    if isinstance(error, LosskitError):
+        return 2, f"error: {text}"
+    if isinstance(error, CycloptsError):
+        return 2, f"error: {text} Try: losskit --help"
+    if isinstance(error, OSError):
+        place = error.filename or "the output"
+        return 2, f"error: {printable(str(place))}: {error.strerror or text}; check its disk and permissions"
     if os.environ.get("LOSSKIT_DEBUG") == "1":
         import traceback
 
-        traceback.print_exc()
-    print(
-        f"losskit: internal error: {type(error).__name__}: {error}\n"
+        traceback.print_exception(error)
+    return 1, (
+        f"internal error: {type(error).__name__}: {text}\n"
         f"This is a fault of losskit {__version__}, not yours. Run again with LOSSKIT_DEBUG=1 and send what it prints, "
-        f"with the command, to {_ISSUES}.",
-        file=sys.stderr,
+        f"with the command, to {_ISSUES}."
     )
-    return 1
+
+
+def _print_error(error: BaseException, message: str, code: int) -> None:
+    """One line of JSON, so that it may also end lines of JSON."""
+    import json
+
+    told = {
+        "schema": "losskit.error/1", "error": type(error).__name__, "message": message.removeprefix("error: "),
+        "exit_code": code,
+    }  # fmt: skip
+    with contextlib.suppress(OSError):
+        print(json.dumps(told), flush=True)
+
+
+def _write_no_more() -> None:
+    """Send what Python still holds for the standard output nowhere, so that its last flush raises nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command(name="list")
+@documented
 def list_(
     *words: str,
     family: str | None = None,
@@ -123,6 +151,7 @@ def list_(
 
 
 @app.command
+@documented
 def show(
     name: str,
     /,
@@ -134,6 +163,7 @@ def show(
     code: Flag = False,
     plot: bool = True,
     json: Flag = False,
+    force: Flag = False,
 ) -> None:
     """One loss on one page; or one of the codes that profile reports.
 
@@ -147,7 +177,9 @@ def show(
     code : add the generated scalar code of value, gradient and Hessian
     plot : draw value, gradient and Hessian in the terminal
     json : print JSON instead
+    force : replace existing files
     """
+    from losskit.modelfile import refuse_existing
     from losskit.registry import get
     from losskit.report.loss_page import facts, page
 
@@ -155,6 +187,7 @@ def show(
         _show_code(name.upper(), json)
         return
     loss = get(name, **dict(map(_parameter, param or [])))
+    refuse_existing(png, html, force=force)
     if png is not None:
         loss.plot(path=png)
     if html is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from cyclopts import App, Parameter
 
@@ -14,14 +15,22 @@ if TYPE_CHECKING:
     from losskit.selection.compare import Progress
     from losskit.selection.outcome import Selection
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 FOUND = 3  # the exit code of a check that found something: neither done (0), nor bad usage (2), nor our fault (1)
-Flag = Annotated[bool, Parameter(negative="")]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+_ENTRY = re.compile(r"^( *)(\w+) : ", re.MULTILINE)
 
 
 def register(app: App) -> None:
     """Add the commands of this module to the command line."""
     for command in (select, profile, fit, predict, evaluate, check):
-        app.command(command)
+        app.command(documented(command))
+
+
+def documented(command: Command) -> Command:
+    """The command, with the names in its docstring on lines of their own, as cyclopts wants them to show the rest."""
+    command.__doc__ = _ENTRY.sub(r"\1\2\n\1    ", command.__doc__ or "")
+    return command
 
 
 def select(
@@ -166,13 +175,12 @@ def fit(
     force : replace an existing file
     """
     from losskit.data.tables import read_table
-    from losskit.errors import DataError
     from losskit.expressions import parse_loss
     from losskit.fitting import fit_table, parse_penalty
+    from losskit.modelfile import refuse_existing
 
     chosen, alpha = parse_loss(loss), parse_penalty(penalty)
-    if os.path.exists(out) and not force:
-        raise DataError(f"{out} exists; choose another name, or replace it with --force")
+    refuse_existing(out, force=force)
     table = read_table(data)
     with _warnings_said():
         model, solution = fit_table(table, target, chosen, alpha, order)

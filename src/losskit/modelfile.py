@@ -116,6 +116,13 @@ def check_schema(payload: dict[str, Any], wanted: str, where: str, *, by: str = 
     raise ModelFileError(f"{where}: schema {given!r:.60}, and this losskit reads {wanted!r}; {cure}")
 
 
+def refuse_existing(*paths: str | os.PathLike[str] | None, force: bool) -> None:
+    """Raise DataError for a file that is there already, before any work is done for it."""
+    for path in paths:
+        if path is not None and not force and os.path.exists(path):
+            raise DataError(f"{path} exists; choose another name, or replace it with force=True (--force)")
+
+
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, force: bool = False) -> None:
     """`atomic_file` for what is written at once; text as UTF-8."""
     try:

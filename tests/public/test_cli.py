@@ -193,6 +193,46 @@ def test_our_own_fault_has_code_1_and_no_traceback(run, monkeypatch):
     assert "Traceback" in run("show", "huber")[2]
 
 
+def test_an_error_is_json_too(run):
+    code, out, err = run("show", "hubr", "--json")
+    told = json.loads(out)
+    assert (code, told["schema"], told["error"], told["exit_code"]) == (2, "losskit.error/1", "ParameterError", 2)
+    assert err == f"losskit: error: {told['message']}\n"
+
+
+def test_every_option_is_explained(run):
+    commands = ["select", "profile", "fit", "predict", "evaluate", "check", "show", "bench kernels", "bench frameworks",
+                "bench boosters", "bench solvers"]  # fmt: skip
+    for command in commands:
+        code, out, _ = run(*command.split(), "--help", columns=200)
+        option = r"│ [* ]*(?:--[a-z-]+|[A-Z]{3,})(?: --no-\w+)?(?: STR| INT| FLOAT)?(?:\.{3})? *(.*?) *│"
+        rows = re.findall(option, out)
+        assert code == 0
+        assert len(rows) >= 2
+        assert all(words and not words.startswith("[") for words in rows), (command, rows)
+
+
+def test_existing_files_are_kept(run, tmp_path):
+    for command, name in ((("show", "huber", "--png"), "a.png"), (("show", "huber", "--html"), "a.html"),
+                          (("bench", "kernels", "--out"), "a.json")):  # fmt: skip
+        (tmp_path / name).write_text("mine")
+        code, _, err = run(*command, str(tmp_path / name))
+        assert code == 2
+        assert "--force" in err
+        assert (tmp_path / name).read_text() == "mine"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize(("where", "code", "says"), [("> /dev/full", 2, "No space left"), (">&- 2>&-", 0, "")])
+def test_a_full_disk_is_not_our_fault_and_a_closed_output_is_none(where, code, says):
+    done = subprocess.run(
+        f"{sys.executable} -m losskit.cli --version {where}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert says in done.stderr
+    assert done.stderr.count("\n") == (1 if code else 0)
+
+
 def test_interruption_has_code_130(run, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

@@ -56,7 +56,7 @@ def test_the_report_shows_both(found):
         assert re.sub(r"[^\w ]", "", each)[:40] in re.sub(r"[^\w ]", "", page)
     assert "Labels are made for f1" in " ".join(shown.split())
     assert 'class="marks mended"' in page
-    assert "A closer look" in text
+    assert "## Probabilities and labels" in text
     made = found.to_dict()["decision"]
     assert made["metric"] == "f1"
     assert 0 < made["threshold"] < 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from losskit.selection.outcome import Candidate, Selection
 
 Array = np.ndarray
-_POINTS = 500
+_POINTS, _STEPS = 500, 40
 
 
 def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
@@ -41,7 +41,9 @@ def histogram(found: Selection) -> tuple[str, str, Markup]:
     """How the target is distributed."""
     target = found.target
     if target.classes:
-        return "The target", f"How many rows are of each class of {target.name}.", _shares(target.y, target.classes)
+        ordered = found.question.kind == "ordinal"
+        drawn = _shares(target.y, target.classes, ordered)
+        return "The target", f"How many rows are of each class of {target.name}.", drawn
     y, clipped = _without_far_ends(target.y)
     whole = bool((y == np.floor(y)).all()) and np.ptp(y) <= 40
     edges = np.arange(y.min() - 0.5, y.max() + 1) if whole else _edges(y)
@@ -116,7 +118,10 @@ def convergence(found: Selection) -> tuple[str, str, Markup]:
     """How the training of the winner came to its end: steps of a solver, or rounds of trees."""
     courses, names = found.courses[:5], [f"{level:g}" for level in found.metric.levels[:5]]
     trees = found.winner.model == "boosted"
+    told = f"Training: {'; '.join(dict.fromkeys(map(str, courses)))}."
     curves = [each.values if trees else _left_to_go(each.values) for each in courses]
+    if max(map(len, curves)) <= 2:
+        return "Convergence", f"There is no way to draw: it took one step at most. {told}", Markup("")
     known = np.concatenate([[0.0] * (not trees), *(curve[np.isfinite(curve)] for curve in curves)])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     margin = 0.05 * (high - low or 1)
@@ -127,14 +132,17 @@ def convergence(found: Selection) -> tuple[str, str, Markup]:
         ends = [(x(each.rounds), h(each.values[each.rounds - 1])) for each in shown]
         caption = "The cost of rows held out after each round of trees; the circle is where training stops."
     else:
-        ends = [(x(i), h(v)) for c in curves for i, v in enumerate(c) if np.isfinite(v)]
-        caption = "How far the objective lies above its end, as a share of the start; the last step ends there."
+        ends = [(x(i), h(v)) for c in curves for i, v in enumerate(c) if np.isfinite(v) and len(c) <= _STEPS]
+        caption = (
+            "How far the objective lies above its end, as a share of what it was at the start: at -3 a thousandth is "
+            "left. The last step reaches the end, which has no logarithm."
+        )
     body += Markup('<g class="marks">{}</g>').format(
         Markup("").join(Markup('<circle cx="{}" cy="{}" r="3"/>').format(*end) for end in ends)
     )
-    caption += f" Training: {'; '.join(dict.fromkeys(map(str, courses)))}."
-    labels = ("rounds", "cost") if trees else ("steps", "powers of ten")
-    return "Convergence", caption, picture(body, x, h, *labels, caption) + (legend(names) if len(courses) > 1 else "")
+    labels = ("rounds", "cost") if trees else ("steps", "power of ten left")
+    drawn = picture(body, x, h, *labels, caption) + (legend(names) if len(courses) > 1 else "")
+    return "Convergence", f"{caption} {told}", drawn
 
 
 def _left_to_go(values: Array) -> Array:
@@ -277,14 +285,21 @@ def _label_of(found: Selection, target: float) -> str:
     return f"raw score (above 0: {classes[1]})" if classes else "predicted mean"
 
 
-def _shares(y: Array, classes: Sequence[str]) -> Markup:
+def _shares(y: Array, classes: Sequence[str], ordered: bool) -> Markup:
+    """A bar for each class: in their order, or the most frequent first."""
     counts = np.bincount(y.astype(np.intp), minlength=len(classes))
     order = np.argsort(-counts, kind="stable")[:12]
-    bar = Markup('<div><span>{}</span><b style="width:{}%"></b><em>{} rows, {}</em></div>')
+    if ordered:
+        order = np.sort(order)
+    bar = Markup('<div><span>{}</span><em>{} row{}, {}</em><b style="width:{}%"></b></div>')
     share = counts / y.size
-    rows = [bar.format(classes[i], pixel(70 * share[i]), counts[i], f"{share[i]:.1%}") for i in order]
-    if len(classes) > len(order):
-        rows.append(Markup("<div><em>and {} rarer classes</em></div>").format(len(classes) - len(order)))
+    rows = [
+        bar.format(classes[i], f"{counts[i]:,}", "" if counts[i] == 1 else "s", f"{share[i]:.1%}",
+                   pixel(100 * counts[i] / counts.max()))
+        for i in order
+    ]  # fmt: skip
+    if (more := len(classes) - len(order)) > 0:
+        rows.append(Markup("<div><em>and {} rarer class{}</em></div>").format(more, "" if more == 1 else "es"))
     return Markup('<div class="shares">{}</div>').format(Markup("").join(rows))
 
 

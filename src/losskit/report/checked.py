@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from losskit.report.console import printable
+
 if TYPE_CHECKING:
     from losskit.checking.outcome import Check
 
@@ -34,6 +36,6 @@ def render(found: Check, width: int | None) -> str:
 def _wrap(text: str, width: int, label: str = "") -> list[str]:
     indent = " " * len(label) if label else "  "
     return textwrap.wrap(
-        label + text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+        label + printable(text), width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
         drop_whitespace=True,
     )  # fmt: skip

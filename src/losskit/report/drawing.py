@@ -72,10 +72,13 @@ def line(grid: Array, values: Array, x: Axis, y: Axis, i: int) -> Markup:
 
 
 def legend(names: Sequence[str]) -> Markup:
-    """Which curve is which."""
-    each = Markup('<span><i style="background:{}"></i>{}</span>')
+    """Which curve is which: each name beside a piece of its line."""
+    each = Markup(
+        '<span><svg viewBox="0 0 26 8" aria-hidden="true"><path class="curve" style="stroke:{};stroke-dasharray:{}" '
+        'd="M0 4H26"/></svg>{}</span>'
+    )
     return Markup('<div class="legend">{}</div>').format(
-        Markup("").join(each.format(COLOURS[i], name) for i, name in enumerate(names))
+        Markup("").join(each.format(COLOURS[i], DASHES[i], name) for i, name in enumerate(names))
     )
 
 

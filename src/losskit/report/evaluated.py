@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from losskit.links import LOG, LOGIT, SOFTMAX
+from losskit.report.console import printable
 from losskit.selection.explain import number, percent
 
 if TYPE_CHECKING:
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 def render(found: Evaluation, width: int | None) -> str:
     """The figures, the parts, and the rows that cost most; no line is longer than `width`."""
     wide = width or 80
-    label = max(map(len, found.figures))
-    lines = [f"{name:<{label}}  {number(value):>12}" for name, value in found.figures.items()]
+    figures = {printable(name): value for name, value in found.figures.items()}
+    label = max(map(len, figures))
+    lines = [f"{name:<{label}}  {number(value):>12}" for name, value in figures.items()]
     if found.parts:
         lines += ["", f"{'part':<28}{'rows':>8}{'metric':>12}{'prediction':>13}{'target':>12}"]
         for part in found.parts:
-            name = part["part"] if len(part["part"]) < 28 else part["part"][:26] + "~"
-            figures = [number(part[key]) for key in ("metric", "prediction", "target")]
-            lines.append(f"{name:<28}{part['rows']:>8,}{figures[0]:>12}{figures[1]:>13}{figures[2]:>12}")
+            name = printable(part["part"])
+            cells = [number(part[key]) for key in ("metric", "prediction", "target")]
+            lines.append(
+                f"{name if len(name) < 28 else name[:26] + '~':<28}{part['rows']:>8,}{cells[0]:>12}{cells[1]:>13}"
+                f"{cells[2]:>12}"
+            )
     return "\n".join([*(line[:wide] for line in lines), "", *textwrap.wrap(worst(found), wide)])
 
 
@@ -40,13 +45,22 @@ def in_unit(found: Selection) -> str:
         return f"predictions miss by {number(missed)} in the mean, in the unit of {name}"
     if metric.power == 1:
         return f"it is in the unit of {name}"
-    told = metric.link in (LOGIT, SOFTMAX) and not metric.ranked
+    if metric.ranked:
+        return "in steps of the order: to be sure of a class, and one step off, costs 1"
+    if metric.costs:
+        return "it is in the unit of the costs, a row"
+    if metric.loss is None:
+        return f"of 100 rows, {number(100 * value)} are given the wrong label"
+    told = metric.link in (LOGIT, SOFTMAX)
     return f"what happened was given a probability of {math.exp(-value):.1%}, in the geometric mean" if told else ""
 
 
 def worst(found: Evaluation) -> str:
     """A sentence on the rows that cost most."""
-    rows = f"Rows that cost most: {', '.join(map(str, found.worst))}."
-    if found.share_of_worst != found.share_of_worst:
-        return rows
-    return f"One row in a hundred carries {percent(found.share_of_worst)} of the {found.metric}. {rows}"
+    return f"{carried(found)} Rows that cost most: {', '.join(map(str, found.worst))}.".strip()
+
+
+def carried(found: Evaluation) -> str:
+    """What the hundredth of rows that cost most carries; nothing where that is not known."""
+    share = found.share_of_worst
+    return "" if math.isnan(share) else f"One row in a hundred carries {percent(share)} of the {found.metric}."

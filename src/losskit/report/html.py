@@ -12,15 +12,24 @@ from markupsafe import Markup
 
 from losskit.report import scrutinised
 from losskit.report.charts import intervals, pictures
-from losskit.report.evaluated import in_unit, worst
+from losskit.report.console import printable
+from losskit.report.evaluated import carried, in_unit
 from losskit.report.profiled import grouped
 from losskit.report.terminal import change
 from losskit.selection.compare import MANY
 from losskit.selection.explain import asked_for, number, percent, shown
 from losskit.selection.growing import budget_of
+from losskit.selection.options import repeated
 
 if TYPE_CHECKING:
+    from losskit.model import TableModel
+    from losskit.selection.evaluation import Evaluation
     from losskit.selection.outcome import Candidate, Selection
+
+REPEATS = (
+    "With the same table and versions this gives the same files, byte for byte but for the seconds in result.json, "
+    "whatever the number of threads; unless a time limit left out rounds."
+)
 
 
 def page(found: Selection) -> str:
@@ -31,14 +40,19 @@ def page(found: Selection) -> str:
         loader=PackageLoader("losskit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["whole"] = whole
-    return environment.get_template("select.html.j2").render(_content(found))
+    environment.filters |= {"whole": whole, "breakable": breakable}
+    return printable(environment.get_template("select.html.j2").render(_content(found)))
 
 
 def whole(text: str) -> Markup:
     """A text whose options, as --question, are not broken after their hyphens."""
     parts = re.split(r"(--[a-z][a-z-]*)", text)
     return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+
+
+def breakable(text: str) -> Markup:
+    """The name of a loss, which may go on a new line inside its parentheses and after an underscore."""
+    return Markup("<wbr>").join(re.split(r"(?<=[(_])", text))
 
 
 def _content(found: Selection) -> dict[str, Any]:
@@ -48,17 +62,30 @@ def _content(found: Selection) -> dict[str, Any]:
     least = verdict.smallest_difference
     return {
         "found": found, "verdict": verdict, "winner": winner, "rows": _leaderboard(found), "pictures": pictures(found),
-        "saved": None if saved is None else f"{saved:.0%}", "metric_value": number(winner.mean),
+        "saved": None if saved is None else f"{abs(saved):.0%}", "lost": saved is not None and saved < 0,
+        "metric_value": number(winner.mean),
         "unit": in_unit(found),
         "least": percent(least) if math.isfinite(least) else None,
         "importance": _importance(found), "file": PurePath(found.source).name, "facts": details(found),
-        "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "asked": asked_for(found.question),
-        "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "worst": worst(made),
+        "scrutiny": scrutinised.content(found), "snippet": _snippet(found), "question": asked_for(found.question),
+        "asked": asked_for(found.question, found.target.name), "again": repeated(found), "repeats": REPEATS,
+        "decomposed": decomposed(made),
+        "figures": [(k, number(v)) for k, v in {**made.figures, **changes}.items()], "carried": carried(made),
         "findings": grouped(found.findings.items),
         "headings": part_headings(found),
         "parts": [{k: v if isinstance(v, str) else f"{v:,}" if isinstance(v, int) else number(v)
                    for k, v in part.items()} for part in made.parts],
     }  # fmt: skip
+
+
+def decomposed(made: Evaluation) -> str:
+    """What the parts of a score are, where it has parts."""
+    if "lost by miscalibration" not in made.figures:
+        return ""
+    return (
+        f"The {made.metric} is that of the best constant, plus what is lost because predictions are not what happens "
+        "in the mean (miscalibration), less what is gained because they tell rows apart (discrimination)."
+    )
 
 
 def _leaderboard(found: Selection) -> list[dict[str, Any]]:
@@ -125,15 +152,25 @@ def details(found: Selection) -> list[tuple[str, str]]:
             f"{_once(found)}{_heeded(found)}; penalties and rounds of trees chosen by inner folds",
         ),
         *_tuned(found),
+        *([("costs", _costs(found.model))] if found.model.costs is not None else []),
         (
             "test",
             "one-sided corrected resampled t-test (Nadeau and Bengio 2003), Holm; p < 0.05 and over 0.5% win",
         ),
         *([("training", "; ".join(dict.fromkeys(map(str, found.courses))))] if found.courses else []),
         ("seed", str(found.seed)),
-        ("time", f"{found.seconds:.1f} s"),
         ("versions", ", ".join(f"{k} {v}" for k, v in found.versions.items())),
     ]
+
+
+def _costs(model: TableModel) -> str:
+    """What each wrong label costs."""
+    assert model.costs is not None
+    return "; ".join(
+        f"{actual} called {called} costs {cost:g}"
+        for actual, row in zip(model.classes, model.costs, strict=True)
+        for called, cost in zip(model.classes, row, strict=True) if called != actual
+    )  # fmt: skip
 
 
 def _once(found: Selection) -> str:
@@ -170,14 +207,9 @@ def _heeded(found: Selection) -> str:
 
 
 def _snippet(found: Selection) -> str:
-    return (
-        "from losskit.model import load_model\n\n"
-        'model = load_model("model.losskit")\n'
-        "model.predict(table)          # a dataframe, or a dict of columns\n"
-        + (
-            "model.predict_proba(table)    # probabilities of the classes\n"
-            f"model.predict(table, {{{found.model.classes[-1]!r}: 0.02}})   # where that class has this share\n"
-            if found.model.has_probabilities
-            else ""
-        )
-    )
+    lines = ["from losskit.model import load_model", "", 'model = load_model("model.losskit")']
+    lines += ["# of a dataframe, or a dict of columns", "model.predict(table)"]
+    if found.model.has_probabilities:
+        lines += ["# probabilities of the classes", "model.predict_proba(table)"]
+        lines += ["# where a class has this share", f"model.predict(table, {{{found.model.classes[-1]!r}: 0.02}})"]
+    return "\n".join(lines)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from losskit.report.evaluated import in_unit, worst
-from losskit.report.html import details, how, part_headings
+from losskit.report.console import printable
+from losskit.report.evaluated import carried, in_unit
+from losskit.report.html import REPEATS, decomposed, details, how, part_headings
 from losskit.report.profiled import grouped
 from losskit.report.scrutinised import content
 from losskit.report.terminal import change
 from losskit.selection.explain import number, shown
+from losskit.selection.options import repeated
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 
 
 def page(found: Selection) -> str:
@@ -45,33 +47,49 @@ def page(found: Selection) -> str:
     parts = [[_t(p["part"]), f"{p['rows']:,}", *(number(p[k]) for k in ("metric", "prediction", "target"))]
              for p in made.parts]  # fmt: skip
     lines += [*_table([_t(heading) for heading in part_headings(found)], parts), ""]
-    lines += [_t(worst(made)), "", *_closer(found), "## For and against", ""]
+    lines += [*([_t(decomposed(made)), ""] if decomposed(made) else []), *_closer(found), "## For and against", ""]
     for c in found.candidates:
         reasons = [*(f"- for: {_t(x)}" for x in c.pros), *(f"- against: {_t(x)}" for x in c.cons)]
         reasons += [f"- source: {_t(c.source)}"] if c.source else []
         lines += [f"### {_t(c.label)}{' (boosted)' if c.model == 'boosted' else ''}", "", *reasons, ""]
-    lines += ["## What the data holds", ""]
+    lines += ["### Not compared", "", *(f"- {_t(each.reason)} {_t(', '.join(each.losses))}" for each in found.left_out)]
+    lines += ["", "## What the data holds", ""]
     items = [f"- {i.code} {_t(what)} {_t(i.why)} {_t(i.do)}" for i, what in grouped(found.findings.items)]
     lines += items or ["Nothing to look at."]
+    lines += ["", "## How to reproduce it", "", REPEATS, "", *_code(repeated(found))]
     lines += ["", "## Details", "", *(f"- {label}: {_t(value)}" for label, value in details(found))]
-    return "\n".join(lines) + "\n"
+    return printable("\n".join(lines)) + "\n"
 
 
 def _closer(found: Selection) -> list[str]:
     """The closer look."""
     told = content(found)
-    lines = ["## A closer look", "", *(f"- {_t(each)}" for each in (*told["firm"], *told["decision"])), ""]
-    if told["groups"]:
-        head = ["rows with", "rows", _t(found.metric.name), "share of all"]
+    lines = ["## Rows to look at", "", _t(carried(found.evaluated[0])), ""]
+    if told["costliest"]:
+        head = ["row", _t(told["target"]), _t(told["predicted"]), _t(found.metric.name)]
+        lines += [*_table(head, [[_t(cell) for cell in each.values()] for each in told["costliest"]]), ""]
+    for name, sentences in (("How firm it is", told["firm"]), ("Probabilities and labels", told["decision"])):
+        lines += [f"## {name}", "", *(f"- {_t(each)}" for each in sentences), ""] if sentences else []
+    if told["maps"]:
+        kinds, values = zip(*told["maps"], strict=True)
+        lines += [*_table(["log loss", *kinds], [["on rows not used for it", *values]]), ""]
+    for title, lead, parts in told["tables"]:
+        head = ["part", "rows", _t(found.metric.name), "share of all"]
         head += [f"by {_t(told['other'])}"] if told["other"] else []
-        rows = [[_t(each[k]) for k in ("part", "rows", "metric", "share", "other")][: len(head)]
-                for each in told["groups"]]  # fmt: skip
-        lines += ["Rows that cost most:", "", *_table(head, rows), ""]
+        rows = [[_t(cell) for cell in each.values()][: len(head)] for each in parts]
+        lines += [f"## {title}", "", _t(lead), "", *([*_table(head, rows), ""] if rows else [])]
     if told["moved"]:
         head = ["row", _t(told["target"]), _t(found.default.label), _t(told["rival"])]
-        rows = [list(each.values()) for each in told["moved"]]
-        lines += ["Rows that the choice moves most:", "", *_table(head, rows), ""]
-    return lines if len(lines) > 3 or told["firm"] or told["decision"] else []
+        lead = f"The rows whose {told['predicted']} differs most between {found.default.label} and {told['rival']}."
+        rows = [[_t(cell) for cell in each.values()] for each in told["moved"]]
+        lines += ["## What the choice moves", "", _t(lead), "", *_table(head, rows), ""]
+    return lines
+
+
+def _code(text: str) -> list[str]:
+    """A block of code, fenced by more backticks than it holds."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return [fence, text, fence]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from losskit.report.console import printable
 from losskit.selection.codes import ALARMS, Code, Finding
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ def render(found: Findings, width: int | None) -> str:
 
     wide = width or min(Console().width, 100)
     lines = textwrap.wrap(
-        f"{found.rows} rows, {found.columns} columns; target {found.target} ({found.problem})", wide
+        printable(f"{found.rows} rows, {found.columns} columns; target {found.target} ({found.problem})"), wide
     )
     for item, what in grouped(found.items):
         sign = "!" if item.level == "warning" else "-"
-        lines += ["", *textwrap.wrap(f"{sign} {item.code} {what}", wide, subsequent_indent="  ")]
+        lines += ["", *textwrap.wrap(printable(f"{sign} {item.code} {what}"), wide, subsequent_indent="  ")]
         rest = f"{item.why} {item.do}" + (f" Rows: {', '.join(map(str, item.rows))}." if item.rows else "")
         lines += textwrap.wrap(rest, wide, initial_indent="  ", subsequent_indent="  ")
     if not found.items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from losskit.report.console import printable
 from losskit.report.evaluated import in_unit
 from losskit.report.profiled import grouped
 from losskit.selection.explain import number, shown
@@ -12,7 +13,9 @@ from losskit.selection.explain import number, shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from losskit.selection.outcome import Selection
+    from losskit.selection.outcome import Candidate, Selection
+
+_LONG = 26  # characters of a loss that leave room for the numbers in 80 columns
 
 
 def render(found: Selection, width: int | None) -> str:
@@ -26,6 +29,9 @@ def render(found: Selection, width: int | None) -> str:
     whys = [why for why in (*found.verdict.why, found.verdict.kinds) if why]
     if unit := in_unit(found):
         whys.insert(0, f"Its {found.metric.name} is {number(found.winner.mean)}: {unit}.")
+    if found.scrutiny is not None and found.winner is not found.default:
+        whys += found.scrutiny.sentences()
+    whys += [] if found.decision is None else found.decision.sentences()
     lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
         lines += _wrap(
@@ -33,9 +39,6 @@ def render(found: Selection, width: int | None) -> str:
         )
     if found.also is not None:
         lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
-    told = found.scrutiny.sentences() if found.scrutiny is not None and found.winner is not found.default else []
-    for each in [*told, *([] if found.decision is None else found.decision.sentences())]:
-        lines += _wrap(f"- {each}", console.width)
     with console.capture() as captured:
         console.print(leaderboard(found))
     lines += ["", *(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))]
@@ -73,13 +76,19 @@ def leaderboard(found: Selection) -> Table:
         p = shown(candidate.p_holm).removeprefix("p = ").removeprefix("p ")
         note = "not ranked" if not candidate.valid else change(-candidate.gain(found.against(candidate)))
         table.add_row(
-            (">" if chosen else " ") + "*" * (candidate in top), Text(candidate.label, bold if chosen else ""),
+            (">" if chosen else " ") + "*" * (candidate in top), Text(_name(candidate), bold if chosen else ""),
             candidate.model if several else candidate.link,
             number(candidate.mean), number(candidate.standard_error),
             "default" if candidate.role == "default" else note,
             p if candidate.role == "challenger" and candidate.valid else "",
         )  # fmt: skip
     return table
+
+
+def _name(candidate: Candidate) -> str:
+    """The label; a long one on two lines."""
+    text = printable(candidate.label)
+    return text if len(text) <= _LONG else text.replace("(", "\n  (", 1).replace(" + ", "\n  + ", 1)
 
 
 def _kinds(found: Selection) -> int:
@@ -93,4 +102,6 @@ def change(share: float) -> str:
 
 def _wrap(text: str, width: int) -> list[str]:
     indent = "  " if text[:2] in ("- ", "! ") else ""
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        printable(text), width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

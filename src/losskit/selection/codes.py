@@ -111,7 +111,7 @@ _TABLE = (
     Code("LK125", "id", "An identifier", "It does not help on new rows.", "Remove it unless its size means something.",
          "different values; the same"),
     Code("LK126", "text", "A column of text", "Each frequent value becomes a yes-or-no feature.",
-         "Nothing, unless it holds numbers or dates in a form of its own.", "different values; the same"),
+         "Nothing need be done, unless it holds numbers or dates in a form of its own.", "different values; the same"),
     Code("LK127", "hard-rows", "Rows no model explains",
          "They carry much of the loss; a squared error mostly learns them.",
          "Look at the rows listed: they may be errors.", "largest residual in robust standard deviations; rows listed"),

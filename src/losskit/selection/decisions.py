@@ -49,6 +49,7 @@ class Decision:
     applied : the map in the model, or nothing
     mended : log-odds or log-probabilities after the map that is applied or offered, on rows it was not fitted to
     metric, threshold : what labels are made for, and the probability of the second class from which on they are so
+    positive : the second class, which the metric is of
     value, at_half : the metric with thresholds of other rows, and with one half
     """
 
@@ -62,6 +63,7 @@ class Decision:
     threshold: float = math.nan
     value: float = math.nan
     at_half: float = math.nan
+    positive: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types."""
@@ -71,7 +73,8 @@ class Decision:
         }  # fmt: skip
         if self.metric:
             told |= {
-                "metric": self.metric, "threshold": self.threshold, "value": self.value, "at_one_half": self.at_half,
+                "metric": self.metric, "of": self.positive, "threshold": self.threshold, "value": self.value,
+                "at_one_half": self.at_half,
             }  # fmt: skip
         return told
 
@@ -95,8 +98,9 @@ class Decision:
             lines.append(f"Nothing says that the probabilities are off {how}.")
         if self.metric:
             lines.append(
-                f"Labels are made for {self.metric}: from a probability of {self.threshold:.3g} on. With thresholds "
-                f"chosen on other rows it is {self.value:.3g}, with one half {self.at_half:.3g}."
+                f"Labels are made for {self.metric} of class {self.positive}: it is the label from a probability of "
+                f"{self.threshold:.3g} on. With thresholds chosen on other rows the metric is {self.value:.3g}, with "
+                f"one half {self.at_half:.3g}."
             )
         return lines
 
@@ -140,7 +144,7 @@ def decide(
     if found.applied:
         made = replace(made, recalibration=_mend(found.applied, rows))
     if aim.labels:
-        made, found = _threshold(aim.labels, made, rows, found)
+        made, found = _threshold(aim.labels, made, rows, replace(found, positive=target.classes[1]))
     if mended is not None:
         whole = np.full_like(z, np.nan)
         whole[at] = mended

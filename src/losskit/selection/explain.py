@@ -182,14 +182,13 @@ def verdict(
     challengers = [c for c in candidates if c.role == "challenger" and c.valid]
     rival = winner if winner is not default else min(challengers, key=lambda c: c.mean, default=None)
     least = _smallest(rival, default, len(challengers))
-    asked = asked_for(question)
-    asked += " under these costs" if question.costs else ""
+    asked = asked_for(question, findings.target)
     named = f"{winner.name} ({winner.link} link)"
     kind = "boosted trees " if winner.model == "boosted" else "a linear model " if several else ""
     if winner is default:
-        sentence = f"For {asked} of {findings.target}, train {kind}with {named}, the default for this question."
+        sentence = f"For {asked}, train {kind}with {named}, the default for this question."
     else:
-        sentence = f"For {asked} of {findings.target}, train {kind}with {named} rather than {default.name}."
+        sentence = f"For {asked}, train {kind}with {named} rather than {default.name}."
     changes = tuple(_changes(winner, rival, question, findings))
     return Verdict(
         winner.name, winner.link, sentence, tuple(_why(winner, default, baseline, challengers, metric, least)),
@@ -253,13 +252,14 @@ def about_sample(compared: int, rows: int) -> str:
     )
 
 
-def asked_for(question: Question) -> str:
+def asked_for(question: Question, target: str = "") -> str:
     """The question as the object of a sentence."""
+    of, costs = f" of {target}" if target else "", " under these costs" if question.costs else ""
     if question.kind == "interval":
-        return f"the {question.level:.0%} interval"
+        return f"the {question.level:.0%} interval{of}"
     if question.kind == "ordinal":
-        return "the probabilities of the ordered classes"
-    return f"the {question.level:g} {question.kind}" if question.level else f"the {question.kind}"
+        return f"the probabilities of the ordered classes{of}"
+    return f"the {question.level:g} {question.kind}{of}" if question.level else f"the {question.kind}{of}{costs}"
 
 
 def _smallest(rival: Candidate | None, default: Candidate, tests: int) -> float:
@@ -270,13 +270,9 @@ def _smallest(rival: Candidate | None, default: Candidate, tests: int) -> float:
 
 
 def _why(
-    winner: Candidate,
-    default: Candidate,
-    baseline: Candidate,
-    challengers: list[Candidate],
-    metric: Metric,
+    winner: Candidate, default: Candidate, baseline: Candidate, challengers: list[Candidate], metric: Metric,
     least: float,
-) -> Iterator[str]:
+) -> Iterator[str]:  # fmt: skip
     if winner is default and challengers:
         best = min(challengers, key=lambda c: c.mean)
         gain = best.gain(default)
@@ -304,7 +300,7 @@ def _why(
         yield f"The default cannot be ranked: {default.outside} of its test predictions cost infinity."
     if math.isfinite(least):
         yield _visible(least)
-    yield from _over_constant(winner, baseline, metric)
+    yield from _over_constant(winner, baseline, challengers, metric)
     if math.isfinite(winner.tested):
         against = "" if winner is default else f", of {default.name} {number(default.tested)}"
         yield (
@@ -321,15 +317,21 @@ def _visible(least: float, what: str = "over the default") -> str:
     return f"With these rows only a gain {what} of {share} or more could have been told from chance."
 
 
-def _over_constant(winner: Candidate, baseline: Candidate, metric: Metric) -> Iterator[str]:
+def _over_constant(
+    winner: Candidate, baseline: Candidate, challengers: list[Candidate], metric: Metric
+) -> Iterator[str]:
     if not winner.valid:
         yield "Its own predictions cannot be ranked either; look at the findings."
         return
-    saved = 1 - winner.mean / baseline.mean if baseline.mean > 0 else 0.0
-    if saved > 0.005:
-        yield f"Against the best constant ({number(baseline.mean)}) the model saves {saved:.0%} of the {metric.name}."
+    saved = [1 - c.mean / baseline.mean if baseline.mean > 0 else 0.0 for c in (winner, *challengers)]
+    constant = f"the best constant ({number(baseline.mean)})"
+    if saved[0] > 0.005:
+        yield f"Against {constant} the model saves {saved[0]:.0%} of the {metric.name}."
+    elif max(saved) > 0.005:
+        best = challengers[saved.index(max(saved)) - 1]
+        yield f"It is no better than {constant}, of whose {metric.name} {best.name} saves {max(saved):.0%}."
     else:
-        yield "It is no better than the best constant: these features hardly tell the target."
+        yield f"It is no better than {constant}: these features hardly tell the target."
 
 
 def _changes(winner: Candidate, rival: Candidate | None, question: Question, findings: Findings) -> Iterator[str]:

@@ -23,6 +23,7 @@ from losskit.selection.target import Target
 if TYPE_CHECKING:
     from losskit.selection.course import Course
     from losskit.selection.decisions import Decision
+    from losskit.selection.left_out import LeftOut
     from losskit.selection.scrutiny import Scrutiny
 
 Array = np.ndarray
@@ -165,6 +166,8 @@ class Selection:
     decision : Decision or None, whether probabilities hold and how labels are made of them
     courses : of Course, how the training of the winner went, one a level of quantiles
     crossing : the share of the rows compared whose quantiles the model had to put in order; None for other questions
+    left_out : of LeftOut, the losses of the catalogue that were not compared, by reason
+    asked : the arguments of `select` that were not left at their defaults, in plain JSON types
     """
 
     question: Question
@@ -190,6 +193,8 @@ class Selection:
     decision: Decision | None = None
     courses: tuple[Course, ...] = ()
     crossing: float | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def default(self) -> Candidate:
@@ -257,8 +262,9 @@ class Selection:
             "rows_compared": self.compared, "problem": self.target.problem,
             "findings": [item.to_dict() for item in self.findings.items],
             "candidates": [c.to_dict() for c in self.candidates],
+            "not_compared": [{"losses": list(each.losses), "reason": each.reason} for each in self.left_out],
             "top_group": [{"loss": c.name, "model": c.model} for c in self.top_group],
-            "verdict": verdict, "seed": self.seed,
+            "verdict": verdict, "seed": self.seed, "asked": self.asked, "source": self.source,
             "versions": self.versions, "seconds": round(self.seconds, 3),
             "scrutiny": None if self.scrutiny is None else self.scrutiny.to_dict(),
             "decision": None if self.decision is None else self.decision.to_dict(),

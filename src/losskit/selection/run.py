@@ -6,6 +6,7 @@ import os
 import platform
 import time as clock
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from losskit.selection.decisions import decide
 from losskit.selection.explain import about_kinds, about_sample, about_top, explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import Plan, round_rng
+from losskit.selection.left_out import left_out
+from losskit.selection.options import options_of
 from losskit.selection.outcome import Selection, top_group
 from losskit.selection.questions import (
     ENOUGH,
@@ -40,7 +43,7 @@ from losskit.selection.questions import (
 from losskit.selection.ranking import candidates_of, choose, of_kind
 from losskit.selection.refit import Part, final_test, on_all, refit
 from losskit.selection.scrutiny import look
-from losskit.selection.target import Target, order_of_labels, read_target, split_target
+from losskit.selection.target import Target, label_of, order_of_labels, read_target, split_target
 from losskit.selection.training import Fitted
 from losskit.trees import Trees
 
@@ -154,6 +157,7 @@ def select(
     >>> found.loss
     SquaredError()
     """
+    asked_for = options_of(select, locals())
     began = clock.monotonic()
     _check_options(seed, folds, rounds, sample, time_limit, holdout)
     table, column = split_target(X, y)
@@ -163,8 +167,8 @@ def select(
     target = read_target(column, problem, labels)
     aim = of_target(aim, target, costs)
     asked = aim.question
-    table, group_of = _taken(table, groups, "groups")
-    table, time_of = _taken(table, time, "time")
+    table, group_of, group_names = _taken(table, groups, "groups")
+    table, time_of, _ = _taken(table, time, "time")
     w = _weights(sample_weight, table.n_rows) if sample_weight is not None else None
     plan = Plan(None, group_of, time_of)
     if w is not None and not w.all():
@@ -189,14 +193,15 @@ def select(
     deadline = None if time_limit is None else began + time_limit
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem, bool(labels))
-    added, left_out = _listed(include), tuple(map(str, _listed(exclude)))
+    added, unwanted = _listed(include), tuple(map(str, _listed(exclude)))
     rows = len(target.y)
     models = models_of(model, rows)
     rounds = rounds or (1 if rows > MANY and "boosted" in models else ROUNDS)
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
     folds = _folds(target, folds, plan)
-    run = _Run(compared, target, whole, findings, plan, seed, folds, rounds, state, tested, added, left_out, aim)
+    run = _Run(compared, target, whole, findings, plan, seed, folds, rounds, state, tested, added, unwanted, aim,
+               group_names)  # fmt: skip
     until = _until(began, time_limit, 0.55) if both else deadline
     found = run.answer(chosen, models, until, _part(progress, 0, 1 + both))
     found.question_inferred = asked is None
@@ -205,7 +210,7 @@ def select(
     if both:  # with the kind of model that was chosen
         kind = next(each for each in models if each == found.verdict.model)
         found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
-    found.seconds = clock.monotonic() - began
+    found.seconds, found.asked = clock.monotonic() - began, asked_for
     return found
 
 
@@ -213,10 +218,10 @@ def _listed(given: Any) -> tuple[Any, ...]:
     return (given,) if isinstance(given, str | Evaluated) or callable(given) else tuple(given)
 
 
-def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
-    """The features, and the codes or moments of the rows from a column, which is then no feature, or an array."""
+def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None, list[str]]:
+    """The features, codes or moments of the rows from a column, which is then no feature, or an array, and names."""
     if given is None:
-        return table, None
+        return table, None, []
     if isinstance(given, str):
         column = table.column(given)
         table = table.drop([given])
@@ -231,7 +236,8 @@ def _taken(table: Table, given: Any, what: str) -> tuple[Table, Array | None]:
     if what == "time" and column.kind == "text":
         raise DataError(f"time: column {column.name!r} is text; give dates as 2024-01-31, or numbers")
     values = column.values.astype(str) if column.kind == "text" else column.values
-    return table, np.unique(values, return_inverse=True)[1]
+    found, codes = np.unique(values, return_inverse=True)
+    return table, codes, [str(v) if column.kind in ("text", "datetime") else label_of(column, v) for v in found]
 
 
 def _of_classes(column: Column, problem: str | None, asked: Question | None) -> str | None:
@@ -260,6 +266,7 @@ class _Run:
     include: tuple[Any, ...]
     exclude: tuple[str, ...]
     aim: Aim
+    group_names: list[str]
 
     def answer(
         self, question: Question, models: tuple[ModelKind, ...], deadline: float | None, progress: Progress | None,
@@ -267,8 +274,8 @@ class _Run:
     ) -> Selection:
         """One question, from the contract to the verdict."""
         began, target = clock.monotonic(), self.target
-        row, level = contract(question, target.problem), question.level or 0.5
-        row = self.aim.row(shortlist(row, question, self.include, self.exclude, strict))
+        whole_row, level = contract(question, target.problem), question.level or 0.5
+        row = self.aim.row(shortlist(whole_row, question, self.include, self.exclude, strict))
         part, whole = self.compared, self.whole
         contenders = _contenders(row, level, models, positive=bool(whole.y.min() > 0))
         task = Task(part.table, part.y, part.w, len(target.classes), row.metric(level), level, contenders, self.plan)
@@ -297,10 +304,12 @@ class _Run:
         ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
         return Selection(
             question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
-            results.rounds, self.rounds, clock.monotonic() - began, _versions(), part.table.source,
+            results.rounds, self.rounds, clock.monotonic() - began, _versions("boosted" in models), part.table.source,
             tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
             numbers=part.table.numbers, decision=decision, courses=kept[1].courses, crossing=made.crossing(part.table),
-            scrutiny=look(part.table, target, part.w, task.metric, candidates, winner, results.by_round),
+            scrutiny=look(part.table, target, part.w, task.metric, candidates, winner, results.by_round,
+                          None if self.plan.groups is None else (self.plan.groups, self.group_names)),
+            left_out=left_out(whole_row, question, target.problem, whole.y, contenders, self.exclude),
         )  # fmt: skip
 
 
@@ -356,15 +365,13 @@ def _part(progress: Progress | None, number: int, parts: int) -> Progress | None
     return lambda done, total, text: progress(number * total + done, parts * total, text)
 
 
-def _versions() -> dict[str, str]:
+def _versions(trees: bool) -> dict[str, str]:
     import scipy
 
     return {
-        "losskit": __version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "python": platform.python_version(),
-    }
+        "losskit": __version__, "numpy": np.__version__, "scipy": scipy.__version__,
+        **({"lightgbm": version("lightgbm")} if trees else {}), "python": platform.python_version(),
+    }  # fmt: skip
 
 
 def _check_options(seed: Any, folds: Any, rounds: Any, sample: Any, time_limit: Any, holdout: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ class Scrutiny:
     rival : the loss that the default is set against: the winner, or the best challenger where the default won
     groups : parts of the rows, by a feature, that cost clearly more a row than the others, the most costly first: part,
         rows, metric there, share of the metric, and the metric of `rival` (or the default) there
+    by_group : the groups that the folds keep whole, the most costly first, likewise
+    costliest : the rows that cost most: row, target, prediction (of two classes the probability of the second, where
+        probabilities are judged) and metric
     moved : rows whose prediction the choice moves most: row, target, and both predictions
     by_round : the share of the default's metric that the rival saves in each round, by other folds each time
     saved, saved_without : that share in the first round, and without the hundredth of rows that cost most
@@ -41,12 +45,16 @@ class Scrutiny:
     saved: float
     saved_without: float
     left_out: int
+    by_group: tuple[dict[str, Any], ...] = ()
+    costliest: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types."""
         return {
             "rival": self.rival,
             "groups": [{k: plain_value(v) for k, v in each.items()} for each in self.groups],
+            "by_group": [{k: plain_value(v) for k, v in each.items()} for each in self.by_group],
+            "costliest_rows": [{k: plain_value(v) for k, v in each.items()} for each in self.costliest],
             "moved_rows": list(self.moved),
             "saved_by_round": [plain_value(v) for v in self.by_round], "saved": plain_value(self.saved),
             "saved_without_worst": plain_value(self.saved_without), "worst_left_out": self.left_out,
@@ -57,31 +65,41 @@ class Scrutiny:
         if not self.by_round or not math.isfinite(self.saved):
             return []
         better = sum(v > 0 for v in self.by_round)
-        low, high = (f"{-v:+.2%}" for v in (max(self.by_round), min(self.by_round)))
+        low, high = (_signed(-v) for v in (max(self.by_round), min(self.by_round)))
         lines = [
             f"Over {len(self.by_round)} rounds, each with other folds, {self.rival} was better than the default in "
-            f"{better}: its metric differs by {low} to {high}." if len(self.by_round) > 1 else
-            f"In its one round {self.rival} was {'better' if better else 'no better'} than the default: its metric "
-            f"differs by {low}."
+            f"{better}: the difference goes from {low} to {high}." if len(self.by_round) > 1 else
+            f"In its one round {self.rival} was {'better' if better else 'no better'} than the default: the difference "
+            f"is {low}."
         ]  # fmt: skip
         if not math.isfinite(self.saved_without):
             return lines
         rows = f"the {self.left_out} rows that cost most" if self.left_out > 1 else "the row that costs most"
         hangs = self.saved * self.saved_without <= 0 or abs(self.saved_without) < abs(self.saved) / 2
         end = ": a few rows decide" if hangs and abs(self.saved) > 0.005 else ""
-        lines.append(f"Leaving out {rows}, {-self.saved:+.2%} becomes {-self.saved_without:+.2%}{end}.")
+        lines.append(
+            f"Over all rows of the first round the difference is {_signed(-self.saved)}; without {rows} it is "
+            f"{_signed(-self.saved_without)}{end}."
+        )
         return lines
+
+
+def _signed(share: float) -> str:
+    """A relative change with its sign, none for what rounds to nothing."""
+    text = f"{share:+.2%}"
+    return text[1:] if text[1:] == "0.00%" else text
 
 
 def look(
     table: Table, target: Target, w: Array | None, metric: Metric, candidates: list[Candidate], chosen: Candidate,
-    costs: Array,
+    costs: Array, groups: tuple[Array, list[str]] | None = None,
 ) -> Scrutiny:  # fmt: skip
     """The closer look at the candidates of the winner's kind of model.
 
     Parameters
     ----------
     costs : (rounds, candidates): the metric of each round
+    groups : of the rows that the folds keep together: a code a row, and the names
     """
     kin = [c for c in candidates if c.model == chosen.model]
     default = next(c for c in kin if c.role == "default")
@@ -100,9 +118,11 @@ def look(
     own = metric.rows(y, chosen.scores[at])
     other = chosen if rival is None else default if won else rival
     against = metric.rows(y, other.scores[at])  # type: ignore[index]
-    groups = tuple(_groups(table.take(at), own, against, weights))
+    dear = tuple(_groups(table.take(at), own, against, weights))
+    kept = () if groups is None else tuple(_by_group(groups[0][at], groups[1], own, against, weights))
+    costliest = tuple(_costliest(table.numbers[at], y, metric, target, chosen.scores[at], own))
     if rival is None:
-        return Scrutiny("", groups, (), (), math.nan, math.nan, 0)
+        return Scrutiny("", dear, (), (), math.nan, math.nan, 0, kept, costliest)
     first, second = (own, against) if won else (against, own)  # of the rival, of the default
     few = max(1, len(at) // 100)
     left = np.argsort(-np.maximum(own, against), kind="stable")[few:]
@@ -110,7 +130,8 @@ def look(
     by_round = tuple(float(v) for v in 1 - rounds / base) if (base > 0).all() else ()
     without = _saved(first[left], second[left], None if weights is None else weights[left])
     moved = _moved(table, target, metric, at, default, rival)
-    return Scrutiny(rival.label, groups, moved, by_round, _saved(first, second, weights), without, few)
+    saved = _saved(first, second, weights)
+    return Scrutiny(rival.label, dear, moved, by_round, saved, without, few, kept, costliest)
 
 
 def _known(scores: Array) -> Array:
@@ -131,21 +152,52 @@ def _groups(table: Table, own: Array, against: Array, w: Array | None) -> list[d
     spread = float(w @ (own - total / rows) ** 2) / rows
     for name in table.names:
         codes, names = groups_of(table.column(name))
-        size, cost, other = (
-            np.bincount(codes[codes >= 0], (w * part)[codes >= 0], len(names)) for part in (1.0, own, against)
-        )
-        for i, part in enumerate(names):
-            rest = rows - size[i]
-            if size[i] < _LEAST or rest < _LEAST:
+        for part, size, there in _parts(codes, [f"{name}: {each}" for each in names], own, against, w):
+            rest = rows - size
+            if part.sum() < _LEAST or size < _LEAST or rest < _LEAST:
                 continue
-            gap = cost[i] / size[i] - (total - cost[i]) / rest
-            if gap > _CLEAR * math.sqrt(spread * (1 / size[i] + 1 / rest)):
-                there = {
-                    "part": f"{name}: {part}", "rows": int((codes == i).sum()), "metric": float(cost[i] / size[i]),
-                    "share": float(cost[i] / total), "other": float(other[i] / size[i]),
-                }  # fmt: skip
-                found.append((total * size[i] / rows - cost[i], there))
+            gap = there["metric"] - (total - size * there["metric"]) / rest
+            if gap > _CLEAR * math.sqrt(spread * (1 / size + 1 / rest)):
+                found.append((total * size / rows - size * there["metric"], there))
     return [there for _, there in sorted(found, key=lambda each: each[0])[:_SHOWN]]
+
+
+def _by_group(codes: Array, names: list[str], own: Array, against: Array, w: Array | None) -> list[dict[str, Any]]:
+    """The groups that carry most of the metric, the most costly a row first."""
+    w = np.ones(len(own)) if w is None else w
+    most = np.argsort(-np.bincount(codes, w * own, len(names)), kind="stable")[: 2 * _SHOWN]
+    place = np.full(len(names), -1)
+    place[most] = np.arange(len(most))
+    found = [there for _, _, there in _parts(place[codes], [names[i] for i in most], own, against, w)]
+    return sorted(found, key=lambda each: -each["metric"])
+
+
+def _parts(
+    codes: Array, names: list[str], own: Array, against: Array, w: Array
+) -> Iterator[tuple[Array, float, dict[str, Any]]]:
+    """Of each part of the rows which they are, their weight, and what is told of them."""
+    total = float(w @ own)
+    for i, name in enumerate(names):
+        part = codes == i
+        if size := float(w[part].sum()):
+            cost, other = float(w[part] @ own[part]), float(w[part] @ against[part])
+            yield part, size, {
+                "part": name, "rows": int(part.sum()), "metric": cost / size,
+                "share": cost / total if total > 0 else math.nan, "other": other / size,
+            }  # fmt: skip
+
+
+def _costliest(
+    numbers: Array, y: Array, metric: Metric, target: Target, scores: Array, costs: Array
+) -> Iterator[dict[str, Any]]:
+    """The rows that cost most, each with what was predicted."""
+    names, predicted = target.classes, middle(metric, scores)
+    called = bool(names) and (metric.loss is None or scores.ndim > 1)
+    for i in np.argsort(-costs, kind="stable")[:_SHOWN]:
+        yield {
+            "row": int(numbers[i]), "target": names[int(y[i])] if names else float(y[i]),
+            "prediction": names[int(predicted[i])] if called else float(predicted[i]), "metric": float(costs[i]),
+        }  # fmt: skip
 
 
 def _moved(
@@ -159,7 +211,8 @@ def _moved(
     before, after = middle(metric, default.scores[at]), middle(metric, rival.scores[at])
     gap = np.abs(after - before)
     return tuple(
-        {"row": int(table.numbers[at[i]]), "target": float(target.y[at[i]]), "default": float(before[i]),
+        {"row": int(table.numbers[at[i]]), "target": target.classes[int(target.y[at[i]])] if target.classes
+         else float(target.y[at[i]]), "default": float(before[i]),
          "rival": float(after[i])}
         for i in np.argsort(-gap, kind="stable")[:_MOVED] if gap[i] > 0
     )  # fmt: skip

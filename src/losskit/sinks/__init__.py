@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from losskit.errors import MissingExtra, ParameterError
+from losskit.errors import DataError, MissingExtra, ParameterError
 
 if TYPE_CHECKING:
     from losskit.selection.outcome import Selection
@@ -25,6 +25,8 @@ def sink(text: str) -> Callable[[Selection], str]:
         If there is no such kind, or no place.
     MissingExtra
         If its library is not installed.
+    DataError
+        By the function returned, if the place cannot be written to.
     """
     kind, _, where = text.partition(":")
     if kind not in KINDS or not where:
@@ -37,6 +39,12 @@ def sink(text: str) -> Callable[[Selection], str]:
         raise MissingExtra(f"{error.name} is not installed; pip install 'losskit[{kind}]' brings it") from error
 
     def write(found: Selection) -> str:
-        return str(module.write(found, where))
+        try:
+            return str(module.write(found, where))
+        except Exception as error:  # of whatever stands behind the place
+            raise DataError(
+                f"the selection could not be written to {text} ({type(error).__name__}: {error}); what else was to be "
+                "written is there: check the place, and log it again"
+            ) from error
 
     return write

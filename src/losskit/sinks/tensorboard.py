@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,9 @@ _ODD = re.compile(r"[^\w\-.=(), ]")  # what no name of a folder should hold
 
 
 def write(found: Selection, where: str) -> str:
-    """Record the selection below a folder; its name."""
-    folder = Path(where) / _ODD.sub("_", f"{found.target.name}-{found.question}")
+    """Record the selection below a folder, beside those that are there; its name."""
+    base = Path(where) / _ODD.sub("_", f"{found.target.name}-{found.question}")
+    folder = next(f for i in count(1) if not (f := base if i == 1 else base.with_name(f"{base.name}-{i}")).exists())
     for candidate in found.candidates:
         if not candidate.valid:
             continue
