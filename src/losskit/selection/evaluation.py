@@ -36,7 +36,6 @@ from losskit.selection.training import rescale
 
 Array = np.ndarray
 _LISTED, _PARTS, _MOST = 10, 5, 12
-_FEW = 4_000  # rows of which a score is taken apart where that takes a constant a pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +139,8 @@ def parts_of_score(metric: Metric, y: Array, scores: Array) -> dict[str, float]:
     """The mean metric as miscalibration - discrimination + uncertainty, where it has such parts (CORP)."""
     if not isinstance(metric.loss, Pointwise) or scores.ndim > 1 or not np.isfinite(scores).all():
         return {}
-    if metric.loss.traits().elicits == "expectile":  # the best constant of each pool is a search: seconds in all
-        return {}
-    step = 1 + (len(y) - 1) // (_FEW if metric.loss.traits().elicits != "mean" else len(y))
     try:
-        found = decomposition(metric.loss, y[::step], scores[::step])
+        found = decomposition(metric.loss, y, scores)
     except CapabilityError:
         return {}
     return {
