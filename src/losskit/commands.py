@@ -86,8 +86,8 @@ def select(
     """
     from losskit.checking.load import is_own, load
     from losskit.data.tables import read_table
+    from losskit.question import parse_question
     from losskit.selection.files import check_folder, read_costs
-    from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
     from losskit.sinks import sink
@@ -253,9 +253,12 @@ def _shares(text: str) -> dict[str, float]:
 
 
 def evaluate(
-    model: str, data: str, /, *, by: str | None = None, prior: str | None = None, json: Flag = False
-) -> None:
+    model: str, data: str, /, *, by: str | None = None, prior: str | None = None, json: Flag = False,
+    quiet: Flag = False,
+) -> None:  # fmt: skip
     """How good a model is on rows whose targets are known: its metric, its bias, and the rows that cost most.
+
+    The table may be larger than the memory.
 
     Parameters
     ----------
@@ -264,13 +267,16 @@ def evaluate(
     by : a column: figures for each of its values too; by default for fifths of the prediction
     prior : the shares of classes where the rows are from, if not those of training, as JSON: {"yes": 0.02}
     json : print JSON
+    quiet : print no progress
     """
     from losskit.model import load_model
     from losskit.report.evaluated import render
-    from losskit.selection.evaluation import evaluate as judge
+    from losskit.selection.evaluation import evaluate_file
 
-    made = load_model(model)
-    found = judge(made, made.read(data), by, None if prior is None else _shares(prior))
+    made, shares = load_model(model), None if prior is None else _shares(prior)
+    with _progress(quiet or json, "evaluating", "") as bar:
+        told = None if bar is None else lambda rows, share: bar(round(1000 * share), 1000, f"{rows:,} rows")
+        found = evaluate_file(made, data, by, shares, told)
     _print_json(found.to_dict()) if json else print(render(found, _width()))
 
 

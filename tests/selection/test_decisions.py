@@ -9,10 +9,10 @@ import pytest
 from losskit.cli import main
 from losskit.errors import ParameterError
 from losskit.model import load_model
+from losskit.question import parse_question
 from losskit.report.terminal import render
 from losskit.selection.aims import parse_aim
 from losskit.selection.evaluation import evaluate
-from losskit.selection.questions import parse_question
 from losskit.selection.run import select
 
 

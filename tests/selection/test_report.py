@@ -9,6 +9,7 @@ import pytest
 
 from losskit.expressions import parse_loss
 from losskit.losses.regression import Huber
+from losskit.question import Question
 from losskit.report import profiled
 from losskit.report.html import whole
 from losskit.report.terminal import render
@@ -16,7 +17,6 @@ from losskit.selection.course import Course
 from losskit.selection.explain import fit_command
 from losskit.selection.findings import profile
 from losskit.selection.outcome import Candidate
-from losskit.selection.questions import Question
 from losskit.selection.run import select
 
 EVIL = "<script>alert('x')</script>\u2028&\"'"

@@ -11,11 +11,12 @@ import pytest
 from losskit.errors import DataError, ParameterError
 from losskit.losses.counts import Poisson
 from losskit.losses.regression import Quantile, SquaredError
+from losskit.question import parse_question
 from losskit.report.html import details
 from losskit.selection.explain import fit_command
 from losskit.selection.metrics import error_rate, log_loss, pinball, poisson_deviance, squared_error
 from losskit.selection.outcome import Candidate
-from losskit.selection.questions import CONTRACT, contract, parse_question
+from losskit.selection.questions import CONTRACT, contract
 from losskit.selection.ranking import pick
 from losskit.selection.run import select
 

@@ -25,7 +25,8 @@ def render(found: Evaluation, width: int | None) -> str:
             name = part["part"] if len(part["part"]) < 28 else part["part"][:26] + "~"
             figures = [number(part[key]) for key in ("metric", "prediction", "target")]
             lines.append(f"{name:<28}{part['rows']:>8,}{figures[0]:>12}{figures[1]:>13}{figures[2]:>12}")
-    return "\n".join([*(line[:wide] for line in lines), "", *textwrap.wrap(worst(found), wide)])
+    said = [line for text in (worst(found), *found.notes) for line in textwrap.wrap(text, wide)]
+    return "\n".join([*(line[:wide] for line in lines), "", *said])
 
 
 def in_unit(found: Selection) -> str:

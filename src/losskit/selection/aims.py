@@ -10,6 +10,7 @@ import numpy as np
 
 from losskit.errors import ParameterError, nearest
 from losskit.labelling import KINDS, METRICS, beta_of
+from losskit.question import Costs, Question, parse_question
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
@@ -20,7 +21,7 @@ from losskit.selection.metrics import (
     poisson_deviance,
     squared_error,
 )
-from losskit.selection.questions import Costs, Question, Row, parse_costs, parse_question
+from losskit.selection.questions import Row, parse_costs
 from losskit.selection.target import Target
 
 _SCORES: dict[str, tuple[str, Callable[[float], Metric] | None]] = {  # the question each is lowest for; None: as it is

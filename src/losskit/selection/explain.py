@@ -7,10 +7,10 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from losskit.question import Question
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate, Verdict
-from losskit.selection.questions import Question
 from losskit.selection.ranking import Kinds
 from losskit.selection.statistic import smallest_difference
 from losskit.traits import Traits

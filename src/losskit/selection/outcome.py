@@ -13,11 +13,11 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.expressions import is_known
 from losskit.model import TableModel
+from losskit.question import Question
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import Evaluation, of_selection
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
-from losskit.selection.questions import Question
 from losskit.selection.target import Target
 
 if TYPE_CHECKING:

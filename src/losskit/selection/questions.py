@@ -27,6 +27,7 @@ from losskit.losses.regression import (
 )
 from losskit.losses.robust import Tukey
 from losskit.own import loss as own_loss
+from losskit.question import DISTRIBUTION, Costs, Question
 from losskit.rowwise import Rowwise
 from losskit.selection.metrics import (
     Metric,
@@ -51,33 +52,9 @@ Turn = Literal["link", "quantile", "expectile", "levels", "density", "posterior"
 ModelKind = Literal["linear", "boosted"]
 MODELS: tuple[ModelKind, ...] = ("linear", "boosted")
 ENOUGH = 500  # rows from which trees are compared too where nothing is said
-Costs = tuple[tuple[float, ...], ...]  # of each label (column) given to a row of each class (row)
 _NUMBERS: tuple[Problem, ...] = ("real", "count", "amount")
-DISTRIBUTION = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 _SKEWED: tuple[Problem, ...] = ("count", "amount")
 CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a prediction: "mean", "median", "quantile", "expectile" or "interval" at a level,
-    "distribution", "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
-
-    kind: str
-    level: float | None = None
-    costs: Costs | None = None
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """The quantiles that an interval or a distribution is made of."""
-        if self.kind == "interval" and self.level is not None:
-            return (0.5 - self.level / 2, 0.5 + self.level / 2)
-        return DISTRIBUTION if self.kind == "distribution" else ()
-
-    def __str__(self) -> str:
-        short = self.level is not None and float(f"{self.level:g}") == self.level
-        level = f"{self.level:g}" if short else str(self.level)
-        return self.kind if self.level is None else f"{self.kind}:{level}"
 
 
 @dataclass(frozen=True)
@@ -174,40 +151,6 @@ CONTRACT = (
     Row("ordinal", ("multiclass",), lambda q: ranked_probability_score(), lambda q: Ordinal(),
         (Contender(Coral()), Contender(SoftmaxCrossEntropy()))),
 )  # fmt: skip
-
-_KNOWN = (
-    "mean, median, quantile:LEVEL (such as quantile:0.9), expectile:LEVEL, interval:LEVEL (such as "
-    "interval:0.9), distribution, probability, label, or ordinal (probabilities of ordered classes)"
-)
-
-
-def parse_question(text: Any) -> Question:
-    """The question that a text such as "quantile:0.9" asks.
-
-    Raises
-    ------
-    ParameterError
-        If it is none, naming those there are.
-    """
-    if isinstance(text, Question):
-        return text
-    if text in ("mean", "median", "probability", "label", "distribution", "ordinal"):
-        return Question(text)
-    if text == "ranking":
-        raise ParameterError(
-            "question='ranking' has no losses of its own here: rows are in the best order by their probability of the "
-            "class that is to come first, or by their mean; ask for probability or mean, and sort by the prediction"
-        )
-    match = re.fullmatch(r"(quantile|expectile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
-    try:
-        level = float(match[2]) if match else 0.0
-    except ValueError:
-        level = 0.0
-    if match is None or not 0 < level < 1:
-        hint = "; the level lies between 0 and 1" if str(text).startswith(("quantile", "expectile", "interval")) else ""
-        raise ParameterError(f"question={text!r} is not known{hint}; ask for {_KNOWN}")
-    return Question(match[1], level)
-
 
 def infer_question(problem: Problem, ordered: bool = False) -> Question:
     """The question where none was asked: the mean of numbers, the probability of classes, with regard to an order."""

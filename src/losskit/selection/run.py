@@ -18,6 +18,7 @@ from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.labelling import Labelling
 from losskit.labels import is_ordered
 from losskit.model import TableModel
+from losskit.question import Costs, Question
 from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
 from losskit.selection.decisions import decide
@@ -28,9 +29,7 @@ from losskit.selection.outcome import Selection, top_group
 from losskit.selection.questions import (
     ENOUGH,
     Contender,
-    Costs,
     ModelKind,
-    Question,
     Row,
     contract,
     infer_question,
