@@ -59,12 +59,12 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, report.md, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL, distribution, probability, label or
-        ordinal; by default mean, or probability for classes, or ordinal for classes whose order is told
+    question : mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL, distribution, count, probability, label,
+        ranking or ordinal; by default mean, or probability for classes, or ordinal for classes whose order is told
     problem : real, count, amount, binary or multiclass; found from the target by default
     order : low,mid,high: labels that are text from the lowest to the highest
     model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
-    metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
+    metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate, auc ... to judge by; or f1,
         fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them. Of numbers
@@ -92,7 +92,7 @@ def select(
     from losskit.selection.run import select as choose
     from losskit.sinks import sink
 
-    asked = None if question is None else parse_question(question)
+    asked = question if question in (None, "count") else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
     added = [load(text) if is_own(text) else text for text in include or ()]
     sinks = [sink(each) for each in log or ()]

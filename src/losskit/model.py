@@ -170,6 +170,8 @@ class TableModel:
             each = self.quantiles(X)
             names = ("lower", "upper") if len(self.levels) == 2 else [f"quantile_{q:g}" for q in self.levels]
             columns = {name: each[:, i] for i, name in enumerate(names)}
+        if self.question == "ranking" and not self.has_probabilities:
+            columns = {"score": self.scores(X)}
         return columns | {"prediction": self.predict(X, prior)}
 
     def read(self, path: str | os.PathLike[str]) -> Table:

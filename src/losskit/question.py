@@ -15,7 +15,8 @@ DISTRIBUTION = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 @dataclass(frozen=True)
 class Question:
     """What is asked of a prediction: "mean", "median", "quantile", "expectile" or "interval" at a level,
-    "distribution", "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
+    "distribution", "probability", "ordinal" (of each of ordered classes), "label" under costs, or "ranking" of two
+    classes."""
 
     kind: str
     level: float | None = None
@@ -36,7 +37,8 @@ class Question:
 
 _KNOWN = (
     "mean, median, quantile:LEVEL (such as quantile:0.9), expectile:LEVEL, interval:LEVEL (such as "
-    "interval:0.9), distribution, probability, label, or ordinal (probabilities of ordered classes)"
+    "interval:0.9), distribution, count (the mean of a count), probability, label, ranking (the order of two classes), "
+    "or ordinal (probabilities of ordered classes)"
 )
 
 
@@ -50,13 +52,8 @@ def parse_question(text: Any) -> Question:
     """
     if isinstance(text, Question):
         return text
-    if text in ("mean", "median", "probability", "label", "distribution", "ordinal"):
+    if text in ("mean", "median", "probability", "label", "distribution", "ordinal", "ranking"):
         return Question(text)
-    if text == "ranking":
-        raise ParameterError(
-            "question='ranking' has no losses of its own here: rows are in the best order by their probability of the "
-            "class that is to come first, or by their mean; ask for probability or mean, and sort by the prediction"
-        )
     match = re.fullmatch(r"(quantile|expectile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
     try:
         level = float(match[2]) if match else 0.0
@@ -82,5 +79,5 @@ def is_answered(text: str, elicited: str, classes: bool, levels: tuple[float, ..
         asked = parse_question(text)
     except ParameterError:
         return False
-    kinds = ("probability", "label", "ordinal") if classes else ("mean", "median", "quantile", "expectile")
+    kinds = ("probability", "label", "ordinal", "ranking") if classes else ("mean", "median", "quantile", "expectile")
     return str(asked) == text and (asked.levels == levels if levels else asked.kind in kinds)

@@ -30,6 +30,7 @@ from losskit.selection.metrics import (
     labels,
     mean_cost,
     metric_of_probabilities,
+    misordered,
     pinball,
     poisson_deviance,
     quantile_score,
@@ -134,7 +135,7 @@ class _Judge:
 
     def __init__(self, model: TableModel, by: str | None, prior: Array | None) -> None:
         self.model, self.by, self.prior, self.rows = model, by, prior, 0
-        self.metric = metric_of(model)
+        self.metric, self.order = metric_of(model), Ranked()
         self.tally = Tally(self.metric, by, model.classes)
 
     def add(self, table: Table) -> None:
@@ -151,11 +152,16 @@ class _Judge:
             sums |= {**_of_levels(y, q, model.levels), "rows whose levels cross": Partial.of(crossed)}
         self.tally.add(y, scores, p, metric.rows(y, scores), table.numbers, sums,
                        None if self.by is None else table.column(self.by))  # fmt: skip
+        if len(model.classes) == 2:
+            self.order.add(f, y)
         self.rows += table.n_rows
 
     def result(self) -> Evaluation:
         """The evaluation of all rows so far."""
-        return self.tally.result(_worth(self.model.labelling.metric, self.model.classes, self.tally.sums))
+        more = _worth(self.model.labelling.metric, self.model.classes, self.tally.sums)
+        if len(self.model.classes) == 2:
+            more["ranking error"] = _ranking_error(self.order)
+        return self.tally.result(more)
 
 
 class Tally:
@@ -331,6 +337,15 @@ def _told(sums: dict[str, Partial]) -> dict[str, float]:
         if name == "mean target":
             told["predictions over targets"] = sums["mean prediction"].sum / each.sum if each.sum else math.nan
     return told
+
+
+def _ranking_error(order: Ranked) -> float:
+    """The share of pairs in the wrong order, from rows in order of their score that carry their class."""
+    score, rows, ones = order.groups()
+    both = np.repeat([1.0, 0.0], len(score)), np.tile(score, 2), np.r_[ones, rows - ones]
+    kept = both[2] > 0
+    y, f, w = (each[kept] for each in both)
+    return float(np.average(misordered(y, f, w), weights=w)) if len(np.unique(y)) > 1 else math.nan
 
 
 def _worth(metric: str, classes: tuple[str, ...], sums: dict[str, Partial]) -> dict[str, float]:

@@ -43,6 +43,7 @@ from losskit.selection.metrics import (
     poisson_deviance,
     quantile_score,
     ranked_probability_score,
+    ranking_error,
     squared_error,
 )
 
@@ -144,6 +145,7 @@ CONTRACT = (
         (replace(_FOCAL, turn="posterior"),)),
     Row("label", ("binary",), lambda q: error_rate(), lambda q: Logistic(),
         (Contender(Hinge()), Contender(SquaredHinge()), _FOCAL)),
+    Row("ranking", ("binary",), lambda q: ranking_error(), lambda q: Logistic(), (Contender(SquaredHinge()), _FOCAL)),
     Row("probability", ("multiclass",), lambda q: log_loss_of_classes(), lambda q: SoftmaxCrossEntropy(),
         (replace(_SOFT_FOCAL, turn="posterior"), _SMOOTHED)),
     Row("label", ("multiclass",), lambda q: error_rate(), lambda q: SoftmaxCrossEntropy(),
@@ -170,8 +172,14 @@ def contract(question: Question, problem: Problem) -> Row:
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
+    if question.kind == "ranking":
+        how = "numbers come in the order of their mean: ask for mean, and sort by the prediction"
+        if problem == "multiclass":
+            how = "more than two classes have no one order: predict one class against the rest, or ask for ordinal"
+        raise ParameterError(f"question='ranking' is of two classes; {how}")
     numbers = "mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL or distribution"
-    wanted = {"binary": "probability or label", "multiclass": "probability, label or ordinal"}.get(problem, numbers)
+    of_classes = {"binary": "probability, label or ranking", "multiclass": "probability, label or ordinal"}
+    wanted = of_classes.get(problem, numbers)
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
