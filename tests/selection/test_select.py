@@ -225,9 +225,9 @@ def test_too_few_rows_are_refused():
         select({"x": [1.0]}, [1.0], rounds=0)
 
 
-KEYS = ["schema", "question", "metric", "rows", "rows_compared", "problem", "findings", "candidates", "top_group"]
-KEYS += ["verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training", "evaluation", "changes"]
-KEYS += ["final_test"]
+KEYS = ["schema", "question", "question_inferred", "metric", "rows", "rows_compared", "problem", "findings"]
+KEYS += ["candidates", "top_group", "verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training"]
+KEYS += ["evaluation", "changes", "final_test"]
 EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "source"]
 EACH += ["reasons"]
 

@@ -64,13 +64,8 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
         if traits.proper:
             yield True, "It is a proper score: only honest probabilities minimise it."
         else:
-            yield (
-                False,
-                (
-                    "Its scores are no probabilities by themselves: each is turned into the probability at which "
-                    "that score is the best one could do."
-                ),
-            )
+            what = "the probability at which that score is the best one could do"
+            yield False, f"Its scores are no probabilities by themselves: each is turned into {what}."
     elif asked == "ordinal":
         if candidate.link == "cumulative":
             yield True, "One score and rising thresholds: a coefficient a feature, whatever the number of classes."
@@ -98,8 +93,10 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
     elif traits.elicits == asked:
         yield True, f"Its best prediction is the {asked}, which is what is asked."
     else:
-        aim = f"the {traits.elicits}" if traits.elicits in ("mean", "median") else "something between median and mean"
-        yield False, f"Its best prediction is {aim}, not the {asked}; the two agree only where errors are symmetric."
+        aim = f"is the {traits.elicits}, not" if traits.elicits else "is not known to be"
+        if traits.symmetric and not traits.elicits:
+            aim = "is something between median and mean, not"
+        yield False, f"Its best prediction {aim} the {asked}; the two agree only where errors are symmetric."
         if findings.has("skewed"):
             yield False, f"Here they should differ: the target's skewness is {findings.facts['skewness']:.1f}."
     yield from _of_scale(candidate, findings)

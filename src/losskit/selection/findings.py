@@ -157,7 +157,8 @@ def _of_range(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
     values, counts = np.unique(y, return_counts=True)
     cycle = _CYCLE.search(name)
     if cycle and low >= 0 and high <= 366:
-        what = f"By its name the target is {'an' if cycle[0].lower() in ('hour', 'angle', 'azimuth') else 'a'} {cycle[0]}, which runs round."
+        article = "an" if cycle[0].lower() in ("hour", "angle", "azimuth") else "a"
+        what = f"By its name the target is {article} {cycle[0]}, which runs round."
         yield Finding("cyclic", "note", what, name, low, high)
     if values.size <= 10:
         yield Finding("few-values", "note", f"The target has {values.size} different values only.", name, values.size)

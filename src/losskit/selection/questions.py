@@ -91,6 +91,7 @@ class Contender:
     counted : whether the parameter `counts` is the number of training rows of each class
     family : other values of a parameter to choose from
     model : {"linear", "boosted"}
+    unit : a parameter that is in units of the default's residuals
     """
 
     loss: Pointwise | Rowwise
@@ -100,6 +101,7 @@ class Contender:
     counted: bool = False
     family: Family | None = None
     model: ModelKind = "linear"
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,10 @@ FAMILIES = {
     "BinaryFocal": Family("gamma", (0.5, 1.0)), "FocalSoftmax": Family("gamma", (0.5, 1.0)),
     "SmoothedQuantile": Family("bandwidth", (0.1, 0.3), of_scale=True),
     "Barron": Family("alpha", (0.0, -2.0)),
+}  # fmt: skip
+_UNITS = {
+    "Barron": "scale", "HuberQuantile": "delta", "EpsilonInsensitive": "epsilon",
+    "SquaredEpsilonInsensitive": "epsilon",
 }  # fmt: skip
 _HUBER = Contender(Huber("auto"), family=FAMILIES["Huber"])
 _PSEUDO, _LOGCOSH = Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
@@ -215,7 +221,7 @@ def _plain(name: str) -> str:
 
 def _added(row: Row, question: Question, given: Any) -> Contender:
     """A loss of the user's as a contender, where its predictions can be judged by the metric."""
-    loss = parse_loss(given) if isinstance(given, str) else as_loss(given)
+    loss = _filled_in(parse_loss(given), given, question) if isinstance(given, str) else as_loss(given)
     wanted = row.default(question.level or 0.5)
     tells = loss.link.gives
     fits = (tells == "number") == (wanted.link.gives == "number")
@@ -232,7 +238,17 @@ def _added(row: Row, question: Question, given: Any) -> Contender:
         turn = "posterior" if tells == "probability" else "weighted"
     if question.kind in ("quantile", "expectile") and loss.traits().elicits != question.kind:
         turn = question.kind  # type: ignore[assignment]
-    return Contender(loss, turn, family=_family_of(loss))
+    unit = _UNITS.get(type(loss).__name__, "")
+    return Contender(loss, turn, family=_family_of(loss), unit=unit if _is_left(loss, unit) else "")
+
+
+def _filled_in(loss: Any, text: str, question: Question) -> Any:
+    """What a text leaves open: scales are set from the data, never at a default in raw units; the level as asked."""
+    told = {name for name in loss.parameters if "(" in text or re.search(rf"\b{name}\s*=", text)}
+    changes: dict[str, Any] = {name: "auto" for name in loss.tuning if name not in told}
+    if "level" in loss.parameters.keys() - told and question.level is not None and not question.levels:
+        changes["level"] = question.level
+    return replace(loss, **changes)
 
 
 def as_loss(given: Any) -> Pointwise | Rowwise:
@@ -260,8 +276,12 @@ def as_loss(given: Any) -> Pointwise | Rowwise:
 def _family_of(loss: Pointwise | Rowwise) -> Family | None:
     """The values to choose from, where the parameter was left at its default or at "auto"."""
     family = FAMILIES.get(type(loss).__name__)
-    left = family is not None and loss.parameters[family.name] in (type(loss)().parameters[family.name], "auto")
-    return family if left else None
+    return family if family is not None and _is_left(loss, family.name) else None
+
+
+def _is_left(loss: Pointwise | Rowwise, name: str) -> bool:
+    """Whether a parameter is at its default, or "auto"; without a name, not."""
+    return bool(name) and loss.parameters[name] in (type(loss)().parameters[name], "auto")
 
 
 def models_of(asked: str | None, rows: int) -> tuple[ModelKind, ...]:

@@ -162,10 +162,8 @@ def _counts(table: Table, target: Target, y: Array, mu: Array, columns: int) -> 
         extra = float((y == 0).sum() - none.sum())
         error = float(np.sqrt((none * (1 - none)).sum())) or 1.0
         if extra / error > _SURE and extra > 0.05 * n:
-            what = (
-                f"{(y == 0).mean():.0%} of the counts are 0, where of counts of their mean and variance {none.mean():.0%} "
-                "would be."
-            )
+            usual = f"of counts of their mean and variance {none.mean():.0%} would be"
+            what = f"{(y == 0).mean():.0%} of the counts are 0, where {usual}."
             yield Finding("excess-zeros", "note", what, target.name, extra / error, extra / n)
     for name in table.names:
         column = table.column(name)

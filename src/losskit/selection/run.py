@@ -113,7 +113,8 @@ def select(
         Mend the winner's probabilities by a map fitted on rows that its models had not seen; "auto" takes the best
         where a test finds that they do not hold, and it helps. Without it, this is offered only.
     include : losses, optional
-        To compare too, as values or as texts such as "huber:delta=2".
+        To compare too, as values or as texts such as "huber:delta=2". Scales that a text leaves open are set from the
+        data, and a level as asked.
     exclude : names of losses, optional
         Challengers to leave out.
     groups : array_like or name of a column, optional
