@@ -68,12 +68,12 @@ def select(
     data : a .csv, .tsv, .parquet or .feather file
     target : the column to predict
     out : the folder to write report.html, report.md, result.json and model.losskit to
-    question : mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL, distribution, probability, label or
-        ordinal; by default mean, or probability for classes, or ordinal for classes whose order is told
+    question : mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL, distribution, count, probability, label,
+        ranking or ordinal; by default mean, or probability for classes, or ordinal for classes whose order is told
     problem : real, count, amount, binary or multiclass; found from the target by default
     order : low,mid,high: labels that are text from the lowest to the highest
     model : linear, boosted or both; by default both from 500 rows on, and linear of fewer
-    metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate ... to judge by; or f1,
+    metric : squared_error, poisson_deviance, absolute_error, pinball, log_loss, error_rate, auc ... to judge by; or f1,
         fbeta:BETA, balanced_accuracy, mcc, for which a threshold on probabilities is chosen
     costs : fp=COST,fn=COST of false alarms and misses of the second of two classes (sorted), or a .csv file with a row
         for each actual and a column for each predicted class; the threshold follows from them. Of numbers
@@ -95,13 +95,13 @@ def select(
     """
     from losskit.checking.load import is_own, load
     from losskit.data.tables import read_table
+    from losskit.question import parse_question
     from losskit.selection.files import check_folder, read_costs
-    from losskit.selection.questions import parse_question
     from losskit.selection.resume import FOLDER
     from losskit.selection.run import select as choose
     from losskit.sinks import sink
 
-    asked = None if question is None else parse_question(question)
+    asked = question if question in (None, "count") else parse_question(question)
     given = read_costs(costs) if costs is not None and costs.lower().endswith(".csv") else costs
     added = [load(text) if is_own(text) else text for text in include or ()]
     sinks = [sink(each) for each in log or ()]
@@ -261,9 +261,12 @@ def _shares(text: str) -> dict[str, float]:
 
 
 def evaluate(
-    model: str, data: str, /, *, by: str | None = None, prior: str | None = None, json: Flag = False
-) -> None:
+    model: str, data: str, /, *, by: str | None = None, prior: str | None = None, json: Flag = False,
+    quiet: Flag = False,
+) -> None:  # fmt: skip
     """How good a model is on rows whose targets are known: its metric, its bias, and the rows that cost most.
+
+    The table may be larger than the memory.
 
     Parameters
     ----------
@@ -272,13 +275,16 @@ def evaluate(
     by : a column: figures for each of its values too; by default for fifths of the prediction
     prior : the shares of classes where the rows are from, if not those of training, as JSON: {"yes": 0.02}
     json : print JSON
+    quiet : print no progress
     """
     from losskit.model import load_model
     from losskit.report.evaluated import render
-    from losskit.selection.evaluation import evaluate as judge
+    from losskit.selection.evaluation import evaluate_file
 
-    made = load_model(model)
-    found = judge(made, made.read(data), by, None if prior is None else _shares(prior))
+    made, shares = load_model(model), None if prior is None else _shares(prior)
+    with _progress(quiet or json, "evaluating", "") as bar:
+        told = None if bar is None else lambda rows, share: bar(round(1000 * share), 1000, f"{rows:,} rows")
+        found = evaluate_file(made, data, by, shares, told)
     _print_json(found.to_dict()) if json else print(render(found, _width()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,10 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.errors import CapabilityError, DomainError
 from losskit.evaluate import refuse_empty
+from losskit.links import IDENTITY
+
+_HALVINGS = 100  # of the range of a score: beyond the last bit, but for scores near 0
+_FAR = 512.0  # a score beyond which no loss is looked at
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -101,21 +106,64 @@ def _recalibrated(loss: Pointwise, y: Array, f: Array, w: Array, of_mean: bool) 
     starts = np.flatnonzero(np.concatenate([[True], np.diff(f[order]) > 0]))
     fitted = np.empty_like(f)
     if of_mean:
-        from sklearn.isotonic import isotonic_regression
-
         weight = np.add.reduceat(w, starts)
-        means = isotonic_regression(np.add.reduceat(w * y, starts) / weight, sample_weight=weight)
-        scores = np.array([loss._score_of_mean(m) for m in means.tolist()])
-        fitted[order] = np.repeat(scores, np.diff([*starts, y.size]))
-        return fitted
-    pools: list[tuple[int, float]] = []  # where each begins, and its best constant
-    ends = [*starts[1:].tolist(), y.size]
-    for start, end in zip(starts.tolist(), ends, strict=True):
-        at, score = start, float(loss.constant(y[start:end], w[start:end]))
-        while pools and pools[-1][1] >= score:
-            at = pools.pop()[0]
-            score = float(loss.constant(y[at:end], w[at:end]))
-        pools.append((at, score))
-    sizes = np.diff([*(at for at, _ in pools), y.size])
-    fitted[order] = np.repeat([score for _, score in pools], sizes)
+        scores = scores_of_means(loss, np.add.reduceat(w * y, starts) / weight, weight)
+    else:
+        scores = _parted(loss, y, w, starts)
+    fitted[order] = np.repeat(scores, np.diff([*starts, y.size]))
     return fitted
+
+
+def scores_of_means(loss: Pointwise, means: Array, weight: Array) -> Array:
+    """The raw scores of the increasing means nearest to `means`, by a loss that elicits the mean."""
+    from sklearn.isotonic import isotonic_regression
+
+    steps, place = np.unique(isotonic_regression(means, sample_weight=weight), return_inverse=True)
+    return np.array([loss._score_of_mean(m) for m in steps.tolist()])[place]
+
+
+def _parted(loss: Pointwise, y: Array, w: Array, starts: Array) -> Array:
+    """The increasing scores of least convex loss, one for each run of rows from one of `starts` to the next.
+
+    Pooling adjacent violators would solve for a constant in each pool. Here all pools halve the range of their score
+    together: where a score c cuts a range, the rows that go below it are those up to which the slopes at c sum highest
+    (Stout 2013, doi:10.1007/s00453-012-9628-4; Jordan et al. 2022, doi:10.1007/s10463-021-00808-0). A bit of every
+    score takes one pass over the rows.
+    """
+    ends = np.diff([*starts, y.size])
+
+    def slopes(c: Array) -> Array:
+        rows = loss.gradient(y, np.repeat(c, ends), w, "sum")
+        return np.asarray(np.add.reduceat(rows, starts))
+
+    far = _reach(loss, y, slopes, len(starts))
+    ends_of_range = (float(y.min()), float(y.max())) if far is None else (-far, far)
+    low, high = (np.full(len(starts), end) for end in ends_of_range)
+    for _ in range(_HALVINGS):
+        c = low + (high - low) / 2
+        if not ((low < c) & (c < high)).any():
+            break
+        first = np.concatenate([[True], (np.diff(low) > 0) | (np.diff(high) > 0)])
+        begin = np.flatnonzero(first)
+        pool = np.cumsum(first) - 1
+        total = np.cumsum(slopes(c))
+        before = np.concatenate([[0.0], total])[begin]  # the sum with no row of the pool below c
+        top = np.maximum.reduceat(total, begin)
+        at = np.where(total == top[pool], np.arange(len(c)), -1)
+        last = np.where(top > before, np.maximum.reduceat(at, begin), begin - 1)
+        below = np.arange(len(c)) <= last[pool]
+        low, high = np.where(below, low, c), np.where(below, c, high)
+    scores = low + (high - low) / 2
+    if far == _FAR:  # where a loss still falls there, it falls for ever
+        scores = np.where(low == -far, -np.inf, np.where(high == far, np.inf, scores))
+    return scores
+
+
+def _reach(loss: Pointwise, y: Array, slopes: Callable[[Array], Array], count: int) -> float | None:
+    """How far from 0 the best scores lie; None where they lie between the targets."""
+    if loss.link is IDENTITY and not loss.prediction_domain.bounded:
+        return None
+    far = 1.0
+    while far < _FAR and ((slopes(np.full(count, -far)) > 0).any() or (slopes(np.full(count, far)) < 0).any()):
+        far *= 2
+    return far

@@ -83,7 +83,10 @@ def _read(node: ast.AST, text: str) -> Any:
             return from_formula(*positional, **named)
         case ast.Call(func=ast.Name()):
             return _made(node, text)
-    raise ParameterError(f"{text!r} has {ast.unparse(node)!r}, which no loss is made of")
+    raise ParameterError(
+        f"{text!r} has {ast.unparse(node)!r}, which no loss is made of; a formula of y and f is written "
+        "from_formula('abs(f - y)')"
+    )
 
 
 def _made(node: ast.Call, text: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from losskit import modelfile
 from losskit.base import Pointwise
 from losskit.data.batches import read_batches
+from losskit.data.columns import Kind
 from losskit.data.preprocess import Preprocessor
 from losskit.data.tables import Table, read_table
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
@@ -21,6 +22,7 @@ from losskit.labelling import Labelling, read_prior
 from losskit.labels import is_ordered
 from losskit.links import LOGIT
 from losskit.objectives.ordered import log_probabilities
+from losskit.question import is_answered
 from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
 from losskit.softmax import probabilities as softmax_costs
@@ -94,9 +96,13 @@ class TableModel:
         """The share of rows whose quantiles are not in order before they are put so; None of one prediction a row."""
         if not self.levels:
             return None
+        return float(self.crossed(self.scores(X)).mean())
+
+    def crossed(self, f: Array) -> Array:
+        """Whether the quantiles of each row, from raw scores, are not in order before they are put so."""
         if self.turn != "levels":
-            return 0.0
-        return float((np.diff(self.scores(X) + self.shift, axis=1) < 0).any(axis=1).mean())
+            return np.zeros(len(f), dtype=bool)
+        return np.asarray((np.diff(f + self.shift, axis=1) < 0).any(axis=1))
 
     def predict(self, X: Any, prior: dict[str, float] | None = None) -> Array:
         """Numbers, or labels as text; of an interval the middle, of a distribution the median.
@@ -108,12 +114,15 @@ class TableModel:
             The shares of classes where the predictions are for, if they are not those of the training rows.
         """
         if self.levels:
-            q = self.quantiles(X)
-            return np.asarray(q[:, q.shape[1] // 2] if q.shape[1] % 2 else (q[:, 0] + q[:, -1]) / 2)
+            return self.middle(self.quantiles(X))
         f, shares = self.scores(X), self.read_prior(prior)
         if not self.classes:
             return np.asarray(self.loss.predict(f))
         return np.array(self.classes, dtype=object)[self.codes(f, shares)]
+
+    def middle(self, q: Array) -> Array:
+        """One number a row from its quantiles: the middle of an interval, the median of a distribution."""
+        return np.asarray(q[:, q.shape[1] // 2] if q.shape[1] % 2 else (q[:, 0] + q[:, -1]) / 2)
 
     def codes(self, f: Array, prior: Array | None = None) -> Array:
         """The place of each label in `classes`, from raw scores."""
@@ -161,15 +170,19 @@ class TableModel:
             each = self.quantiles(X)
             names = ("lower", "upper") if len(self.levels) == 2 else [f"quantile_{q:g}" for q in self.levels]
             columns = {name: each[:, i] for i, name in enumerate(names)}
+        if self.question == "ranking" and not self.has_probabilities:
+            columns = {"score": self.scores(X)}
         return columns | {"prediction": self.predict(X, prior)}
 
     def read(self, path: str | os.PathLike[str]) -> Table:
         """A file to predict from, its columns read as they were when fitted."""
         return read_table(path, kinds=self.preprocessor.kinds)
 
-    def read_batches(self, path: str | os.PathLike[str]) -> Iterator[tuple[Table, float]]:
-        """The same as one table after another, each with the share of the file that is read."""
-        return read_batches(path, self.preprocessor.kinds)
+    def read_batches(
+        self, path: str | os.PathLike[str], more: Mapping[str, Kind] | None = None
+    ) -> Iterator[tuple[Table, float]]:
+        """The same as one table after another, each with the share of the file that is read; with `more` columns."""
+        return read_batches(path, {**(more or {}), **self.preprocessor.kinds})
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a model file; `load_model` is the way back.
@@ -261,6 +274,11 @@ def load_model(path: str | os.PathLike[str]) -> TableModel:
     good = good and all(math.isfinite(payload[n]) for n in _NUMBERS) and (not levels or turn in _OF_LEVELS)
     good = good and (turn == "density") == (not isinstance(loss, Rowwise) and len(loss.outputs) > 1)
     good = good and (trees is None or (trees.outputs == (*several, 1)[0] and not is_ordered(loss)))
+    if not is_answered(payload["question"], loss.traits().elicits or "prediction", bool(classes), levels):
+        raise ModelFileError(
+            f"{where}: the question {payload['question']!r:.60} is none that {loss!r} of {len(classes)} classes and "
+            f"{len(levels)} levels answers; the model is damaged, or from a newer losskit"
+        )
     labels = all(type(c) is str for c in classes) and len(set(classes)) == len(classes)
     counts = (2,) if isinstance(loss, Pointwise) else range(2 + is_ordered(loss), len(classes) + 1)
     fits = len(classes) in (counts if loss.link.gives != "number" else (0,))

@@ -123,6 +123,8 @@ def test_model_files_of_another_making_are_refused(saved, tmp_path, capsys):
         ({"schema": "other"}, "name a file that losskit fit or select wrote"),
         ({"loss": "__import__('os').system('touch hacked')"}, "cannot be made"),
         ({"classes": ["a"]}, "contradict each other"), ({"extra": 1}, "unknown"),
+        ({"question": "the meaning of life"}, "none that Logistic() of 2 classes"),
+        ({"question": "median"}, "or from a newer losskit"),
         ({"recalibration": "beta"}, "contradict each other"), ({"metric": "f1"}, "contradict each other"),
     ):  # fmt: skip
         modelfile.save(bad, {**payload, **changes}, arrays, force=True)

@@ -36,7 +36,7 @@ LAYERS = [
     ("expressions", "labels"),
     ("crosswalk",),
     ("modelfile", "tree_text"),
-    ("labelling",),
+    ("labelling", "question"),
     ("data",),
     ("objectives",),
     ("solvers",),

@@ -206,6 +206,39 @@ def test_isotonic_quantiles_are_the_best_there_are(level):
         assert parts.score - parts.miscalibration == pytest.approx(_least(y, f, w, level), rel=1e-9)
 
 
+def _pooled(loss, y, f, w):
+    """The least mean loss of an increasing function of f: adjacent violators are pooled, each pool solved anew."""
+    pools = []
+    for step in np.unique(f):
+        rows = f == step
+        while pools and pools[-1][1] >= loss.constant(y[rows], w[rows]):
+            rows |= pools.pop()[0]
+        pools.append((rows, loss.constant(y[rows], w[rows])))
+    return sum(float(loss(y[rows], np.full(rows.sum(), c), w[rows], reduction="sum")) for rows, c in pools) / w.sum()
+
+
+@pytest.mark.parametrize("loss", [lk.Expectile(0.8), lk.AsymmetricSquared(1.0, 9.0), lk.Huber(1.0), lk.SquaredHinge(),
+                                  lk.DWD()], ids=repr)  # fmt: skip
+def test_pools_that_are_halved_together_are_those_of_adjacent_violators(loss):
+    rng = np.random.default_rng(6)
+    f = np.round(rng.normal(size=40), 1)
+    y, w = f + rng.standard_t(3, size=40), rng.integers(1, 4, 40).astype(float)
+    y = np.where(y > 0, 1.0, -1.0) if loss.domain.bounded else 1e6 * (y + 5)
+    f = f if loss.domain.bounded else 1e6 * (f + 5)
+    parts = lk.decomposition(loss, y, f, w)
+    assert parts.score - parts.miscalibration == pytest.approx(_pooled(loss, y, f, w), rel=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.02, 0.5, 0.999])
+def test_the_best_constant_of_an_expectile_is_where_the_slopes_cancel(level):
+    rng = np.random.default_rng(7)
+    for y in (rng.standard_t(2, 200), 1e300 * rng.normal(size=50), 1e9 + rng.normal(size=30), np.full(3, 5.0)):
+        w = rng.integers(1, 4, y.size).astype(float)
+        c, size = lk.Expectile(level).constant(y, w), np.abs(y).max()
+        pulls = w * np.where(y > c, level, 1 - level) * (y / size - c / size)
+        assert abs(pulls.sum()) <= 4e-15 * np.abs(pulls).sum() + 2e-15 * w.sum()
+
+
 @pytest.mark.parametrize("loss", [lk.SquaredError(), lk.Quantile(0.8), lk.Expectile(0.3), lk.Logistic(), lk.Brier(),
                                   lk.Poisson()], ids=repr)  # fmt: skip
 def test_the_parts_add_up_and_are_what_they_are_called(loss):

@@ -14,13 +14,15 @@ from losskit.adapters.lightgbm import Forest
 from losskit.cli import main
 from losskit.errors import ModelFileError, ParameterError
 from losskit.model import load_model
+from losskit.question import parse_question
 from losskit.selection.compare import Results, Trainer
 from losskit.selection.growing import course
 from losskit.selection.outcome import Candidate
-from losskit.selection.questions import Contender, Family, as_loss, models_of
+from losskit.selection.questions import Contender, Family, as_loss, contract, models_of, shortlist
 from losskit.selection.ranking import choose
 from losskit.selection.run import select
 from losskit.selection.training import Rows, members
+from losskit.solvers.duality import two_slopes
 from losskit.tree_text import trusted
 from losskit.trees import read_trees
 
@@ -185,6 +187,22 @@ def test_families_are_in_units_of_the_residuals():
     smooth = Contender(lk.SmoothedQuantile(0.9), family=Family("bandwidth", (0.1,), of_scale=True))
     one, ten = members(smooth, rows, y, None), members(smooth, rows, 10 * y, None)
     assert [each.bandwidth * 10 for each in one] == pytest.approx([each.bandwidth for each in ten])
+    mean, quantile = (contract(parse_question(text), "real") for text in ("mean", "quantile:0.9"))
+    barron = shortlist(mean, parse_question("mean"), ("barron",), ()).challengers[-1]
+    assert [each.alpha for each in members(barron, rows, y, None)] == [1.0, 0.0, -2.0]
+    one, ten = members(barron, rows, y, None)[0], members(barron, rows, 10 * y, None)[0]
+    assert one.scale * 10 == pytest.approx(ten.scale)
+    for text, wanted in (
+        ("huber", lk.Huber("auto")), ("huber:delta=1.0", lk.Huber(1.0)), ("Huber(1.0)", lk.Huber(1.0)),
+    ):  # fmt: skip
+        assert shortlist(mean, parse_question("mean"), (text,), ()).challengers[-1].loss == wanted
+    asked = parse_question("quantile:0.9")
+    assert shortlist(quantile, asked, ("smoothed_quantile",), ()).challengers[-1].loss.level == 0.9
+
+
+def test_a_loss_that_is_flat_so_far_is_not_made_of_two_pieces():
+    assert two_slopes(lk.EpsilonInsensitive(1e5), np.zeros(3)) is None
+    assert two_slopes(lk.Quantile(0.9), np.zeros(3)) is not None
 
 
 CASES = [

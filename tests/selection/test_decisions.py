@@ -2,17 +2,21 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
+import losskit as lk
 from losskit.cli import main
 from losskit.errors import ParameterError
 from losskit.model import load_model
+from losskit.question import parse_question
 from losskit.report.terminal import render
 from losskit.selection.aims import parse_aim
 from losskit.selection.evaluation import evaluate
-from losskit.selection.questions import parse_question
+from losskit.selection.metrics import ranking_error
 from losskit.selection.run import select
 
 
@@ -98,7 +102,7 @@ def test_metrics_are_held_to_the_question():
     for arguments, words in (
         (("absolute_error", "mean"), "lowest for the median.*squared_error or poisson_deviance"),
         (("squared_error", "median"), "lowest for the mean"), (("f1", "mean"), "judges labels"),
-        (("pinball",), "needs a level"), (("auc",), "order of rows alone"), (("mape",), "too low"),
+        (("pinball",), "needs a level"), (("auc", "mean"), "lowest for the ranking"), (("mape",), "too low"),
         (("r2",), "squared_error"), (("f2",), "not known"), (("fbeta:0",), "not known"),
         (("f1", None, "fp=1,fn=2"), "not from both"), ((None, "mean", "fp=1,fn=2"), "costs are of labels"),
         ((None, "label", None, "beta"), "recalibrate is of probabilities"), ((None, None, None, "x"), "not known"),
@@ -173,8 +177,26 @@ def test_expectiles_are_a_question(tmp_path):
                    include=["huber"], folds=2, rounds=1)  # fmt: skip
     assert "residual expectile" in moved.candidates[1].name
     moved.to_html()
-    with pytest.raises(ParameterError, match="sort by the prediction"):
-        parse_question("ranking")
+
+
+def test_the_order_of_two_classes_is_judged_by_pairs():
+    rng = np.random.default_rng(0)
+    y, w = (rng.random(60) < 0.3).astype(float), rng.integers(1, 4, 60).astype(float)
+    f = np.round(rng.normal(size=60) + y, 1)
+    metric = ranking_error()
+    assert metric.rows(y, f).mean() == pytest.approx(1 - roc_auc_score(y, f))
+    assert np.average(metric.rows(y, f, w), weights=w) == pytest.approx(1 - roc_auc_score(y, f, sample_weight=w))
+    assert (metric.rows(np.ones(3), f[:3]) == 0.5).all()
+    table = {"x": f, "y": np.where(y > 0, "b", "a").tolist()}
+    found = select(table, "y", metric="auc", rounds=1, exclude=["binary_focal"])
+    assert (str(found.question), found.metric.name, found.baseline.mean) == ("ranking", "ranking error", 0.5)
+    assert [c.name for c in found.candidates if c.role == "default"] == ["Logistic()"]
+    judged = evaluate(found.model, table).figures["ranking error"]
+    assert judged == pytest.approx(1 - roc_auc_score(y, found.model.predict_proba(table)[:, 1]))
+    margins = replace(found.model, loss=lk.SquaredHinge())  # tells no probabilities
+    assert list(margins.table(table)) == ["score", "prediction"]
+    with pytest.raises(ParameterError, match="numbers come in the order of their mean"):
+        select({"x": f, "y": f + 0.5}, "y", "ranking")
 
 
 @pytest.mark.slow

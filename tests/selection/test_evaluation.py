@@ -7,9 +7,12 @@ import pytest
 
 import losskit as lk
 from losskit.cli import main
+from losskit.data import batches
+from losskit.data.tables import read_table
 from losskit.errors import DataError, ParameterError
 from losskit.fitting import fit_table
-from losskit.selection.evaluation import evaluate, metric_of, of_selection
+from losskit.selection import tally
+from losskit.selection.evaluation import evaluate, evaluate_file, metric_of, of_selection
 from losskit.selection.run import select
 
 
@@ -62,6 +65,50 @@ def test_each_question_has_its_metric():
         lk.AbsoluteError(), lk.Quantile(0.9), lk.Huber(1.0))}  # fmt: skip
     assert names[lk.AbsoluteError()] == "absolute error"
     assert "Huber" in names[lk.Huber(1.0)]
+
+
+def same(a, b, rel):
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert b[name] == (pytest.approx(value, rel=rel, abs=1e-12) if isinstance(value, float) else value), name
+
+
+@pytest.mark.parametrize("loss", [lk.Logistic(), lk.Expectile(0.8), lk.SoftmaxCrossEntropy()],
+                         ids=lambda loss: type(loss).__name__)  # fmt: skip
+def test_a_file_is_judged_batch_by_batch(loss, tmp_path, monkeypatch):
+    data = table(600)
+    data["code"] = np.arange(600).tolist()
+    y = np.array(data["y"])
+    if loss.link.gives != "number":
+        data["y"] = np.digitize(y, [0] if isinstance(loss, lk.Logistic) else [-1, 1]).tolist()
+    model = fit_table({"x": data["x"], "y": [str(v) if loss.link.gives != "number" else v for v in data["y"]]},
+                      "y", loss, 0.1)[0]  # fmt: skip
+    rows = [",".join(map(str, row)) for row in zip(*data.values(), strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join([",".join(data), *rows]) + "\n")
+    monkeypatch.setattr(batches, "_BLOCK", 8000)
+    for by in (None, "city", "x", "code"):
+        whole, parts = evaluate(model, read_table(tmp_path / "t.csv"), by), evaluate_file(model, tmp_path / "t.csv", by)
+        same(whole.figures, parts.figures, 1e-12)
+        for one, other in zip(whole.parts, parts.parts, strict=True):
+            same(one, other, 1e-12)
+        assert (whole.worst, whole.notes) == (parts.worst, ())
+        assert whole.share_of_worst == pytest.approx(parts.share_of_worst)
+    whole = evaluate(model, read_table(tmp_path / "t.csv"))
+    monkeypatch.setattr(tally, "MOST", 100)  # in groups of neighbours
+    parts = evaluate_file(model, tmp_path / "t.csv")
+    apart = ("lost by miscalibration", "gained by discrimination", "of the best constant")
+    same(*({k: v for k, v in each.figures.items() if k not in apart} for each in (whole, parts)), 1e-12)
+    told = loss.traits().elicits == "mean" and len(model.classes) < 3
+    assert [name in parts.figures for name in apart] == [told] * 3
+    assert bool(parts.notes) == (apart[0] in whole.figures)
+    if told:
+        lost, gained, constant = (parts.figures[name] for name in apart)
+        assert lost - gained + constant == pytest.approx(parts.mean, rel=1e-12)
+        assert constant == pytest.approx(whole.figures[apart[2]], rel=1e-12)
+        assert 0 <= lost <= whole.figures[apart[0]]  # fewer steps fit less
+        assert gained == pytest.approx(whole.figures[apart[1]], rel=0.05)
+    for one, other in zip(whole.parts, parts.parts, strict=True):
+        assert other["metric"] == pytest.approx(one["metric"], rel=0.2)
 
 
 def test_the_choice_is_set_beside_the_default():

@@ -12,11 +12,12 @@ from losskit.data.tables import as_table
 from losskit.errors import CapabilityError, ModelFileError, ParameterError
 from losskit.estimators import LinearRegressor
 from losskit.model import load_model, quantiles
+from losskit.question import parse_question
 from losskit.selection.compare import Task, Trainer
 from losskit.selection.evaluation import evaluate
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.metrics import interval_score, quantile_score
-from losskit.selection.questions import Contender, contract, parse_question
+from losskit.selection.questions import Contender, contract
 from losskit.selection.run import select
 
 

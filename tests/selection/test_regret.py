@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from losskit.data.tables import as_table
+from losskit.question import parse_question
 from losskit.selection import run
 from losskit.selection.compare import Task, cross_validate
 from losskit.selection.folds import Plan
 from losskit.selection.outcome import top_group
-from losskit.selection.questions import contract, parse_question
+from losskit.selection.questions import contract
 from losskit.selection.ranking import candidates_of, choose
 from losskit.selection.refit import refit
 

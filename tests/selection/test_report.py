@@ -14,6 +14,7 @@ from losskit.base import Evaluated
 from losskit.data.tables import read_table
 from losskit.expressions import parse_loss
 from losskit.losses.regression import Huber
+from losskit.question import Question, parse_question
 from losskit.registry import losses
 from losskit.report import profiled
 from losskit.report.html import whole
@@ -24,7 +25,7 @@ from losskit.selection.findings import profile
 from losskit.selection.left_out import left_out
 from losskit.selection.options import repeated
 from losskit.selection.outcome import Candidate
-from losskit.selection.questions import Contender, Question, contract, parse_question
+from losskit.selection.questions import Contender, contract
 from losskit.selection.run import select
 
 EVIL = "<script>alert('x')</script>\u2028&\"'\x1b[2J|`$"

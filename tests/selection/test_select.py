@@ -11,11 +11,12 @@ import pytest
 from losskit.errors import DataError, ParameterError
 from losskit.losses.counts import Poisson
 from losskit.losses.regression import Quantile, SquaredError
+from losskit.question import parse_question
 from losskit.report.html import details
 from losskit.selection.explain import fit_command
 from losskit.selection.metrics import error_rate, log_loss, pinball, poisson_deviance, squared_error
 from losskit.selection.outcome import Candidate
-from losskit.selection.questions import CONTRACT, contract, parse_question
+from losskit.selection.questions import CONTRACT, contract
 from losskit.selection.ranking import pick
 from losskit.selection.run import select
 
@@ -58,7 +59,7 @@ def test_the_contract(question, problem, metric, default, challengers):
 
 def test_the_contract_covers_every_question_once():
     pairs = [(row.question, problem) for row in CONTRACT for problem in row.problems]
-    assert len(set(pairs)) == len(pairs) == 3 + 3 + 3 + 3 + 2 + 2 + 3 + 3 + 1
+    assert len(set(pairs)) == len(pairs) == 3 + 3 + 3 + 3 + 2 + 2 + 3 + 3 + 1 + 1
     with pytest.raises(ParameterError, match="cannot be asked of two classes"):
         contract(parse_question("median"), "binary")
 
@@ -224,9 +225,9 @@ def test_too_few_rows_are_refused():
         select({"x": [1.0]}, [1.0], rounds=0)
 
 
-KEYS = ["schema", "question", "metric", "rows", "rows_compared", "problem", "findings", "candidates", "top_group"]
-KEYS += ["verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training", "evaluation", "changes"]
-KEYS += ["final_test"]
+KEYS = ["schema", "question", "question_inferred", "metric", "rows", "rows_compared", "problem", "findings"]
+KEYS += ["candidates", "top_group", "verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training"]
+KEYS += ["evaluation", "changes", "final_test"]
 EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "source"]
 EACH += ["reasons"]
 

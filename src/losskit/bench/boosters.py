@@ -131,7 +131,7 @@ def _xgboost(loss: Any, X: Array, y: Array, rounds: int) -> dict[str, Side]:
     }  # fmt: skip
 
 
-def _estimator(loss: Any, engine: str, X: Array, y: Array, rounds: int, **options: float) -> Side:
+def _estimator(loss: Any, engine: str, X: Array, y: Array, rounds: int, **options: Any) -> Side:
     model = lk.BoostedRegressor(loss, engine=engine, n_estimators=rounds, n_jobs=1, random_state=0, **options)
 
     def fit() -> Any:

@@ -110,8 +110,8 @@ def check_targets(loss: Any) -> None:
     """Raise CapabilityError for a loss of several targets a row."""
     if isinstance(loss, Pointwise) and len(loss.targets) > 1:
         raise CapabilityError(
-            f"{type(loss).__name__} takes {len(loss.targets)} targets a row ({', '.join(loss.targets)}), and an engine's "
-            "data hold one; train a model of your own with loss.to_torch() or loss.to_jax()"
+            f"{type(loss).__name__} takes {len(loss.targets)} targets a row ({', '.join(loss.targets)}), and an "
+            "engine's data hold one; train a model of your own with loss.to_torch() or loss.to_jax()"
         )
 
 

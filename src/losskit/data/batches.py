@@ -20,18 +20,19 @@ from losskit.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Wanted = Mapping[str, Kind | None]  # what a column holds; None where each batch's cells decide
 _BLOCK = 1 << 23  # bytes of text read at once
 _LONGEST = 1 << 28  # bytes without the end of a row: a quote that never closes
 _CELLS = 1 << 20  # of a batch of typed columns
 
 
-def read_batches(path: Any, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, float]]:
+def read_batches(path: Any, kinds: Wanted) -> Iterator[tuple[Table, float]]:
     """The tables of the columns in `kinds`, as `read_table` would read them, and how much of the file is done by each.
 
     Parameters
     ----------
     path : path of a file that `read_table` takes
-    kinds : what each column holds; others are not looked at
+    kinds : what each column holds, or None where each batch's cells decide; other columns are not looked at
 
     Raises
     ------
@@ -45,7 +46,17 @@ def read_batches(path: Any, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, 
     return _of_types(path, ending in (".parquet", ".pq"), kinds)
 
 
-def _of_text(path: Path, separator: str, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, float]]:
+def kind_in(path: Any, name: str) -> Kind:
+    """What a column of a file holds: of a text file, by the cells of all its batches."""
+    kinds = {
+        table.column(name).kind
+        for table, _ in read_batches(path, {name: None})
+        if not table.column(name).nulls().all()
+    }
+    return kinds.pop() if len(kinds) == 1 else "text" if kinds else "numeric"
+
+
+def _of_text(path: Path, separator: str, kinds: Wanted) -> Iterator[tuple[Table, float]]:
     source, names, head, rows, lines = str(path), [], b"", 0, 0
     for chunk, share in _chunks(path, separator):
         data = checked_text(chunk, source, "utf-8", lines)
@@ -108,7 +119,7 @@ def _line_ends(data: bytes, separator: str) -> np.ndarray:
     return lines
 
 
-def _of_types(path: Path, parquet: bool, kinds: Mapping[str, Kind]) -> Iterator[tuple[Table, float]]:
+def _of_types(path: Path, parquet: bool, kinds: Wanted) -> Iterator[tuple[Table, float]]:
     import pyarrow as pa
 
     rows, source = 0, str(path)
@@ -125,7 +136,7 @@ def _of_types(path: Path, parquet: bool, kinds: Mapping[str, Kind]) -> Iterator[
         raise DataError(f"{source} has no rows; at least one is needed")
 
 
-def _of_parquet(file: BinaryIO, source: str, kinds: Mapping[str, Kind]) -> Iterator[tuple[pa.RecordBatch, float]]:
+def _of_parquet(file: BinaryIO, source: str, kinds: Wanted) -> Iterator[tuple[pa.RecordBatch, float]]:
     from pyarrow import parquet
 
     opened = parquet.ParquetFile(file, pre_buffer=False)
@@ -136,7 +147,7 @@ def _of_parquet(file: BinaryIO, source: str, kinds: Mapping[str, Kind]) -> Itera
         yield batch.select(kept), done / opened.metadata.num_rows
 
 
-def _of_arrow(file: BinaryIO, source: str, kinds: Mapping[str, Kind]) -> Iterator[tuple[pa.RecordBatch, float]]:
+def _of_arrow(file: BinaryIO, source: str, kinds: Wanted) -> Iterator[tuple[pa.RecordBatch, float]]:
     from pyarrow import ipc
 
     size, is_file = Path(source).stat().st_size, file.read(6) == b"ARROW1"
@@ -147,7 +158,7 @@ def _of_arrow(file: BinaryIO, source: str, kinds: Mapping[str, Kind]) -> Iterato
         yield batch.select(kept), file.tell() / size
 
 
-def _kept(names: list[str], source: str, kinds: Mapping[str, Kind]) -> list[str]:
+def _kept(names: list[str], source: str, kinds: Wanted) -> list[str]:
     """The columns in `kinds`, as the file spells their names."""
     trimmed = names_of(names, source)
     check_known(kinds, trimmed, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
@@ -105,7 +106,9 @@ def _strays(name: str, kind: Kind, cells: pa.ChunkedArray, fits: np.ndarray, pla
     more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
     if not len(rows):
         listed = "a day that no calendar has, or zones on some values only"
-    cure = f"correct these, leave the unknown ones empty, or say kinds={{{name!r}: 'text'}}"
+    marked = any(re.match(r"[<>≤≥]", str(cells[i].as_py())) for i in rows[:3].tolist())
+    hint = "values known to lie beyond a bound go in two columns, the bound and whether it is one; " if marked else ""
+    cure = hint + f"correct these, leave the unknown ones empty, or say kinds={{{name!r}: 'text'}}"
     return f"{place.source}: column {name!r} is {kind} but for {listed}{more}; {cure}"
 
 

@@ -178,7 +178,7 @@ def read_table(
 
 
 def text_table(
-    data: bytes, names: list[str], kept: Sequence[str], kinds: Mapping[str, Kind], separator: str, source: str,
+    data: bytes, names: list[str], kept: Sequence[str], kinds: Mapping[str, Kind | None], separator: str, source: str,
     before: tuple[int, int] = (0, 0),
 ) -> Table:  # fmt: skip
     """The columns `kept` of checked text that begins with the names; `before` it came so many data rows and lines."""

@@ -28,7 +28,7 @@ def two_slopes(loss: Pointwise, y: Array) -> Slopes | None:
     signs = loss.variables == ("m",)
     kinds, rows = (np.array([-1.0, 1.0]), (y > 0).astype(np.intp)) if signs else (y, slice(None))
     low, high = (np.asarray(loss.gradient(kinds, kinds + side, None, "sum")) for side in (-1.0, 1.0))
-    if np.any(low > 0) or np.any(high < 0):
+    if np.any(low > 0) or np.any(high < 0) or not np.any(high > low):  # flat: a kink lies further off
         return None
     probe = kinds[: min(kinds.size, 8)]
     for size in _PROBES:

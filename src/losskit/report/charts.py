@@ -28,7 +28,7 @@ def pictures(found: Selection) -> list[tuple[str, str, Markup]]:
     """The charts of a selection, each with a title and a caption."""
     charts = [losses(found), histogram(found)]
     kinds = {
-        "probability": calibration, "ordinal": calibration, "label": None, "interval": coverage,
+        "probability": calibration, "ordinal": calibration, "label": None, "ranking": None, "interval": coverage,
         "distribution": coverage,
     }  # fmt: skip
     judged = kinds.get(found.question.kind, agreement)

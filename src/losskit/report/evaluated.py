@@ -30,7 +30,8 @@ def render(found: Evaluation, width: int | None) -> str:
                 f"{name if len(name) < 28 else name[:26] + '~':<28}{part['rows']:>8,}{cells[0]:>12}{cells[1]:>13}"
                 f"{cells[2]:>12}"
             )
-    return "\n".join([*(line[:wide] for line in lines), "", *textwrap.wrap(worst(found), wide)])
+    said = [line for text in (worst(found), *found.notes) for line in textwrap.wrap(text, wide)]
+    return "\n".join([*(line[:wide] for line in lines), "", *said])
 
 
 def in_unit(found: Selection) -> str:

@@ -34,9 +34,9 @@ def render(found: Selection, width: int | None) -> str:
     whys += [] if found.decision is None else found.decision.sentences()
     lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
-        lines += _wrap(
-            f"The question was not given: {found.question} was taken (--question says another).", console.width
-        )
+        usual = _USUAL[found.target.problem]
+        told = f"The question was not given: {found.question} was taken, as is usual for {usual}."
+        lines += _wrap(f"{told} {found.verdict.would_change[0]}", console.width)
     if found.also is not None:
         lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
     with console.capture() as captured:
@@ -49,6 +49,11 @@ def render(found: Selection, width: int | None) -> str:
     for item, what in grouped(found.findings.warnings):
         lines += _wrap(f"! {what} {item.do}", console.width)
     return "\n".join([*lines, ""] if found.findings.warnings else lines)
+
+
+_USUAL = {
+    "real": "numbers", "count": "counts", "amount": "amounts", "binary": "two classes", "multiclass": "classes",
+}  # fmt: skip
 
 
 def leaderboard(found: Selection) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 
 from losskit.errors import ParameterError, nearest
 from losskit.labelling import KINDS, METRICS, beta_of
+from losskit.question import Costs, Question, parse_question
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
@@ -20,7 +21,7 @@ from losskit.selection.metrics import (
     poisson_deviance,
     squared_error,
 )
-from losskit.selection.questions import Costs, Question, Row, parse_costs, parse_question
+from losskit.selection.questions import Row, parse_costs
 from losskit.selection.target import Target
 
 _SCORES: dict[str, tuple[str, Callable[[float], Metric] | None]] = {  # the question each is lowest for; None: as it is
@@ -34,16 +35,15 @@ _SCORES: dict[str, tuple[str, Callable[[float], Metric] | None]] = {  # the ques
     "log_loss": ("probability", None),
     "ranked_probability_score": ("ordinal", None),
     "error_rate": ("label", lambda level: error_rate()),
+    "ranking_error": ("ranking", None),
 }
 _SAME = {"mse": "squared_error", "mae": "absolute_error", "accuracy": "error_rate", "crps": "quantile_score",
-         "rps": "ranked_probability_score"}  # fmt: skip
+         "rps": "ranked_probability_score", "auc": "ranking_error", "roc_auc": "ranking_error"}  # fmt: skip
 _REFUSED = {
     "rmse": "it puts models in the order of squared_error; ask for that",
     "r2": "it puts models in the order of squared_error; ask for that",
     "mape": "it is lowest for predictions that are too low, neither mean nor median; ask for absolute_error, or give "
     "rows the weight 1/y",
-    "auc": "it judges the order of rows alone, which any rising map of the scores leaves as it is; ask for log_loss",
-    "roc_auc": "it judges the order of rows alone; ask for log_loss",
     "precision": "it is best where hardly a row is called so; ask for f1, fbeta:B or costs",
     "recall": "it is best where every row is called so; ask for f1, fbeta:B or costs",
 }
@@ -138,8 +138,7 @@ def _of_metric(name: str, asked: Question | None) -> Aim:
             raise ParameterError(f"metric={name!r} judges labels, and question={str(asked)!r} was asked; ask for label")
         return Aim(Question("probability"), labels=name)
     if name not in _SCORES:
-        known = (*_SCORES, *METRICS, "fbeta:B")
-        raise ParameterError(f"metric={name!r} is not known; {nearest(name, known)} (all: {', '.join(known)})")
+        raise ParameterError(f"metric={name!r} is not known; {nearest(name, (*_SCORES, *METRICS, 'fbeta:B'))}")
     kind, score = _SCORES[name]
     if asked is None and kind in ("quantile", "expectile", "interval"):
         raise ParameterError(f"metric={name!r} needs a level; say question='{kind}:0.9'")

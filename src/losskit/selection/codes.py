@@ -63,7 +63,8 @@ _TABLE = (
     Code("LK108", "excess-zeros", "More zeros than the counts explain",
          "Two kinds of rows give zeros; one mean for both fits neither.",
          "Model whether and how many apart: a hurdle, or a zero-inflated density.",
-         "observed less expected zeros over its standard error; the excess as a share of rows"),
+         "observed zeros less those of a negative binomial of the same mean and variance, over the standard error; the "
+         "excess as a share of rows"),
     Code("LK109", "zeros", "Many zeros", "A mean answers for both the zeros and the rest.",
          "Consider a model of each.", "share of zeros; the same"),
     Code("LK110", "bounded", "A bounded target", "A linear model predicts beyond the bounds.",
@@ -75,7 +76,7 @@ _TABLE = (
          "rows at the end; their share"),
     Code("LK112", "few-values", "Few different values",
          "If they are ratings, distances between them may mean little; if they are classes, they are no numbers.",
-         "For classes say --problem multiclass.", "how many; the same"),
+         "For ratings ask for --question ordinal; for classes say --problem multiclass.", "how many; the same"),
     Code("LK113", "cyclic", "A cyclic target",
          "The end of the range lies next to its start, and no loss of numbers knows.",
          "Predict sine and cosine, or take a loss of directions such as VonMises.", "smallest; largest"),

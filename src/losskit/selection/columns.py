@@ -77,7 +77,7 @@ def _tells_target(column: Column, target: Target) -> float:
     if column.kind == "datetime":
         return 0.0
     straight = correlation(column.values, y)
-    ranked = correlation(_ranks(column.values), _ranks(y)) if len(y) >= 20 else 0.0
+    ranked = correlation(ranks(column.values), ranks(y)) if len(y) >= 20 else 0.0
     return max((r for r in (straight, ranked) if r > _SAME), default=0.0)
 
 
@@ -88,6 +88,7 @@ def correlation(a: Array, b: Array) -> float:
     return abs(float(a @ b)) / size if np.isfinite(size) and size > 0 else 0.0
 
 
-def _ranks(values: Array) -> Array:
+def ranks(values: Array) -> Array:
+    """The mean rank of each value."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - counts / 2)[places]

@@ -212,7 +212,7 @@ class Trainer:
             for k, line in enumerate(path):
                 shift = self._shift(contender, train, line)
                 scores = metric_score(contender, loss, task.metric, score(line, test.X), shift)
-                costs = task.metric.rows(test.y, scores)
+                costs = task.metric.rows(test.y, scores, test.w)
                 totals[k] += costs.sum() if test.w is None else float(test.w @ costs)
         return totals / weight
 
@@ -304,7 +304,7 @@ def _test(trainer: Trainer, test: Array, failed: dict[int, str]) -> Array:
 def _judge(task: Task, test: Array, scores: Array) -> tuple[Array, Array]:
     """The metric over the test rows of each line of scores, and how many rows cost infinity."""
     y, w = task.y[test], None if task.w is None else task.w[test]
-    costs = np.array([task.metric.rows(y, line) for line in scores])
+    costs = np.array([task.metric.rows(y, line, w) for line in scores])
     if w is None:
         return costs.mean(axis=1), np.isinf(costs).sum(axis=1)
     counted = w > 0

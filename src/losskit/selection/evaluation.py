@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from losskit.base import Pointwise
-from losskit.corp import decomposition
+from losskit.corp import Decomposition
+from losskit.data.batches import kind_in
+from losskit.data.columns import Kind
 from losskit.data.tables import Column, Table, as_table
-from losskit.errors import CapabilityError, DataError
-from losskit.labelling import log_loss, worth
+from losskit.errors import DataError
+from losskit.labelling import worth
 from losskit.links import LOG
-from losskit.model import TableModel, cheapest
+from losskit.model import TableModel, cheapest, quantiles
+from losskit.partial import Partial
+from losskit.question import parse_question
 from losskit.selection.metrics import (
     Metric,
     absolute_error,
@@ -25,18 +30,18 @@ from losskit.selection.metrics import (
     labels,
     mean_cost,
     metric_of_probabilities,
+    misordered,
     pinball,
     poisson_deviance,
     quantile_score,
     ranked_probability_score,
     squared_error,
 )
-from losskit.selection.questions import parse_question
+from losskit.selection.tally import NAMED, ByValue, Ranked, Score, Worst
+from losskit.selection.target import label_of
 from losskit.selection.training import rescale
 
 Array = np.ndarray
-_LISTED, _PARTS, _MOST = 10, 5, 12
-_FEW = 4_000  # rows of which a score is taken apart where that takes a constant a pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ class Evaluation:
         two classes for each the shares predicted and there
     worst : numbers of the rows that cost most, from 1, worst first
     share_of_worst : of the whole metric, by the hundredth of rows that cost most
+    notes : what is to be known of how the figures were found
     """
 
     metric: str
@@ -59,6 +65,7 @@ class Evaluation:
     parts: list[dict[str, Any]] = field(default_factory=list)
     worst: tuple[int, ...] = ()
     share_of_worst: float = math.nan
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """In plain JSON types; what has no finite value is None."""
@@ -67,6 +74,7 @@ class Evaluation:
             "schema": "losskit.evaluation/1", "metric": self.metric, "mean": plain_value(self.mean),
             "figures": {k: plain_value(v) for k, v in self.figures.items()}, "parts": parts,
             "worst_rows": list(self.worst), "share_of_worst": plain_value(self.share_of_worst),
+            "notes": list(self.notes),
         }  # fmt: skip
 
 
@@ -94,72 +102,124 @@ def evaluate(
     DataError
         If the target is missing, holds nulls, or a label that the model does not know.
     """
-    table = as_table(X)
-    y = _coded(table.target(model.target), model)
-    metric = metric_of(model)
-    told = model.read_prior(prior)
-    f = model.scores(table)
-    scores = _metric_scores(model, metric, table, f, told)
-    costs = metric.rows(y, scores)
-    prediction = _central(model, table, f, told)
-    figures = _of_numbers(y, prediction) if not model.classes else _of_classes(y, model, f, told)
-    if model.levels:
-        figures |= _of_levels(y, model.quantiles(table), model.levels)
-        figures["rows whose levels cross"] = model.crossing(table) or 0.0
-    figures |= parts_of_score(metric, y, scores)
-    groups = groups_of(table.column(by)) if by is not None else _fifths(prediction)
-    made = judged(metric, y, prediction, costs, {metric.name: float(costs.mean()), **figures}, groups)
-    if len(model.classes) > 2 and by is None:
-        made = replace(made, parts=_by_class(y, prediction, costs, model.classes))
-    return made
+    judge = _Judge(model, by, model.read_prior(prior))
+    judge.add(as_table(X))
+    return judge.result()
 
 
-def judged(
-    metric: Metric, y: Array, prediction: Array, costs: Array, figures: dict[str, float],
-    groups: tuple[Array, list[str]],
+def evaluate_file(
+    model: TableModel, path: str | os.PathLike[str], by: str | None = None, prior: dict[str, float] | None = None,
+    progress: Callable[[int, float], object] | None = None,
 ) -> Evaluation:  # fmt: skip
-    """The evaluation of rows whose costs are known, by groups (a code a row, and names)."""
-    codes, names = groups
-    parts = []
-    for code, name in enumerate(names):
-        rows = codes == code
-        if rows.any():
-            parts.append({
-                "part": name, "rows": int(rows.sum()), "metric": float(costs[rows].mean()),
-                "prediction": float(prediction[rows].mean()), "target": float(y[rows].mean()),
-            })  # fmt: skip
-    order = np.argsort(-costs, kind="stable")
-    few = max(1, len(costs) // 100)
-    total = float(costs.sum())
-    share = float(costs[order[:few]].sum() / total) if total > 0 and math.isfinite(total) else math.nan
-    worst = tuple(int(i) + 1 for i in order[:_LISTED])
-    return Evaluation(metric.name, float(costs.mean()), figures, parts, worst, share)
+    """`evaluate` for a file that need not fit into memory: a batch of rows is held at a time.
+
+    Parameters
+    ----------
+    path : path of a table with the columns of the fit and the target
+    progress : callable, optional
+        Called as progress(rows so far, share of the file read).
+    """
+    judge = _Judge(model, by, model.read_prior(prior))
+    more = {model.target: _kind_of_target(model.classes)}
+    if by is not None and by not in (*model.preprocessor.kinds, model.target):
+        more[by] = kind_in(path, by)
+    for table, share in model.read_batches(path, more):
+        judge.add(table)
+        if progress is not None:
+            progress(judge.rows, share)
+    return judge.result()
 
 
-def parts_of_score(metric: Metric, y: Array, scores: Array) -> dict[str, float]:
+class _Judge:
+    """Judges a model batch by batch."""
+
+    def __init__(self, model: TableModel, by: str | None, prior: Array | None) -> None:
+        self.model, self.by, self.prior, self.rows = model, by, prior, 0
+        self.metric, self.order = metric_of(model), Ranked()
+        self.tally = Tally(self.metric, by, model.classes)
+
+    def add(self, table: Table) -> None:
+        """The rows of a table with the features and the target."""
+        model, metric = self.model, self.metric
+        y = _coded(table, model)
+        f = model.scores(table)
+        q = quantiles(model.turn, model.loss, f, model.levels, model.shift) if model.levels else None
+        scores = q if q is not None else _metric_scores(model, metric, f, self.prior)
+        p = _central(model, f, q, self.prior)
+        sums = _of_classes(y, model, f, self.prior) if model.classes else _of_numbers(y, p)
+        if q is not None:
+            crossed = model.crossed(f)
+            sums |= {**_of_levels(y, q, model.levels), "rows whose levels cross": Partial.of(crossed)}
+        self.tally.add(y, scores, p, metric.rows(y, scores), table.numbers, sums,
+                       None if self.by is None else table.column(self.by))  # fmt: skip
+        if len(model.classes) == 2:
+            self.order.add(f, y)
+        self.rows += table.n_rows
+
+    def result(self) -> Evaluation:
+        """The evaluation of all rows so far."""
+        more = _worth(self.model.labelling.metric, self.model.classes, self.tally.sums)
+        if len(self.model.classes) == 2:
+            more["ranking error"] = _ranking_error(self.order)
+        return self.tally.result(more)
+
+
+class Tally:
+    """Everything that is told of rows judged, added up batch by batch."""
+
+    def __init__(self, metric: Metric, by: str | None = None, classes: tuple[str, ...] = ()) -> None:
+        self.metric, self.classes = metric, classes if len(classes) > 2 and by is None else ()
+        self.sums: dict[str, Partial] = {}
+        self.score, self.worst = Score(metric.loss if not metric.ranked else None), Worst()
+        self._parts: Ranked | ByValue = Ranked() if by is None else ByValue(by)
+        self._by_class = np.zeros((3, len(classes)))
+
+    def add(
+        self, y: Array, scores: Array, prediction: Array, costs: Array, numbers: Array, sums: dict[str, Partial],
+        part: Column | None = None,
+    ) -> None:  # fmt: skip
+        """Rows: targets, the metric's scores, one prediction each, costs, numbers, figures, and what they are by."""
+        for name, each in sums.items():
+            self.sums[name] = self.sums[name] + each if name in self.sums else each
+        self.score.add(y, scores, costs)
+        self.worst.add(numbers, costs)
+        if self.classes:
+            for i, (codes, carried) in enumerate(((y, None), (y, costs), (prediction, None))):
+                self._by_class[i] += np.bincount(codes.astype(np.intp), carried, len(self.classes))
+        elif isinstance(self._parts, ByValue):
+            assert part is not None
+            self._parts.add(part, costs, prediction, y)
+        else:
+            self._parts.add(prediction, costs, prediction, y)
+
+    def result(self, more: dict[str, float] | None = None) -> Evaluation:
+        """The evaluation of all rows so far, with more figures."""
+        name, apart = self.metric.name, self.score.apart()
+        figures = {name: float(self.score.mean.mean), **_told(self.sums), **(more or {}), **parts_of_score(apart[0])}
+        return Evaluation(
+            name, figures[name], figures, self._told_parts(), tuple(self.worst.rows.tolist()), self.worst.share(),
+            tuple(filter(None, [apart[1]])),
+        )  # fmt: skip
+
+    def _told_parts(self) -> list[dict[str, Any]]:
+        if self.classes:
+            rows, costs, called = self._by_class
+            return [_part(name, rows[i], costs[i] / rows[i], called[i] / rows.sum(), rows[i] / rows.sum())
+                    for i, name in enumerate(self.classes) if rows[i]]  # fmt: skip
+        return [_part(name, sums[0], *(sums[1:] / sums[0])) for name, sums in self._parts.parts()]
+
+
+def _part(name: str, rows: float, metric: float, prediction: float, target: float) -> dict[str, Any]:
+    numbers = {"metric": float(metric), "prediction": float(prediction), "target": float(target)}
+    return {"part": name, "rows": int(rows), **numbers}
+
+
+def parts_of_score(found: Decomposition | None) -> dict[str, float]:
     """The mean metric as miscalibration - discrimination + uncertainty, where it has such parts (CORP)."""
-    if not isinstance(metric.loss, Pointwise) or scores.ndim > 1 or not np.isfinite(scores).all():
-        return {}
-    if metric.loss.traits().elicits == "expectile":  # the best constant of each pool is a search: seconds in all
-        return {}
-    step = 1 + (len(y) - 1) // (_FEW if metric.loss.traits().elicits != "mean" else len(y))
-    try:
-        found = decomposition(metric.loss, y[::step], scores[::step])
-    except CapabilityError:
-        return {}
-    return {
+    return {} if found is None else {
         "lost by miscalibration": found.miscalibration, "gained by discrimination": found.discrimination,
         "of the best constant": found.uncertainty,
     }  # fmt: skip
-
-
-def _by_class(y: Array, chosen: Array, costs: Array, classes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A part for each class: its rows and their metric, and of all rows the share called so and the share that is."""
-    return [
-        {"part": name, "rows": int((y == i).sum()), "metric": float(costs[y == i].mean()),
-         "prediction": float((chosen == i).mean()), "target": float((y == i).mean())}
-        for i, name in enumerate(classes) if (y == i).any()
-    ]  # fmt: skip
 
 
 def metric_of(model: TableModel) -> Metric:
@@ -184,104 +244,117 @@ def metric_of(model: TableModel) -> Metric:
     return Metric(f"{model.loss!r}", "the loss the model was trained by", model.loss.link, model.loss)
 
 
-def _coded(column: Column, model: TableModel) -> Array:
+def _kind_of_target(classes: tuple[str, ...]) -> Kind:
+    """How a file's column of the target is read: as what prints as the labels."""
+    if not classes:
+        return "numeric"
+    if {*classes} <= {"true", "false"}:
+        return "boolean"
+    try:
+        numbers = Column("", "numeric", np.array(classes, dtype=np.float64))
+        plain = [label_of(numbers, value) for value in numbers.values]
+    except (ValueError, OverflowError):
+        return "text"
+    return "numeric" if plain == list(classes) else "text"
+
+
+def _coded(table: Table, model: TableModel) -> Array:
     """The target as the model's codes."""
+    column = table.target(model.target)
     if not model.classes:
         if column.kind == "text":
             raise DataError(f"the target {column.name!r} holds text, and the model predicts numbers")
         return np.array(column.values, dtype=np.float64)
-    from losskit.selection.target import label_of
-
-    place = {label: i for i, label in enumerate(model.classes)}
-    found = [place.get(label_of(column, value), -1) for value in column.values]
-    if -1 in found:
-        row = found.index(-1)
+    known = {label: i for i, label in enumerate(model.classes)}
+    cells = column.values.astype(str) if column.kind == "text" else column.values
+    values, place = np.unique(cells, return_inverse=True)
+    codes = np.array([known.get(label_of(column, value), -1) for value in values])[place]
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
         raise DataError(
-            f"the target {column.name!r} is {label_of(column, column.values[row])!r} in row {row + 1}, and the model "
-            f"knows {', '.join(model.classes[:6])}{' ...' if len(model.classes) > 6 else ''}"
+            f"the target {column.name!r} is {label_of(column, column.values[row])!r} in {table.where(row)}, and the "
+            f"model knows {', '.join(model.classes[:6])}{' ...' if len(model.classes) > 6 else ''}"
         )
-    return np.array(found, dtype=np.float64)
+    return codes.astype(np.float64)
 
 
-def _metric_scores(model: TableModel, metric: Metric, table: Table, f: Array, prior: Array | None) -> Array:
-    if model.levels:
-        return model.quantiles(table)
+def _metric_scores(model: TableModel, metric: Metric, f: Array, prior: Array | None) -> Array:
     if not model.has_probabilities:
         return f if metric.loss is None else rescale(f, model.loss.link, metric.link)
     return cheapest(model.probabilities(f, prior), np.array(metric.costs)) if metric.costs else model.log_odds(f, prior)
 
 
-def _central(model: TableModel, table: Table, f: Array, prior: Array | None) -> Array:
+def _central(model: TableModel, f: Array, q: Array | None, prior: Array | None) -> Array:
     """One number a row: the prediction, of two classes the probability of the second, of more the label's code."""
+    if q is not None:
+        return model.middle(q)
     if not model.classes:
-        return np.asarray(model.predict(table), dtype=np.float64)
+        return np.asarray(model.loss.predict(f), dtype=np.float64)
     if len(model.classes) == 2 and model.has_probabilities:
         return model.probabilities(f, prior)[:, 1]
     return model.codes(f, prior).astype(np.float64)
 
 
-def _of_numbers(y: Array, p: Array) -> dict[str, float]:
-    total = float(y.sum())
+def _of_numbers(y: Array, p: Array) -> dict[str, Partial]:
     return {
-        "mean absolute error": float(np.abs(p - y).mean()),
-        "root mean squared error": float(((p - y) ** 2).mean() ** 0.5),
-        "mean prediction": float(p.mean()), "mean target": float(y.mean()),
-        "predictions over targets": float(p.sum()) / total if total else math.nan,
-        "share of targets below": float((y < p).mean() + 0.5 * (y == p).mean()),
+        "mean absolute error": Partial.of(np.abs(p - y)), "root mean squared error": Partial.of((p - y) ** 2),
+        "mean prediction": Partial.of(p), "mean target": Partial.of(y),
+        "share of targets below": Partial.of((y < p) + 0.5 * (y == p)),
     }  # fmt: skip
 
 
-def _of_classes(y: Array, model: TableModel, f: Array, prior: Array | None) -> dict[str, float]:
+def _of_classes(y: Array, model: TableModel, f: Array, prior: Array | None) -> dict[str, Partial]:
     chosen = model.codes(f, prior)
-    figures = {"error rate": float((chosen != y).mean())}
+    sums = {"error rate": Partial.of(chosen != y)}
     if model.question == "ordinal":
-        figures["mean distance in classes"] = float(np.abs(chosen - y).mean())
-    if model.labelling.metric:
-        hits, alarms = float(chosen[y == 1].mean()), float(chosen[y == 0].mean())
-        figures[model.labelling.metric] = float(worth(model.labelling.metric, hits, alarms, float(y.mean())))
+        sums["mean distance in classes"] = Partial.of(np.abs(chosen - y))
     p = model.probabilities(f, prior) if model.has_probabilities else None
     if p is not None:
-        figures["log loss"] = log_loss(model.log_odds(f, prior), y)
-    for i, label in enumerate(model.classes[:_MOST]):
+        z = model.log_odds(f, prior)
+        sums["log loss"] = metric_of_probabilities(len(model.classes)).loss.partial(y, z)  # type: ignore[union-attr]
+    for i, label in enumerate(model.classes[:NAMED]):
         own = y == i
-        figures[f"found of {label}"] = float((chosen[own] == i).mean()) if own.any() else math.nan
+        sums[f"found of {label}"] = Partial.of((chosen == i)[own])
         if p is not None:
-            figures[f"mean probability of {label}"] = float(p[:, i].mean())
-            figures[f"share of {label}"] = float(own.mean())
-    return figures
+            sums[f"mean probability of {label}"] = Partial.of(p[:, i])
+            sums[f"share of {label}"] = Partial.of(own)
+    return sums
 
 
-def _of_levels(y: Array, q: Array, levels: tuple[float, ...]) -> dict[str, float]:
-    figures = {f"share below {level:g}": float((y <= q[:, i]).mean()) for i, level in enumerate(levels)}
+def _of_levels(y: Array, q: Array, levels: tuple[float, ...]) -> dict[str, Partial]:
+    sums = {f"share below {level:g}": Partial.of(y <= q[:, i]) for i, level in enumerate(levels)}
     inside = (y >= q[:, 0]) & (y <= q[:, -1])
-    return figures | {"share inside": float(inside.mean()), "mean width": float((q[:, -1] - q[:, 0]).mean())}
+    return sums | {"share inside": Partial.of(inside), "mean width": Partial.of(q[:, -1] - q[:, 0])}
 
 
-def groups_of(column: Column) -> tuple[Array, list[str]]:
-    """A code a row and the names of the parts: the most frequent values, or fifths of many numbers."""
-    if column.kind in ("numeric", "datetime"):
-        values = column.values.astype(np.float64)
-        distinct = np.unique(values[~np.isnan(values)])
-        if len(distinct) > _MOST:
-            return _fifths(values)
-        names = [f"{v:g}" for v in distinct]
-        return np.where(np.isnan(values), -1, np.searchsorted(distinct, values)), names
-    values = np.array(["(null)" if v is None else str(v) for v in column.values])
-    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:_MOST]
-    place = np.full(len(found), len(order))
-    place[order] = np.arange(len(order))
-    return place[codes], [str(found[i]) for i in order] + (["(others)"] if len(found) > len(order) else [])
+def _told(sums: dict[str, Partial]) -> dict[str, float]:
+    """The figures of sums."""
+    told: dict[str, float] = {}
+    for name, each in sums.items():
+        told[name] = float(each.mean)
+        if name == "root mean squared error":
+            told[name] **= 0.5
+        if name == "mean target":
+            told["predictions over targets"] = sums["mean prediction"].sum / each.sum if each.sum else math.nan
+    return told
 
 
-def _fifths(values: Array) -> tuple[Array, list[str]]:
-    known = np.isfinite(values)
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _PARTS + 1)))
-    if len(edges) < 3:
-        return np.where(known, 0, -1), ["all"]
-    codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    names = [f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)]
-    return np.where(known, codes, -1), names
+def _ranking_error(order: Ranked) -> float:
+    """The share of pairs in the wrong order, from rows in order of their score that carry their class."""
+    score, rows, ones = order.groups()
+    both = np.repeat([1.0, 0.0], len(score)), np.tile(score, 2), np.r_[ones, rows - ones]
+    kept = both[2] > 0
+    y, f, w = (each[kept] for each in both)
+    return float(np.average(misordered(y, f, w), weights=w)) if len(np.unique(y)) > 1 else math.nan
+
+
+def _worth(metric: str, classes: tuple[str, ...], sums: dict[str, Partial]) -> dict[str, float]:
+    """The metric of labels that a threshold was chosen for."""
+    if not metric:
+        return {}
+    zero, one = (sums[f"found of {label}"] for label in classes)
+    share = one.weight / (zero.weight + one.weight)
+    return {metric: float(worth(metric, one.mean, 1 - zero.mean, share))}
 
 
 def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
@@ -296,19 +369,15 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     known = np.isfinite(scores) if scores.ndim == 1 else np.isfinite(scores).all(axis=1)
     where = np.flatnonzero(known)
     y, scores = y[known], scores[known]
-    costs = metric.rows(y, scores)
-    central = middle(metric, scores)
-    figures: dict[str, float] = {metric.name: float(costs.mean())}
-    if not found.target.classes:
-        figures |= _of_numbers(y, central)
-    figures |= parts_of_score(metric, y, scores)
+    central, classes = middle(metric, scores), found.target.classes
+    sums = {} if classes else _of_numbers(y, central)
+    more: dict[str, float] = {}
     if metric.levels:
-        figures |= _of_levels(y, scores, metric.levels)
-        figures["rows whose levels cross"] = found.crossing or 0.0
-    made = judged(metric, y, central, costs, figures, _fifths(central))
-    made = replace(made, worst=tuple(int(found.numbers[where[i - 1]]) for i in made.worst))
-    if len(found.target.classes) > 2:
-        made = replace(made, parts=_by_class(y, labels(scores).astype(np.float64), costs, found.target.classes))
+        sums |= _of_levels(y, scores, metric.levels)
+        more["rows whose levels cross"] = found.crossing or 0.0
+    tally = Tally(metric, None, classes)
+    tally.add(y, scores, central, metric.rows(y, scores), found.numbers[where], sums)
+    made = tally.result(more)
     other = found.default.scores
     if found.winner is found.default or other is None:
         return made, {}

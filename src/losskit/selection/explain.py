@@ -7,18 +7,14 @@ import re
 import shlex
 from collections.abc import Iterator
 
+from losskit.question import Question
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate, Verdict
-from losskit.selection.questions import Question
 from losskit.selection.ranking import Kinds
 from losskit.selection.statistic import smallest_difference
 from losskit.traits import Traits
 
-_ASKED = {
-    "mean": "mean", "median": "median", "quantile": "quantile", "expectile": "expectile", "interval": "interval",
-    "distribution": "distribution", "probability": "probability", "label": "label",
-}  # fmt: skip
 _MEANING = {
     "mean": "A prediction is a mean: it may miss on every single row, and its sum over many rows comes out right.",
     "median": "A prediction is a median: as many rows lie above it as below. Sums need not come out right.",
@@ -31,6 +27,8 @@ _MEANING = {
     "ordinal": "A prediction is a probability of each class, judged with regard to their order; the label is the "
     "likeliest class.",
     "label": "A prediction is a label, the likeliest class; it says nothing of how sure it is.",
+    "ranking": "A prediction puts rows in order: the second class should come out above the first. How high it is says "
+    "nothing more.",
     "costs": "A prediction is the label of least expected cost, which need not be the likeliest class.",
 }
 Reason = tuple[bool, str]  # for or against, and the words
@@ -66,13 +64,8 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
         if traits.proper:
             yield True, "It is a proper score: only honest probabilities minimise it."
         else:
-            yield (
-                False,
-                (
-                    "Its scores are no probabilities by themselves: each is turned into the probability at which "
-                    "that score is the best one could do."
-                ),
-            )
+            what = "the probability at which that score is the best one could do"
+            yield False, f"Its scores are no probabilities by themselves: each is turned into {what}."
     elif asked == "ordinal":
         if candidate.link == "cumulative":
             yield True, "One score and rising thresholds: a coefficient a feature, whatever the number of classes."
@@ -85,6 +78,8 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
             yield True, "With enough data it finds the likeliest class."
         if candidate.link == "sign":
             yield False, "It gives labels only; probabilities cannot be had from it later."
+    elif asked == "ranking":
+        yield True, "Its best score rises with the probability, so with enough data the order is the best there is."
     elif asked in ("interval", "distribution") and "NLL" in candidate.name:
         yield True, "It learns the centre and the spread of each row together, from all rows."
         yield False, "It trusts one shape of density; where the data have another, its quantiles are off."
@@ -96,10 +91,12 @@ def _of_aim(candidate: Candidate, traits: Traits, question: Question, findings: 
             yield True, "It uses all rows for the slope, where a quantile loss uses mostly those near the quantile."
         yield False, f"It assumes that the spread is the same everywhere: the {asked} is the mean moved by one number."
     elif traits.elicits == asked:
-        yield True, f"Its best prediction is the {_ASKED[asked]}, which is what is asked."
+        yield True, f"Its best prediction is the {asked}, which is what is asked."
     else:
-        aim = f"the {traits.elicits}" if traits.elicits in ("mean", "median") else "something between median and mean"
-        yield False, f"Its best prediction is {aim}, not the {asked}; the two agree only where errors are symmetric."
+        aim = f"is the {traits.elicits}, not" if traits.elicits else "is not known to be"
+        if traits.symmetric and not traits.elicits:
+            aim = "is something between median and mean, not"
+        yield False, f"Its best prediction {aim} the {asked}; the two agree only where errors are symmetric."
         if findings.has("skewed"):
             yield False, f"Here they should differ: the target's skewness is {findings.facts['skewness']:.1f}."
     yield from _of_scale(candidate, findings)
@@ -346,6 +343,8 @@ def _changes(winner: Candidate, rival: Candidate | None, question: Question, fin
         "ordinal": "If the order does not matter, ask for the probability (--question probability); if only labels "
         "count, for these (--question label).",
         "label": "If errors cost differently, say so (--costs); if probabilities are wanted, --question probability.",
+        "ranking": "If the probabilities themselves are used, ask for them (--question probability); if labels, for "
+        "these (--question label).",
         "costs": "Other costs move the threshold, and may change the loss.",
     }
     yield others["costs" if question.costs else question.kind]

@@ -155,6 +155,11 @@ def _of_range(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
     """Few values, bounds, ends at which rows pile up, and cycles."""
     name, y, low, high = target.name, target.y, facts["minimum"], facts["maximum"]
     values, counts = np.unique(y, return_counts=True)
+    cycle = _CYCLE.search(name)
+    if cycle and low >= 0 and high <= 366:
+        article = "an" if cycle[0].lower() in ("hour", "angle", "azimuth") else "a"
+        what = f"By its name the target is {article} {cycle[0]}, which runs round."
+        yield Finding("cyclic", "note", what, name, low, high)
     if values.size <= 10:
         yield Finding("few-values", "note", f"The target has {values.size} different values only.", name, values.size)
         return
@@ -174,6 +179,3 @@ def _of_range(target: Target, facts: dict[str, float]) -> Iterator[Finding]:
             side = "lowest" if end == low else "highest"
             what = f"{count} rows ({count / y.size:.1%}) have the {side} value {end:g}, where others differ."
             yield Finding("censored", "note", what, name, count, count / y.size)
-    cycle = _CYCLE.search(name)
-    if cycle and low >= 0 and high <= 366:
-        yield Finding("cyclic", "note", f"By its name the target is a {cycle[0]}, which runs round.", name, low, high)

@@ -124,7 +124,7 @@ class Grower:
             ]))  # fmt: skip
         scores = columns[0] if len(columns) == 1 else np.column_stack(columns)
         judged = metric_score(contender, loss, metric, scores, self._shift(contender, scores))
-        return Found(loss, courses, scores, float(np.average(metric.rows(self.y, judged), weights=self.w)))
+        return Found(loss, courses, scores, float(np.average(metric.rows(self.y, judged, self.w), weights=self.w)))
 
     def _again(self, contender: Contender, found: Found) -> Array:
         """Scores of the rows held out by trees of the rounds chosen for all folds.

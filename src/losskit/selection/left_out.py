@@ -9,9 +9,10 @@ import numpy as np
 
 from losskit.base import Evaluated, Pointwise
 from losskit.errors import ParameterError, plain_name
+from losskit.question import Question
 from losskit.registry import losses
 from losskit.rowwise import Rowwise
-from losskit.selection.questions import CLASSES, Contender, Problem, Question, Row, shortlist
+from losskit.selection.questions import CLASSES, Contender, Problem, Row, shortlist
 
 Array = np.ndarray
 _TOLD = {"probability": "probabilities", "label": "labels", "number": "numbers"}

@@ -36,6 +36,7 @@ class Metric:
     loss : what a row costs; None where a label is judged
     costs : of each label (column) for rows of each class, in place of 0 and 1
     levels, factor : of the quantiles that are judged together, a score each, by so many times the sum of their losses
+    pairs : whether the order of two classes is judged, by pairs of rows
     ranked : whether cumulated probabilities of ordered classes are judged, and `loss` tells the best constant alone
     power : the power of the target's unit it is in (2 for squared error), or None where it has none
     """
@@ -49,9 +50,15 @@ class Metric:
     levels: tuple[float, ...] = ()
     factor: float = 1.0
     ranked: bool = False
+    pairs: bool = False
 
-    def rows(self, y: Array, score: Array) -> Array:
-        """What each row costs; inf where the prediction is outside the metric's domain or certain and wrong."""
+    def rows(self, y: Array, score: Array, w: Array | None = None) -> Array:
+        """What each row costs; inf where the prediction is outside the metric's domain or certain and wrong.
+
+        The weights `w` are those by which the costs are averaged; only pairs of rows heed them here.
+        """
+        if self.pairs:
+            return np.where(np.isnan(score), np.inf, misordered(y, score, w))
         if self.levels:
             parts = [Quantile(level)(y, q, reduction="none") for level, q in zip(self.levels, score.T, strict=True)]
             return self.factor * np.where(np.isfinite(score).all(axis=1), np.sum(parts, axis=0), np.inf)
@@ -88,6 +95,22 @@ class Metric:
 def labels(score: Array) -> Array:
     """The code of the label that scores stand for: of two classes by the sign, of more the highest."""
     return np.asarray(score.argmax(axis=1) if score.ndim > 1 else score >= 0, dtype=np.intp)
+
+
+def misordered(y: Array, score: Array, w: Array | None = None) -> Array:
+    """For each row the weight of the rows of the other of two classes on its wrong side; ties count half.
+
+    So scaled that the weighted mean is the share of pairs, one row of each class, that are in the wrong order: 1 less
+    the area under the ROC curve. One half throughout where a class is missing.
+    """
+    w, one = np.ones(len(y)) if w is None else w, y > 0.5
+    found, place = np.unique(score, return_inverse=True)
+    ones, zeros = (np.bincount(place, w * own, len(found)) for own in (one, ~one))
+    if not (ones.any() and zeros.any()):
+        return np.full(len(y), 0.5)
+    above, below = zeros.sum() - np.cumsum(zeros) + zeros / 2, np.cumsum(ones) - ones / 2
+    half = w.sum() / (2 * ones.sum() * zeros.sum())
+    return np.asarray(half * np.where(one, above[place], below[place]))
 
 
 def squared_error() -> Metric:
@@ -137,7 +160,7 @@ def pinball(level: float) -> Metric:
 
 def expectile_loss(level: float) -> AsymmetricSquared:
     """The loss that is lowest for an expectile; squared error at one half."""
-    return AsymmetricSquared(under=2 * level, over=2 * (1 - level))
+    return AsymmetricSquared(under=2 * level, over=float(f"{2 * (1 - level):.15g}"))  # 0.4, not 0.3999999999999999
 
 
 def expectile_score(level: float) -> Metric:
@@ -169,6 +192,15 @@ def log_loss() -> Metric:
 def error_rate() -> Metric:
     """Judges labels."""
     return Metric("error rate", "the share of rows given the wrong label", SIGN, None)
+
+
+def ranking_error() -> Metric:
+    """Judges the order of two classes: 1 less the area under the ROC curve.
+
+    Lowest for the order of the probabilities: Clémençon, Lugosi and Vayatis (2008), doi:10.1214/009052607000000910.
+    """
+    words = "the share of pairs of rows, one of each class, that are in the wrong order: 1 less the area under the ROC"
+    return Metric("ranking error", words, SIGN, None, pairs=True)
 
 
 def log_loss_of_classes() -> Metric:

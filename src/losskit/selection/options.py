@@ -34,7 +34,7 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value] if len(value) <= 100 else f"a {type(value).__name__}"
     if inspect.isfunction(value) or inspect.isclass(value):
         return f"{value.__module__}:{value.__qualname__}"
-    from losskit.selection.questions import Question
+    from losskit.question import Question
 
     return repr(value) if isinstance(value, Evaluated) else str(value) if isinstance(value, Question) else (
         f"a {type(value).__name__}"

@@ -13,11 +13,11 @@ import numpy as np
 from losskit.base import Pointwise
 from losskit.expressions import is_known
 from losskit.model import TableModel
+from losskit.question import Question
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import Evaluation, of_selection
 from losskit.selection.findings import Findings
 from losskit.selection.metrics import Metric
-from losskit.selection.questions import Question
 from losskit.selection.target import Target
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Candidate:
         """The name with parameters as set on all rows, in few digits."""
         if self.loss is None:
             return self.name
-        if isinstance(self.loss, Rowwise) or self.name.startswith("Quantile at"):
+        if isinstance(self.loss, Rowwise) or self.name.startswith(("Quantile at", "from_formula")):
             return self.name
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
         shift = "".join(self.name.partition(" + residual")[1:])
@@ -258,7 +258,8 @@ class Selection:
                 "model": self.also.verdict.model,
             }
         return {
-            "schema": SCHEMA, "question": str(self.question), "metric": self.metric.name, "rows": self.findings.rows,
+            "schema": SCHEMA, "question": str(self.question), "question_inferred": self.question_inferred,
+            "metric": self.metric.name, "rows": self.findings.rows,
             "rows_compared": self.compared, "problem": self.target.problem,
             "findings": [item.to_dict() for item in self.findings.items],
             "candidates": [c.to_dict() for c in self.candidates],

@@ -27,6 +27,7 @@ from losskit.losses.regression import (
 )
 from losskit.losses.robust import Tukey
 from losskit.own import loss as own_loss
+from losskit.question import DISTRIBUTION, Costs, Question
 from losskit.rowwise import Rowwise
 from losskit.selection.metrics import (
     Metric,
@@ -42,6 +43,7 @@ from losskit.selection.metrics import (
     poisson_deviance,
     quantile_score,
     ranked_probability_score,
+    ranking_error,
     squared_error,
 )
 
@@ -51,33 +53,9 @@ Turn = Literal["link", "quantile", "expectile", "levels", "density", "posterior"
 ModelKind = Literal["linear", "boosted"]
 MODELS: tuple[ModelKind, ...] = ("linear", "boosted")
 ENOUGH = 500  # rows from which trees are compared too where nothing is said
-Costs = tuple[tuple[float, ...], ...]  # of each label (column) given to a row of each class (row)
 _NUMBERS: tuple[Problem, ...] = ("real", "count", "amount")
-DISTRIBUTION = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 _SKEWED: tuple[Problem, ...] = ("count", "amount")
 CLASSES: tuple[Problem, ...] = ("binary", "multiclass")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a prediction: "mean", "median", "quantile", "expectile" or "interval" at a level,
-    "distribution", "probability", "ordinal" (of each of ordered classes) or "label" under costs."""
-
-    kind: str
-    level: float | None = None
-    costs: Costs | None = None
-
-    @property
-    def levels(self) -> tuple[float, ...]:
-        """The quantiles that an interval or a distribution is made of."""
-        if self.kind == "interval" and self.level is not None:
-            return (0.5 - self.level / 2, 0.5 + self.level / 2)
-        return DISTRIBUTION if self.kind == "distribution" else ()
-
-    def __str__(self) -> str:
-        short = self.level is not None and float(f"{self.level:g}") == self.level
-        level = f"{self.level:g}" if short else str(self.level)
-        return self.kind if self.level is None else f"{self.kind}:{level}"
 
 
 @dataclass(frozen=True)
@@ -113,6 +91,7 @@ class Contender:
     counted : whether the parameter `counts` is the number of training rows of each class
     family : other values of a parameter to choose from
     model : {"linear", "boosted"}
+    unit : a parameter that is in units of the default's residuals
     """
 
     loss: Pointwise | Rowwise
@@ -122,6 +101,7 @@ class Contender:
     counted: bool = False
     family: Family | None = None
     model: ModelKind = "linear"
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +121,10 @@ FAMILIES = {
     "BinaryFocal": Family("gamma", (0.5, 1.0)), "FocalSoftmax": Family("gamma", (0.5, 1.0)),
     "SmoothedQuantile": Family("bandwidth", (0.1, 0.3), of_scale=True),
     "Barron": Family("alpha", (0.0, -2.0)),
+}  # fmt: skip
+_UNITS = {
+    "Barron": "scale", "HuberQuantile": "delta", "EpsilonInsensitive": "epsilon",
+    "SquaredEpsilonInsensitive": "epsilon",
 }  # fmt: skip
 _HUBER = Contender(Huber("auto"), family=FAMILIES["Huber"])
 _PSEUDO, _LOGCOSH = Contender(PseudoHuber("auto")), Contender(LogCosh("auto"))
@@ -167,6 +151,7 @@ CONTRACT = (
         (replace(_FOCAL, turn="posterior"),)),
     Row("label", ("binary",), lambda q: error_rate(), lambda q: Logistic(),
         (Contender(Hinge()), Contender(SquaredHinge()), _FOCAL)),
+    Row("ranking", ("binary",), lambda q: ranking_error(), lambda q: Logistic(), (Contender(SquaredHinge()), _FOCAL)),
     Row("probability", ("multiclass",), lambda q: log_loss_of_classes(), lambda q: SoftmaxCrossEntropy(),
         (replace(_SOFT_FOCAL, turn="posterior"), _SMOOTHED)),
     Row("label", ("multiclass",), lambda q: error_rate(), lambda q: SoftmaxCrossEntropy(),
@@ -174,40 +159,6 @@ CONTRACT = (
     Row("ordinal", ("multiclass",), lambda q: ranked_probability_score(), lambda q: Ordinal(),
         (Contender(Coral()), Contender(SoftmaxCrossEntropy()))),
 )  # fmt: skip
-
-_KNOWN = (
-    "mean, median, quantile:LEVEL (such as quantile:0.9), expectile:LEVEL, interval:LEVEL (such as "
-    "interval:0.9), distribution, probability, label, or ordinal (probabilities of ordered classes)"
-)
-
-
-def parse_question(text: Any) -> Question:
-    """The question that a text such as "quantile:0.9" asks.
-
-    Raises
-    ------
-    ParameterError
-        If it is none, naming those there are.
-    """
-    if isinstance(text, Question):
-        return text
-    if text in ("mean", "median", "probability", "label", "distribution", "ordinal"):
-        return Question(text)
-    if text == "ranking":
-        raise ParameterError(
-            "question='ranking' has no losses of its own here: rows are in the best order by their probability of the "
-            "class that is to come first, or by their mean; ask for probability or mean, and sort by the prediction"
-        )
-    match = re.fullmatch(r"(quantile|expectile|interval):([0-9.eE+-]+)", text) if isinstance(text, str) else None
-    try:
-        level = float(match[2]) if match else 0.0
-    except ValueError:
-        level = 0.0
-    if match is None or not 0 < level < 1:
-        hint = "; the level lies between 0 and 1" if str(text).startswith(("quantile", "expectile", "interval")) else ""
-        raise ParameterError(f"question={text!r} is not known{hint}; ask for {_KNOWN}")
-    return Question(match[1], level)
-
 
 def infer_question(problem: Problem, ordered: bool = False) -> Question:
     """The question where none was asked: the mean of numbers, the probability of classes, with regard to an order."""
@@ -227,8 +178,14 @@ def contract(question: Question, problem: Problem) -> Row:
     for row in CONTRACT:
         if row.question == question.kind and problem in row.problems:
             return row if question.costs is None else _under_costs(row, question.costs)
+    if question.kind == "ranking":
+        how = "numbers come in the order of their mean: ask for mean, and sort by the prediction"
+        if problem == "multiclass":
+            how = "more than two classes have no one order: predict one class against the rest, or ask for ordinal"
+        raise ParameterError(f"question='ranking' is of two classes; {how}")
     numbers = "mean, median, quantile:LEVEL, expectile:LEVEL, interval:LEVEL or distribution"
-    wanted = {"binary": "probability or label", "multiclass": "probability, label or ordinal"}.get(problem, numbers)
+    of_classes = {"binary": "probability, label or ranking", "multiclass": "probability, label or ordinal"}
+    wanted = of_classes.get(problem, numbers)
     kind = {"binary": "two classes", "multiclass": "classes"}.get(problem, "numbers")
     raise ParameterError(f"question={str(question)!r} cannot be asked of {kind}; ask for {wanted}")
 
@@ -264,7 +221,7 @@ def _plain(name: str) -> str:
 
 def _added(row: Row, question: Question, given: Any) -> Contender:
     """A loss of the user's as a contender, where its predictions can be judged by the metric."""
-    loss = parse_loss(given) if isinstance(given, str) else as_loss(given)
+    loss = _filled_in(parse_loss(given), given, question) if isinstance(given, str) else as_loss(given)
     wanted = row.default(question.level or 0.5)
     tells = loss.link.gives
     fits = (tells == "number") == (wanted.link.gives == "number")
@@ -281,7 +238,17 @@ def _added(row: Row, question: Question, given: Any) -> Contender:
         turn = "posterior" if tells == "probability" else "weighted"
     if question.kind in ("quantile", "expectile") and loss.traits().elicits != question.kind:
         turn = question.kind  # type: ignore[assignment]
-    return Contender(loss, turn, family=_family_of(loss))
+    unit = _UNITS.get(type(loss).__name__, "")
+    return Contender(loss, turn, family=_family_of(loss), unit=unit if _is_left(loss, unit) else "")
+
+
+def _filled_in(loss: Any, text: str, question: Question) -> Any:
+    """What a text leaves open: scales are set from the data, never at a default in raw units; the level as asked."""
+    told = {name for name in loss.parameters if "(" in text or re.search(rf"\b{name}\s*=", text)}
+    changes: dict[str, Any] = {name: "auto" for name in loss.tuning if name not in told}
+    if "level" in loss.parameters.keys() - told and question.level is not None and not question.levels:
+        changes["level"] = question.level
+    return replace(loss, **changes)
 
 
 def as_loss(given: Any) -> Pointwise | Rowwise:
@@ -309,8 +276,12 @@ def as_loss(given: Any) -> Pointwise | Rowwise:
 def _family_of(loss: Pointwise | Rowwise) -> Family | None:
     """The values to choose from, where the parameter was left at its default or at "auto"."""
     family = FAMILIES.get(type(loss).__name__)
-    left = family is not None and loss.parameters[family.name] in (type(loss)().parameters[family.name], "auto")
-    return family if left else None
+    return family if family is not None and _is_left(loss, family.name) else None
+
+
+def _is_left(loss: Pointwise | Rowwise, name: str) -> bool:
+    """Whether a parameter is at its default, or "auto"; without a name, not."""
+    return bool(name) and loss.parameters[name] in (type(loss)().parameters[name], "auto")
 
 
 def models_of(asked: str | None, rows: int) -> tuple[ModelKind, ...]:

@@ -76,4 +76,4 @@ def final_test(
             scores = np.broadcast_to(constant, (len(part.y), *task.width)).copy()
         else:
             continue
-        candidate.tested = float(np.average(task.metric.rows(part.y, scores), weights=part.w))
+        candidate.tested = float(np.average(task.metric.rows(part.y, scores, part.w), weights=part.w))

@@ -22,7 +22,7 @@ from losskit.losses.regression import SquaredError
 from losskit.model import probabilities
 from losskit.objectives.linear import one_thread_each
 from losskit.selection.codes import Finding
-from losskit.selection.columns import correlation, robust_z
+from losskit.selection.columns import correlation, ranks, robust_z
 from losskit.selection.folds import deal, round_rng
 from losskit.selection.target import Target
 from losskit.selection.training import Loss, Rows, central, fit_path, score, unit_of_penalty
@@ -157,11 +157,13 @@ def _counts(table: Table, target: Target, y: Array, mu: Array, columns: int) -> 
         if dean > _SURE and dispersion > 1.5:
             what = f"Given the features, the counts vary {dispersion:.1f} times as much as Poisson's would."
             yield Finding("over-dispersed", "note", what, target.name, dean, dispersion)
-        none = np.exp(-mu)
+        spread = max(0.0, float(((y - mu) ** 2 - mu).sum() / (mu**2).sum()))
+        none = np.exp(-np.log1p(spread * mu) / spread) if spread > 1e-6 else np.exp(-mu)
         extra = float((y == 0).sum() - none.sum())
         error = float(np.sqrt((none * (1 - none)).sum())) or 1.0
         if extra / error > _SURE and extra > 0.05 * n:
-            what = f"{(y == 0).mean():.0%} of the counts are 0, where Poisson's would be {none.mean():.0%}."
+            usual = f"of counts of their mean and variance {none.mean():.0%} would be"
+            what = f"{(y == 0).mean():.0%} of the counts are 0, where {usual}."
             yield Finding("excess-zeros", "note", what, target.name, extra / error, extra / n)
     for name in table.names:
         column = table.column(name)
@@ -244,7 +246,7 @@ def _groups(table: Table, at: Array, errors: Array) -> Iterator[Finding]:
 def _order(table: Table, at: Array, errors: Array) -> Iterator[Finding]:
     dates = [name for name in table.names if table.column(name).kind == "datetime"]
     order = np.argsort(table.column(dates[0]).values[at], kind="stable") if dates else np.arange(len(at))
-    e = np.clip(errors, *np.quantile(errors, [0.01, 0.99]))[order]
+    e = ranks(errors)[order]  # a few far-off neighbours are no order
     r = correlation(e[1:], e[:-1]) if e.std() else 0.0
     z = r * len(e) ** 0.5
     if z > _SURE and r > 0.1:

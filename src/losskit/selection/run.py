@@ -19,6 +19,7 @@ from losskit.errors import DataError, ParameterError, ShapeError
 from losskit.labelling import Labelling
 from losskit.labels import is_ordered
 from losskit.model import TableModel
+from losskit.question import Costs, Question
 from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
 from losskit.selection.decisions import decide
@@ -31,9 +32,7 @@ from losskit.selection.outcome import Selection, top_group
 from losskit.selection.questions import (
     ENOUGH,
     Contender,
-    Costs,
     ModelKind,
-    Question,
     Row,
     contract,
     infer_question,
@@ -89,9 +88,10 @@ def select(
     X : Table, dataframe, dict of columns or 2-D array
     y : array_like of numbers or labels, or the name of a column of X
     question : {"mean", "median", "quantile:LEVEL", "expectile:LEVEL", "interval:LEVEL", "distribution",
-        "probability", "label", "ordinal"}, optional
+        "count", "probability", "label", "ranking", "ordinal"}, optional
         What of y is wanted. By default the mean of numbers and the probability of classes; labels if costs are given.
-        "ordinal", the probabilities of ordered classes, where their order is known.
+        "ordinal", the probabilities of ordered classes, where their order is known. "count" is the mean of a target
+        that holds counts; "ranking" the order of two classes, the second above the first.
     problem : {"real", "count", "amount", "binary", "multiclass"}, optional
         What y is; found if None.
     sample_weight : array_like, optional
@@ -104,9 +104,9 @@ def select(
     metric : str, optional
         What judges, where a question has several metrics or none is asked: "squared_error", "poisson_deviance",
         "absolute_error", "pinball", "expectile_score", "interval_score", "quantile_score", "log_loss",
-        "ranked_probability_score", "error_rate". One that is lowest for another prediction than the one asked is
-        refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log loss judges, and the threshold for labels is the
-        best of rows that the models had not seen.
+        "ranked_probability_score", "error_rate", "ranking_error" (also "auc"). One that is lowest for another
+        prediction than the one asked is refused. With "f1", "fbeta:2", "balanced_accuracy" or "mcc" log loss judges,
+        and the threshold for labels is the best of rows that the models had not seen.
     costs : str, dict or matrix, optional
         What labels cost: "fp=1,fn=5" for false alarms and misses of the second of two classes, or a matrix with a row
         for each actual and a column for each predicted class, sorted. They choose the loss and the threshold; with
@@ -116,7 +116,8 @@ def select(
         Mend the winner's probabilities by a map fitted on rows that its models had not seen; "auto" takes the best
         where a test finds that they do not hold, and it helps. Without it, this is offered only.
     include : losses, optional
-        To compare too, as values or as texts such as "huber:delta=2".
+        To compare too, as values or as texts such as "huber:delta=2". Scales that a text leaves open are set from the
+        data, and a level as asked.
     exclude : names of losses, optional
         Challengers to leave out.
     groups : array_like or name of a column, optional
@@ -161,6 +162,10 @@ def select(
     began = clock.monotonic()
     _check_options(seed, folds, rounds, sample, time_limit, holdout)
     table, column = split_target(X, y)
+    if question == "count":
+        if problem not in (None, "count"):
+            raise ParameterError(f"question='count' is of counts, and problem={problem!r} was told; leave one out")
+        question, problem = "mean", "count"
     aim = parse_aim(question, metric, costs, recalibrate)
     problem = _of_classes(column, problem, aim.question)
     labels = order_of_labels(column, order, aim.question == Question("ordinal"))

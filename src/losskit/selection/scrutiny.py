@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from losskit.data.tables import Table
-from losskit.selection.evaluation import groups_of, middle, plain_value
+from losskit.data.tables import Column, Table
+from losskit.selection.evaluation import middle, plain_value
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate
+from losskit.selection.tally import NAMED, PARTS
 from losskit.selection.target import Target
 
 Array = np.ndarray
@@ -151,7 +153,7 @@ def _groups(table: Table, own: Array, against: Array, w: Array | None) -> list[d
         return []
     spread = float(w @ (own - total / rows) ** 2) / rows
     for name in table.names:
-        codes, names = groups_of(table.column(name))
+        codes, names = _groups_of(table.column(name))
         for part, size, there in _parts(codes, [f"{name}: {each}" for each in names], own, against, w):
             rest = rows - size
             if part.sum() < _LEAST or size < _LEAST or rest < _LEAST:
@@ -216,3 +218,30 @@ def _moved(
          "rival": float(after[i])}
         for i in np.argsort(-gap, kind="stable")[:_MOVED] if gap[i] > 0
     )  # fmt: skip
+
+
+def _groups_of(column: Column) -> tuple[Array, list[str]]:
+    """A code a row and the names of the parts: the most frequent values, or fifths of many numbers."""
+    if column.kind in ("numeric", "datetime"):
+        values = column.values.astype(np.float64)
+        distinct = np.unique(values[~np.isnan(values)])
+        if len(distinct) > NAMED:
+            return _fifths(values)
+        names = [f"{v:g}" for v in distinct]
+        return np.where(np.isnan(values), -1, np.searchsorted(distinct, values)), names
+    values = np.array(["(null)" if v is None else str(v) for v in column.values])
+    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:NAMED]
+    place = np.full(len(found), len(order))
+    place[order] = np.arange(len(order))
+    return place[codes], [str(found[i]) for i in order] + (["(others)"] if len(found) > len(order) else [])
+
+
+def _fifths(values: Array) -> tuple[Array, list[str]]:
+    known = np.isfinite(values)
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, PARTS + 1)))
+    if len(edges) < 3:
+        return np.where(known, 0, -1), ["all"]
+    codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    names = [f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)]
+    return np.where(known, codes, -1), names

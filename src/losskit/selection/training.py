@@ -97,8 +97,10 @@ def members(contender: Contender, rows: Rows, residuals: Array | None, w: Array 
         counts = np.bincount(rows.y.astype(np.intp), minlength=rows.classes)
         return [replace(loss, counts=tuple(float(max(c, 1)) for c in counts))]  # type: ignore[call-arg]
     unit = 1.0
-    if loss._open() or (family is not None and family.of_scale):
+    if loss._open() or contender.unit or (family is not None and family.of_scale):
         unit, loss = _scale(loss, rows.y, residuals, w)
+    if contender.unit:
+        loss = replace(loss, **{contender.unit: unit * loss.parameters[contender.unit]})
     if family is None:
         return [loss]
     own = loss.parameters[family.name]
