@@ -14,6 +14,7 @@ from losskit.adapters.lightgbm import Forest
 from losskit.cli import main
 from losskit.errors import ModelFileError, ParameterError
 from losskit.model import load_model
+from losskit.objectives.straight import two_slopes
 from losskit.question import parse_question
 from losskit.selection.compare import Results, Trainer
 from losskit.selection.growing import course
@@ -22,7 +23,6 @@ from losskit.selection.questions import Contender, Family, as_loss, contract, mo
 from losskit.selection.ranking import choose
 from losskit.selection.run import select
 from losskit.selection.training import Rows, members
-from losskit.solvers.duality import two_slopes
 from losskit.tree_text import trusted
 from losskit.trees import read_trees
 
