@@ -80,7 +80,7 @@ def boosters(
     json: Flag = False,
     force: Flag = False,
 ) -> None:
-    """Our objective inside LightGBM and XGBoost against the library's own of the same loss.
+    """Boosted estimators, and our objective inside LightGBM and XGBoost, against the library's own of the same loss.
 
     Parameters
     ----------
