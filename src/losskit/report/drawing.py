@@ -16,6 +16,7 @@ Array = np.ndarray
 WIDTH, HEIGHT = 360, 236
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 40
 COLOURS = tuple(f"var(--c{i})" for i in range(5))  # of the page, which has them for paper and for the dark
+_LETTERS = 52  # of both names beside each other below a picture
 DASHES = ("none", "6 3", "2 2", "8 3 2 3", "4 4")
 
 
@@ -55,8 +56,9 @@ def picture(body: Markup, x: Axis, y: Axis, x_label: str, y_label: str, caption:
     beside = Markup('<path class="grid" d="M{0} {1}H{2}"/><text x="{3}" y="{1}" dy="4" text-anchor="end">{4}</text>')
     parts += [beside.format(LEFT, y(tick), right, LEFT - 5, tick_label(tick)) for tick in y.ticks(4)]
     name = Markup('<text class="name" x="{}" y="{}" text-anchor="{}">{}</text>')
-    parts.append(name.format(right, HEIGHT - 6, "end", short(x_label)))
-    parts.append(name.format(4, HEIGHT - 6, "start", f"{y_label} (upwards)"))
+    upwards = f"{y_label} (upwards)"
+    parts.append(name.format(right, HEIGHT - 6, "end", short(x_label, _LETTERS - len(upwards))))
+    parts.append(name.format(4, HEIGHT - 6, "start", upwards))
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         WIDTH, HEIGHT, caption, Markup("").join(parts), body
     )
@@ -96,9 +98,9 @@ def bars(values: Array, edges: Array, x_label: str, caption: str) -> Markup:
     return picture(Markup('<g class="bars">{}</g>').format(drawn), x, h, x_label, "rows", caption)
 
 
-def short(text: str) -> str:
-    """At most 34 characters."""
-    return text if len(text) <= 34 else text[:33] + "…"
+def short(text: str, most: int) -> str:
+    """At most so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def pixel(value: float) -> str:

@@ -51,7 +51,7 @@ def whole(text: str) -> Markup:
 
 
 def breakable(text: str) -> Markup:
-    """The name of a loss, which may go on a new line inside its parentheses and after an underscore."""
+    """A name, which may go on a new line inside parentheses and after an underscore."""
     return Markup("<wbr>").join(re.split(r"(?<=[(_])", text))
 
 
