@@ -47,7 +47,7 @@ def in_unit(found: Selection) -> str:
     if metric.power == 1:
         return f"it is in the unit of {name}"
     if metric.ranked:
-        return "in steps of the order: to be sure of a class, and one step off, costs 1"
+        return "it counts steps of the order (sure of a class one step off costs 1)"
     if metric.costs:
         return "it is in the unit of the costs, a row"
     if metric.loss is None:

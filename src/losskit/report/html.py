@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from losskit.selection.evaluation import Evaluation
     from losskit.selection.outcome import Candidate, Selection
 
+_PIECE = re.compile(r"[^(_]{1,20}[(_]*|[(_]+")
 REPEATS = (
     "With the same table and versions this gives the same files, byte for byte but for the seconds in result.json, "
     "whatever the number of threads; unless a time limit left out rounds."
@@ -51,8 +52,8 @@ def whole(text: str) -> Markup:
 
 
 def breakable(text: str) -> Markup:
-    """A name, which may go on a new line inside parentheses and after an underscore."""
-    return Markup("<wbr>").join(re.split(r"(?<=[(_])", text))
+    """A name, which may go on a new line after a parenthesis or an underscore, and inside what is very long."""
+    return Markup(" ").join(Markup("<wbr>").join(_PIECE.findall(word)) for word in text.split(" "))
 
 
 def _content(found: Selection) -> dict[str, Any]:

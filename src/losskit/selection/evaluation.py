@@ -370,7 +370,7 @@ def of_selection(found: Any) -> tuple[Evaluation, dict[str, float]]:
     where = np.flatnonzero(known)
     y, scores = y[known], scores[known]
     central, classes = middle(metric, scores), found.target.classes
-    sums = {} if classes else _of_numbers(y, central)
+    sums = {"error rate": Partial.of(labels(scores) != y)} if classes else _of_numbers(y, central)
     more: dict[str, float] = {}
     if metric.levels:
         sums |= _of_levels(y, scores, metric.levels)

@@ -88,7 +88,7 @@ class Candidate:
         if self.loss is None:
             return self.name
         if isinstance(self.loss, Rowwise) or self.name.startswith(("Quantile at", "from_formula")):
-            return self.name
+            return self.name.removesuffix("()")
         listed = [f"{k}={v:.3g}" for k, v in self.loss.parameters.items() if v is not None]
         shift = "".join(self.name.partition(" + residual")[1:])
         return type(self.loss).__name__ + (f"({', '.join(listed)})" if listed else "") + shift
