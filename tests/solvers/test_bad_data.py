@@ -268,6 +268,7 @@ def test_what_scores_hessians_shifts_and_paths_would_take_is_told_first(monkeypa
         (lambda: lk.LinearRegressorCV(alphas=500_000).fit(X, labels), "coefficients of 500000 fits"),
         (lambda: lk.LinearRegressorCV(lk.Huber(1.0), alphas=1).fit(np.tile(X, 60), labels), "X without a fold"),
         (lambda: minimise(softmax, None, np.ones((90, 200)), labels[:90], solver="newton"), "each pair of 40"),
+        (lambda: minimise(lk.Quantile(0.9), None, np.ones((9, 800)), labels[:9]), "Hessians of Quantile"),
     ]:
         with pytest.raises(DataError, match=says):
             act()

@@ -26,6 +26,7 @@ from losskit.solvers.posing import (
     border,
     check_options,
     convex_start,
+    has_median_start,
     is_straight,
     offset_of,
     posed_as,
@@ -164,7 +165,7 @@ def solved(objective: Any, solver: str, theta: Array | None, control: Control) -
     control.max_iter = control.max_iter or METHODS[solver].max_iter
     if theta is None and objective.loss.traits().convex is False and len(objective.loss.outputs) == 1:
         theta = convex_start(objective.smooth if isinstance(objective, Composite) else objective)
-    elif theta is None and solver in ("newton", "newton_cg", "lbfgs") and is_straight(objective):
+    elif theta is None and solver in ("newton", "newton_cg", "lbfgs") and has_median_start(objective):
         theta = adopted(objective, objective.with_loss(AbsoluteError()), VERTEX)
     elif theta is None and isinstance(objective, Composite) and is_straight(objective.smooth):
         theta = straightened(objective, solver)

@@ -23,7 +23,7 @@ from losskit.objectives.ordered import OrderedObjective
 from losskit.penalties import NoPenalty, Penalty
 from losskit.rowwise import Rowwise
 from losskit.solvers import newton
-from losskit.solvers.choose import METHODS, choose, refuse_unfit
+from losskit.solvers.choose import METHODS, NEWTON_COLUMNS, choose, refuse_unfit
 from losskit.solvers.composite import Composite
 from losskit.solvers.control import Control
 from losskit.solvers.duality import row_shares
@@ -32,7 +32,7 @@ from losskit.solvers.joint_scale import JointScale
 _HEAVY = 1e100  # a weight
 _STRAIGHT = 0.999  # a loss this near its steepest line
 _EXACT = 1e-13  # of a target: a residual this small is rounding
-_FEW, _SMALL = 1000, 1 << 24  # coefficients and numbers up to which a straight loss begins from the median's fit
+_SMALL = 1 << 24  # numbers up to which a straight loss under |coef| begins from the median's fit
 VERTEX = 1e-12  # a gap that leaves the exact median
 _NONE = 1e-9  # of the largest coefficient is 0 but for rounding
 _MOST = 1 << 31  # scores of a model of many classes
@@ -117,7 +117,7 @@ def straightened(problem: Composite, solver: str) -> Array:
     """
     pieces = problem.pieces(problem.null)
     alone = not pieces.l2.any() and not pieces.bounded and problem.penalty.separable and problem.penalty.convex
-    if alone and problem.size <= _FEW and problem.size * (problem.design.rows + problem.size) <= _SMALL:
+    if alone and problem.size <= NEWTON_COLUMNS and problem.size * (problem.design.rows + problem.size) <= _SMALL:
         return _median(problem, pieces.l1)
     smooth, theta = problem.smooth, problem.null
     slope = float(smooth.loss.traits().lipschitz)
@@ -192,6 +192,11 @@ def is_straight(objective: Any) -> bool:
         return False
     size = np.average(np.abs(objective.y - objective.center), weights=objective.weights)
     return bool(objective.null_value > _STRAIGHT * slope * size)
+
+
+def has_median_start(objective: Any) -> bool:
+    """Whether the median's fit is near, and can be had."""
+    return objective.size <= NEWTON_COLUMNS and is_straight(objective)
 
 
 def adopted(objective: Objective, convex: Objective, tol: float) -> Array:

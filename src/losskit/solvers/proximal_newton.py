@@ -30,6 +30,7 @@ _EXACT = 0.01  # of the tolerance is what is left at least
 _STEEP = 0.01  # of the tolerance's root may be violated where a model's slopes tell the gap, for coefficients' sake
 _SURE = 0.1  # of the tolerance: a gap foretold to be so small will be
 _ROUNDED = 1e-3  # of a tolerance: a violation this small is none
+_FALLS = 1e-9  # of a value: a round that takes off less is none
 _FAST = 0.03  # of the violation is left by a step whose Hessian serves once more
 _LEFT = 0.02  # of the violation that is good enough may be left of a model's
 _SHORT = 1e-20  # of a step: those of a loss that is straight but for a few rows are as long
@@ -90,7 +91,7 @@ class Idle:
 
     def no_progress(self, kkt: float, value: float) -> bool:
         """Whether no violation is left, or neither has fallen for a while."""
-        falls = kkt < 0.7 * self._best or value < self._least - 1e-14 * abs(self._least)
+        falls = kkt < 0.7 * self._best or value < self._least - _FALLS * abs(self._least)
         self._rounds = 0 if falls or np.isinf(self._least) else self._rounds + 1
         self._best, self._least = min(self._best, kkt), min(self._least, value)
         return kkt == 0.0 or self._rounds > _INNER
@@ -275,7 +276,7 @@ def _hessian(objective: Composite, point: Point) -> Array:
         H = convex(H)
     if not objective.quadratic:
         H = np.array(H) if H is point.hessian else H
-        H[np.diag_indices_from(H)] += _DAMPED * float(np.mean(np.diagonal(H)))
+        H[np.diag_indices_from(H)] += _DAMPED * (float(np.mean(np.diagonal(H))) or objective.smooth.bend)
     return H
 
 

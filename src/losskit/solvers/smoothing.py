@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from losskit.constants import weighted_quantile
+from losskit.data.memory import refuse_beyond
 from losskit.kernels.loops import loop
 from losskit.objectives.linear import Array, Objective
 from losskit.objectives.straight import Slopes
@@ -29,6 +30,7 @@ _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
 _AT_ONCE = 4  # columns that the loop takes at once: as in kernels/loops/smoothed_newton.py
 _FEW, _SMALL = 64, 1 << 20  # columns and numbers up to which a plain loop is faster than calls of NumPy, one by one
+_HELD = 4  # Hessians at a time
 _FLAT = 0.1  # of the first slope along a step is near enough to 0
 
 
@@ -58,6 +60,12 @@ class _Smoothed:
     def __init__(self, objective: Objective, slopes: Slopes, start: Array | None) -> None:
         self.objective, self.slopes = objective, slopes
         self.design, self.share = objective.design, row_shares(objective)
+        q = self.design.size
+        refuse_beyond(
+            8.0 * _HELD * q**2, f"the Hessians of {objective.loss!r} with {q} columns",
+            f'take a smooth loss such as Smoothed({objective.loss!r}, width=0.01), which solver="lbfgs" fits, or fewer '
+            "columns",
+        )  # fmt: skip
         self.ridge = np.diag(objective.ridge())
         self.small = self._small()
         self.theta = self._first() if start is None else start.copy()
