@@ -226,8 +226,8 @@ def test_too_few_rows_are_refused():
 
 
 KEYS = ["schema", "question", "question_inferred", "metric", "rows", "rows_compared", "problem", "findings"]
-KEYS += ["candidates", "top_group", "verdict", "seed", "versions", "seconds", "scrutiny", "decision", "training"]
-KEYS += ["evaluation", "changes", "final_test"]
+KEYS += ["candidates", "not_compared", "top_group", "verdict", "seed", "asked", "source", "versions", "seconds"]
+KEYS += ["scrutiny", "decision", "training", "evaluation", "changes", "final_test"]
 EACH = ["loss", "link", "model", "alpha", "mean", "standard_error", "difference", "p_holm", "chance", "source"]
 EACH += ["reasons"]
 
