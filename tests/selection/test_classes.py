@@ -94,6 +94,7 @@ def test_costs_of_two_classes_are_a_threshold_and_weights_of_losses_without_prob
     X = np.random.default_rng(0).normal(size=(200, 2))
     sick = np.where(X.sum(axis=1) + 0.5 * np.random.default_rng(1).normal(size=200) > 1, "sick", "fine")
     found = select(X, sick, costs="fp=1,fn=4", rounds=1)
+    assert any("from a probability of 0.2 on" in why for why in found.verdict.why)
     assert {c.name for c in found.candidates} >= {"Hinge()", "SquaredHinge()", "Logistic()"}
     threshold = found.model.predict_proba(X)[:, 1] >= 0.2
     if found.model.has_probabilities:

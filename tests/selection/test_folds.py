@@ -40,6 +40,12 @@ def test_training_rows_are_earlier_than_test_rows():
     kept, late = Plan(times=times).last(0.2, 200, round_rng(0))
     assert times[kept].max() < times[late].min()
     assert 25 <= len(late) <= 55
+    teams = np.arange(200) // 20
+    for train, test in Plan(groups=teams, times=np.arange(200)).split(np.arange(200), 4, round_rng(0)):
+        assert train.max() < test.min()
+        assert not set(teams[train]) & set(teams[test])
+    with pytest.raises(DataError, match="run through all time"):
+        Plan(groups=np.arange(200) % 5, times=times).split(np.arange(200), 4, round_rng(0))
     with pytest.raises(DataError, match="moments"):
         Plan(times=np.zeros(200)).split(np.arange(200), 10, round_rng(0))
 

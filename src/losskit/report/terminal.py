@@ -35,8 +35,8 @@ def render(found: Selection, width: int | None) -> str:
     lines += [line for why in whys for line in _wrap(f"- {why}", console.width)]
     if found.question_inferred:
         usual = _USUAL[found.target.problem]
-        told = f"The question was not given: {found.question} was taken, as is usual for {usual}."
-        lines += _wrap(f"{told} {found.verdict.would_change[0]}", console.width)
+        taken = f"The question was not given: {found.question} was taken, as is usual for {usual}."
+        lines += _wrap(f"{taken} {found.verdict.would_change[0]}", console.width)
     if found.also is not None:
         lines += _wrap(f"Outliers were found, so also: {found.also.verdict.sentence}", console.width)
     with console.capture() as captured:

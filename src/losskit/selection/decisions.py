@@ -26,6 +26,7 @@ from losskit.labelling import (
     worth,
 )
 from losskit.links import LOGIT
+from losskit.question import Costs
 from losskit.selection.aims import Aim
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.outcome import Candidate
@@ -123,6 +124,13 @@ class _Rows:
         for train, test in self.parts:
             out[test] = learn(self.take(train))(self.z[test])
         return out
+
+
+def about_costs(costs: Costs, classes: tuple[str, ...]) -> str:
+    """From which probability on a row of two classes is labelled as the second: Bayes' rule under these costs."""
+    (right, false_alarm), (miss, hit) = costs
+    threshold = (false_alarm - right) / (false_alarm - right + miss - hit)
+    return f"Labels: {classes[1]!r} from a probability of {threshold:.3g} on, which costs least."
 
 
 def decide(

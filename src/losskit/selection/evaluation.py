@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,8 @@ class _Judge:
         more = _worth(self.model.labelling.metric, self.model.classes, self.tally.sums)
         if len(self.model.classes) == 2:
             more["ranking error"] = _ranking_error(self.order)
-        return self.tally.result(more)
+        made = self.tally.result(more)
+        return replace(made, notes=(*made.notes, *filter(None, [self.order.note])))
 
 
 class Tally:

@@ -9,6 +9,7 @@ import numpy as np
 from losskit.errors import DataError
 
 Array = np.ndarray
+_LEAST = 10  # training rows left where time and groups are both to be kept apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class Plan:
     ----------
     classes : the class of each row, or None
     groups : the group of each row: a group is never in training and test rows at once
-    times : when each row was: training rows are earlier than test rows
+    times : when each row was: training rows are earlier than test rows, and of other groups if both are given
     """
 
     classes: Array | None = None
@@ -41,7 +42,7 @@ class Plan:
         """
         if self.times is not None:
             blocks = _blocks(self.times[at], count + 1)
-            return [(at[blocks < k], at[blocks == k]) for k in range(1, count + 1)]
+            return [(self._apart(at[blocks < k], at[blocks == k]), at[blocks == k]) for k in range(1, count + 1)]
         if self.groups is not None:
             fold = deal_groups(self.groups[at], count, rng)
         else:
@@ -55,7 +56,19 @@ class Plan:
         if self.times is None:
             return self.split(at, count, rng)[0]
         late = _blocks(self.times, count) == count - 1
-        return at[~late], at[late]
+        return self._apart(at[~late], at[late]), at[late]
+
+    def _apart(self, train: Array, test: Array) -> Array:
+        """The training rows whose groups are not among the test rows."""
+        if self.groups is None:
+            return train
+        kept = train[~np.isin(self.groups[train], self.groups[test])]
+        if len(kept) < _LEAST:
+            raise DataError(
+                f"of {len(train)} earlier rows {len(kept)} are of groups that no later test row is of: groups that run "
+                "through all time cannot be kept apart too; give time or groups, not both"
+            )
+        return kept
 
     def draw(self, count: int, rows: int, rng: np.random.Generator) -> Array:
         """Of so many rows `count` in their order, drawn at random: of each class its share, of the rarest 10 or all.

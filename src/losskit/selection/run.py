@@ -22,7 +22,8 @@ from losskit.model import TableModel
 from losskit.question import Costs, Question
 from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
-from losskit.selection.decisions import decide
+from losskit.selection.course import about_time
+from losskit.selection.decisions import about_costs, decide
 from losskit.selection.explain import about_kinds, about_sample, about_top, explain, verdict
 from losskit.selection.findings import Findings, profile_table
 from losskit.selection.folds import Plan, round_rng
@@ -123,7 +124,8 @@ def select(
     groups : array_like or name of a column, optional
         Rows of one group are never in training and test rows at once. A column named is no feature.
     time : array_like or name of a column, optional
-        Training rows are earlier than test rows, in 2 `folds` steps of one round. A column named is no feature.
+        Training rows are earlier than test rows, in 2 `folds` steps of one round; with `groups` also of other groups.
+        A column named is no feature.
     holdout : float
         A share of the rows, the latest or whole groups if these are given, that is looked at once, after the verdict;
         the model is trained without them.
@@ -136,7 +138,8 @@ def select(
         Cross-validation is repeated `rounds` times: by default 5, and once if trees are compared on more than 20 000
         rows.
     time_limit : float, optional
-        Seconds after which no further round counts; the first is always finished.
+        Seconds after which no further fold begins once a round is whole; the first round and the training on all rows
+        are always finished, and it is said where they took longer.
     progress : callable, optional
         Called as progress(done, total, text).
     state : path of a folder, optional
@@ -216,6 +219,9 @@ def select(
         kind = next(each for each in models if each == found.verdict.model)
         found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
     found.seconds, found.asked = clock.monotonic() - began, asked_for
+    if time_limit is not None and found.seconds > time_limit:
+        why = about_time(time_limit, found.seconds, found.rounds, rounds)
+        found.verdict = replace(found.verdict, why=(*found.verdict.why, why))
     return found
 
 
@@ -303,6 +309,8 @@ class _Run:
         said = verdict(of_kind(candidates, winner.model), winner, question, self.findings, task.metric, len(models) > 1)
         said = replace(said, kinds=about_kinds(kinds, task.metric)) if kinds else said
         told = [about_top(top)] if (top := top_group(candidates)) else []
+        if made.costs is not None and len(target.classes) == 2 and made.has_probabilities:
+            told.append(about_costs(made.costs.tolist(), target.classes))
         if whole is not part:
             told.append(about_sample(len(part.y), len(whole.y)))
         said = replace(said, why=(*said.why, *told))

@@ -31,6 +31,7 @@ class Ranked:
 
     _waiting: list[Array] = field(default_factory=list)  # (key, rows, carried ...) by group
     _held: int = 0
+    note: str = ""  # what is to be known of an order of rows in groups
 
     def add(self, key: Array, *carried: Array) -> None:
         """Rows; those whose key is nan are left out."""
@@ -49,6 +50,7 @@ class Ranked:
             place = ((rows - made[1]) * (MOST / rows[-1])).astype(np.intp)
             starts = np.flatnonzero(np.diff(place, prepend=-1))
             made = np.vstack([made[0, starts], np.add.reduceat(made[1:], starts, axis=1)])
+            self.note = f"Of more than {MOST:,} rows neighbouring scores count as ties in the ranking error."
         self._waiting, self._held = [made], made.shape[1]
         return made
 
