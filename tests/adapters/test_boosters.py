@@ -12,12 +12,12 @@ import xgboost
 from sklearn.base import clone
 
 import losskit as lk
-from losskit import modelfile
 from losskit.base import Evaluated
 from losskit.boosted import BoostedQuantiles, BoostedRegressor, load
 from losskit.boosting.curvature import CURVATURES, curvature_of, parts
 from losskit.boosting.descent import Descent, best_shifts
 from losskit.errors import CapabilityError, DomainError, ParameterError
+from losskit.models import modelfile
 from losskit.registry import losses
 from tests.adapters.boosted import (
     ENGINES,

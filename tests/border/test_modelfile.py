@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from losskit import modelfile
 from losskit.errors import DataError, ModelFileError
-from losskit.modelfile import atomic_write, load, save, to_json
+from losskit.models import modelfile
+from losskit.models.modelfile import atomic_write, load, save, to_json
 
 HEAD = 49
 ARRAYS = {"coef": np.array([1.5, np.nan, -np.inf]), "mask": np.array([[True], [False]]), "none": np.zeros((0, 3))}

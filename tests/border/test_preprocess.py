@@ -19,7 +19,7 @@ from losskit.errors import (
     ParameterError,
     ShapeError,
 )
-from losskit.modelfile import load, save
+from losskit.models.modelfile import load, save
 
 NAN = float("nan")
 

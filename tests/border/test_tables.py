@@ -421,7 +421,7 @@ def test_noise_is_read_or_refused(tmp_path_factory, data):
 
 def test_importing_it_brings_nothing_heavy():
     code = (
-        "import sys, losskit.data.tables, losskit.data.preprocess, losskit.modelfile;"
+        "import sys, losskit.data.tables, losskit.data.preprocess, losskit.models.modelfile;"
         "print({'pyarrow', 'narwhals', 'pandas'} & set(sys.modules))"
     )
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -123,7 +123,7 @@ def test_what_cannot_be_checked_is_told_on_one_line_with_code_2(run, arguments, 
 def test_the_command_imports_from_the_current_directory(tmp_path):
     (tmp_path / "herelosses.py").write_text(MODULE)
     done = subprocess.run(
-        [sys.executable, "-m", "losskit.cli", "check", "herelosses:mse"], cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, "-m", "losskit", "check", "herelosses:mse"], cwd=tmp_path, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (3, "")

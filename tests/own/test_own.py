@@ -154,9 +154,9 @@ def test_a_loss_of_ones_own_is_compiled_once_for_all_processes(tmp_path):
 
 
 def test_a_model_file_holds_a_formula_but_no_class_of_ones_own(tmp_path):
+    from losskit.cli.fitting import fit_table
     from losskit.expressions import parse_loss
-    from losskit.fitting import fit_table
-    from losskit.model import load_model
+    from losskit.models.table import load_model
 
     table, y = {"x": np.arange(30.0)}, np.arange(30.0) * 2 + 1
     model, _ = fit_table(table, y, parse_loss("formula: where(f < y, 5, 1) * (f - y)**2"))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit import modelfile
 from losskit.cli import main
+from losskit.cli.fitting import fit_table
 from losskit.data.tables import read_table
-from losskit.fitting import fit_table
+from losskit.models import modelfile
 from losskit.selection.run import select
 from tests.public.test_select_commands import refused
 
@@ -151,7 +151,7 @@ def test_ten_thousand_columns_and_a_million_rows(tmp_path):
 
 
 def test_a_command_ends_with_its_code(saved):
-    command = [sys.executable, "-m", "losskit.cli", "predict", str(saved / "m"), "nowhere.csv"]
+    command = [sys.executable, "-m", "losskit", "predict", str(saved / "m"), "nowhere.csv"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("losskit: error: there is no file nowhere.csv")

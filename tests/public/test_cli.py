@@ -150,7 +150,7 @@ def test_a_page_escapes_what_it_is_told(run, tmp_path):
 
 def test_show_does_without_dots_where_they_cannot_be_printed():
     done = subprocess.run(
-        [sys.executable, "-m", "losskit.cli", "show", "huber"], capture_output=True, check=False,
+        [sys.executable, "-m", "losskit", "show", "huber"], capture_output=True, check=False,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -226,7 +226,7 @@ def test_existing_files_are_kept(run, tmp_path):
 @pytest.mark.parametrize(("where", "code", "says"), [("> /dev/full", 2, "No space left"), (">&- 2>&-", 0, "")])
 def test_a_full_disk_is_not_our_fault_and_a_closed_output_is_none(where, code, says):
     done = subprocess.run(
-        f"{sys.executable} -m losskit.cli --version {where}", shell=True, capture_output=True, text=True, check=False
+        f"{sys.executable} -m losskit --version {where}", shell=True, capture_output=True, text=True, check=False
     )
     assert done.returncode == code
     assert says in done.stderr
@@ -243,7 +243,7 @@ def test_interruption_has_code_130(run, monkeypatch):
 
 def test_a_reader_that_leaves_is_no_error():
     done = subprocess.run(
-        f"set -o pipefail; {sys.executable} -m losskit.cli list | head -n 1", shell=True, executable="/bin/bash",
+        f"set -o pipefail; {sys.executable} -m losskit list | head -n 1", shell=True, executable="/bin/bash",
         capture_output=True, text=True, check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -215,7 +215,7 @@ def test_a_model_file_holds_the_model_and_no_code(model, tmp_path):
     import pandas as pd
 
     from losskit.estimators import load
-    from losskit.model import load_model
+    from losskit.models.table import load_model
 
     X, y = problem(lk.SquaredError())
     frame = pd.DataFrame(X, columns=list("abcd")).assign(town=np.where(X[:, 0] > X[0, 0], "Aa", "Bo"))

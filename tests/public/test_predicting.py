@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit import predicting
 from losskit.cli import main
+from losskit.cli.fitting import fit_table
 from losskit.data import batches
 from losskit.data.tables import as_table, read_table
 from losskit.errors import DataError
-from losskit.fitting import fit_table
-from losskit.model import TableModel, load_model
+from losskit.models import predicting
+from losskit.models.table import TableModel, load_model
 
 
 def frame(n=240):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from losskit.cli import main
-from losskit.model import load_model
+from losskit.models.table import load_model
 
 
 @pytest.fixture

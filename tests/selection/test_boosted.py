@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import losskit as lk
-from losskit import modelfile
 from losskit.adapters.lightgbm import Forest
 from losskit.cli import main
 from losskit.errors import ModelFileError, ParameterError
-from losskit.model import load_model
+from losskit.models import modelfile
+from losskit.models.table import load_model
+from losskit.models.tree_text import trusted
+from losskit.models.trees import read_trees
 from losskit.objectives.straight import two_slopes
 from losskit.question import parse_question
 from losskit.selection.compare import Results, Trainer
@@ -23,8 +25,6 @@ from losskit.selection.questions import Contender, Family, as_loss, contract, mo
 from losskit.selection.ranking import choose
 from losskit.selection.run import select
 from losskit.selection.training import Rows, members
-from losskit.tree_text import trusted
-from losskit.trees import read_trees
 
 
 def stepped(n=150, seed=0):

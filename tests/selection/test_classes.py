@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from losskit import modelfile
 from losskit.cli import main
+from losskit.cli.fitting import fit_table
 from losskit.errors import DataError, ModelFileError, ParameterError
 from losskit.expressions import parse_loss
-from losskit.fitting import fit_table
 from losskit.losses.multiclass import LDAM, FocalSoftmax, SoftmaxCrossEntropy
-from losskit.model import load_model, posterior
+from losskit.models import modelfile
+from losskit.models.table import load_model, posterior
 from losskit.selection.metrics import log_loss_of_classes, mean_cost
 from losskit.selection.questions import parse_costs
 from losskit.selection.run import select

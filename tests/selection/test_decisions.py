@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 import losskit as lk
 from losskit.cli import main
 from losskit.errors import ParameterError
-from losskit.model import load_model
+from losskit.models.table import load_model
 from losskit.question import parse_question
 from losskit.report.terminal import render
 from losskit.selection.aims import parse_aim

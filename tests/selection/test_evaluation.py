@@ -7,10 +7,10 @@ import pytest
 
 import losskit as lk
 from losskit.cli import main
+from losskit.cli.fitting import fit_table
 from losskit.data import batches
 from losskit.data.tables import read_table
 from losskit.errors import DataError, ParameterError
-from losskit.fitting import fit_table
 from losskit.selection import tally
 from losskit.selection.evaluation import evaluate, evaluate_file, metric_of, of_selection
 from losskit.selection.run import select

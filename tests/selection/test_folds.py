@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from losskit import modelfile
 from losskit.cli import main
 from losskit.errors import DataError, ParameterError, ShapeError
+from losskit.models import modelfile
 from losskit.selection import compare, files
 from losskit.selection.folds import Plan, round_rng
 from losskit.selection.run import select

@@ -7,11 +7,11 @@ import pytest
 from scipy.optimize import minimize
 
 import losskit as lk
-from losskit import modelfile
 from losskit.data.tables import as_table
 from losskit.errors import CapabilityError, ModelFileError, ParameterError
 from losskit.estimators import LinearRegressor
-from losskit.model import load_model, quantiles
+from losskit.models import modelfile
+from losskit.models.table import load_model, quantiles
 from losskit.question import parse_question
 from losskit.selection.compare import Task, Trainer
 from losskit.selection.evaluation import evaluate

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 import losskit as lk
+from losskit.cli.fitting import fit_table
 from losskit.errors import CapabilityError, DataError, ModelFileError, ParameterError
-from losskit.fitting import fit_table
-from losskit.labelling import Labelling, Recalibration, curve_of, log_loss, miscalibration, recalibrate, shifted, worth
-from losskit.model import load_model
+from losskit.models.labelling import (
+    Labelling,
+    Recalibration,
+    curve_of,
+    log_loss,
+    miscalibration,
+    recalibrate,
+    shifted,
+    worth,
+)
+from losskit.models.table import load_model
 from losskit.selection.evaluation import evaluate
 
 

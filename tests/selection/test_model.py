@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from losskit import modelfile
+from losskit.cli.fitting import fit_table, parse_penalty
 from losskit.errors import CapabilityError, DataError, ModelFileError, ParameterError
 from losskit.expressions import parse_loss
-from losskit.fitting import fit_table, parse_penalty
 from losskit.losses.binary import BinaryFocal, Logistic
 from losskit.losses.margin import Hinge
 from losskit.losses.multiclass import FocalSoftmax
 from losskit.losses.regression import Huber
 from losskit.losses.robust import Barron
-from losskit.model import load_model, posterior
+from losskit.models import modelfile
+from losskit.models.table import load_model, posterior
 
 
 def table(n=80):

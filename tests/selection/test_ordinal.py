@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from losskit import modelfile
 from losskit.cli import main
+from losskit.cli.fitting import fit_table
 from losskit.data.tables import as_table, read_table
 from losskit.errors import DataError, ModelFileError, ParameterError
-from losskit.fitting import fit_table
 from losskit.losses.ordinal import Ordinal
-from losskit.model import load_model
+from losskit.models import modelfile
+from losskit.models.table import load_model
 from losskit.selection.evaluation import evaluate
 from losskit.selection.metrics import ranked_probability_score
 from losskit.selection.run import select

@@ -22,8 +22,8 @@ from losskit.boosting.descent import Descent
 from losskit.boosting.growing import ENGINES, Task
 from losskit.errors import CapabilityError, DataError, ParameterError
 from losskit.hosts import adapter
+from losskit.models.trees import raw_scores
 from losskit.rowwise import Rowwise
-from losskit.trees import raw_scores
 
 Array = np.ndarray
 # options of engines that weigh classes: what they stand for here

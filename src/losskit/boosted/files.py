@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from losskit import modelfile
 from losskit.boosted.columns import Columns
 from losskit.boosting.growing import ENGINES
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
 from losskit.hosts import adapter
-from losskit.tree_text import trusted
+from losskit.models import modelfile
+from losskit.models.tree_text import trusted
 
 _SCHEMA = "losskit.boosted/1"
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 import losskit.penalties
-from losskit import modelfile
 from losskit.data.categories import Coding
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
+from losskit.models import modelfile
 from losskit.penalties import Penalty
 from losskit.solvers.joint_scale import JointScale
 from losskit.solvers.minimise import Solution

@@ -22,7 +22,7 @@ from losskit.selection.growing import budget_of
 from losskit.selection.options import repeated
 
 if TYPE_CHECKING:
-    from losskit.model import TableModel
+    from losskit.models.table import TableModel
     from losskit.selection.evaluation import Evaluation
     from losskit.selection.outcome import Candidate, Selection
 
@@ -208,7 +208,7 @@ def _heeded(found: Selection) -> str:
 
 
 def _snippet(found: Selection) -> str:
-    lines = ["from losskit.model import load_model", "", 'model = load_model("model.losskit")']
+    lines = ["from losskit.models.table import load_model", "", 'model = load_model("model.losskit")']
     lines += ["# of a dataframe, or a dict of columns", "model.predict(table)"]
     if found.model.has_probabilities:
         lines += ["# probabilities of the classes", "model.predict_proba(table)"]

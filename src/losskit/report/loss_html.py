@@ -64,7 +64,7 @@ def write_html(loss: Pointwise, path: str | os.PathLike[str], force: bool = True
     DataError
         If the file cannot be written.
     """
-    from losskit.modelfile import atomic_write
+    from losskit.models.modelfile import atomic_write
 
     atomic_write(path, loss_html(loss), force=force)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import ParameterError, nearest
-from losskit.labelling import KINDS, METRICS, beta_of
+from losskit.models.labelling import KINDS, METRICS, beta_of
 from losskit.question import Costs, Question, parse_question
 from losskit.selection.metrics import (
     Metric,

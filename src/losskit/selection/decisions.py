@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from losskit.labelling import (
+from losskit.links import LOGIT
+from losskit.models.labelling import (
     KINDS,
     Labelling,
     Recalibration,
@@ -25,7 +26,6 @@ from losskit.labelling import (
     shares_of,
     worth,
 )
-from losskit.links import LOGIT
 from losskit.question import Costs
 from losskit.selection.aims import Aim
 from losskit.selection.folds import Plan, round_rng

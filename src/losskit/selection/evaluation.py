@@ -16,9 +16,9 @@ from losskit.data.batches import kind_in
 from losskit.data.columns import Kind
 from losskit.data.tables import Column, Table, as_table
 from losskit.errors import DataError
-from losskit.labelling import worth
 from losskit.links import LOG
-from losskit.model import TableModel, cheapest, quantiles
+from losskit.models.labelling import worth
+from losskit.models.table import TableModel, cheapest, quantiles
 from losskit.partial import Partial
 from losskit.question import parse_question
 from losskit.selection.metrics import (

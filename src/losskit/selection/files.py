@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from losskit.data.tables import read_table
 from losskit.errors import DataError
-from losskit.modelfile import atomic_write, to_json
+from losskit.models.modelfile import atomic_write, to_json
 from losskit.selection.resume import begin_writing, clear, is_unfinished
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import numpy as np
 
 from losskit.constants import weighted_quantile
 from losskit.losses.regression import Quantile
+from losskit.models.trees import ENGINE, Trees
 from losskit.selection.course import Course
 from losskit.selection.questions import Contender
 from losskit.selection.training import Fitted, Loss, Rows, members, metric_score, weighed, widening
-from losskit.trees import ENGINE, Trees
 
 if TYPE_CHECKING:
     from losskit.selection.compare import Task

@@ -12,7 +12,7 @@ import numpy as np
 
 from losskit.base import Pointwise
 from losskit.expressions import is_known
-from losskit.model import TableModel
+from losskit.models.table import TableModel
 from losskit.question import Question
 from losskit.rowwise import Rowwise
 from losskit.selection.evaluation import Evaluation, of_selection

@@ -10,6 +10,7 @@ import numpy as np
 from losskit.data.preprocess import Preprocessor
 from losskit.data.tables import Table
 from losskit.errors import ConvergenceWarning
+from losskit.models.trees import Trees
 from losskit.objectives.linear import one_thread_each
 from losskit.selection.compare import Results, Task, Trainer, train_all
 from losskit.selection.course import Course
@@ -17,7 +18,6 @@ from losskit.selection.folds import round_rng
 from losskit.selection.growing import Grower, budget_of
 from losskit.selection.outcome import Candidate
 from losskit.selection.training import Fitted, central, fit_lines, weighed
-from losskit.trees import Trees
 
 Array = np.ndarray
 

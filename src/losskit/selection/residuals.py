@@ -19,7 +19,7 @@ from losskit.losses.counts import Poisson
 from losskit.losses.multiclass import SoftmaxCrossEntropy
 from losskit.losses.noisy import ForwardCorrection
 from losskit.losses.regression import SquaredError
-from losskit.model import probabilities
+from losskit.models.table import probabilities
 from losskit.objectives.linear import one_thread_each
 from losskit.selection.codes import Finding
 from losskit.selection.columns import correlation, ranks, robust_z

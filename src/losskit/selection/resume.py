@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from losskit import modelfile
 from losskit._version import __version__
 from losskit.errors import ModelFileError
+from losskit.models import modelfile
 
 if TYPE_CHECKING:
     from losskit.selection.compare import Task

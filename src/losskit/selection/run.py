@@ -16,9 +16,10 @@ from losskit.base import Evaluated
 from losskit.data.preprocess import Preprocessor, _weights
 from losskit.data.tables import Column, Table, as_table
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.labelling import Labelling
 from losskit.labels import is_ordered
-from losskit.model import TableModel
+from losskit.models.labelling import Labelling
+from losskit.models.table import TableModel
+from losskit.models.trees import Trees
 from losskit.question import Costs, Question
 from losskit.selection.aims import Aim, of_target, parse_aim
 from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
@@ -45,7 +46,6 @@ from losskit.selection.refit import Part, final_test, on_all, refit
 from losskit.selection.scrutiny import look
 from losskit.selection.target import Target, label_of, order_of_labels, read_target, split_target
 from losskit.selection.training import Fitted
-from losskit.trees import Trees
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5

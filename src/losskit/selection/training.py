@@ -21,7 +21,8 @@ from losskit.errors import ParameterError
 from losskit.labels import is_ordered
 from losskit.links import Link
 from losskit.losses.regression import Quantile
-from losskit.model import decision, log_odds, posterior, quantiles
+from losskit.models.table import decision, log_odds, posterior, quantiles
+from losskit.models.trees import Trees
 from losskit.objectives.classes import ClassObjective, OutputsObjective
 from losskit.objectives.linear import Objective
 from losskit.objectives.ordered import OrderedObjective
@@ -32,7 +33,6 @@ from losskit.selection.metrics import Metric
 from losskit.selection.questions import Contender
 from losskit.solvers.choose import METHODS, choose
 from losskit.solvers.control import Control
-from losskit.trees import Trees
 
 Array = np.ndarray
 Line = tuple[Array, Any]  # coefficients and intercept, (classes, columns) and (classes,) where each class has a score

@@ -174,10 +174,10 @@ def fit(
     json : print what was done as JSON
     force : replace an existing file
     """
+    from losskit.cli.fitting import fit_table, parse_penalty
     from losskit.data.tables import read_table
     from losskit.expressions import parse_loss
-    from losskit.fitting import fit_table, parse_penalty
-    from losskit.modelfile import refuse_existing
+    from losskit.models.modelfile import refuse_existing
 
     chosen, alpha = parse_loss(loss), parse_penalty(penalty)
     refuse_existing(out, force=force)
@@ -226,8 +226,8 @@ def predict(
     """
     import time
 
-    from losskit.model import load_model
-    from losskit.predicting import csv_writer, json_writer, predict_batches, predict_file
+    from losskit.models.predicting import csv_writer, json_writer, predict_batches, predict_file
+    from losskit.models.table import load_model
 
     began, made = time.monotonic(), load_model(model)
     shares = None if prior is None else _shares(prior)
@@ -277,7 +277,7 @@ def evaluate(
     json : print JSON
     quiet : print no progress
     """
-    from losskit.model import load_model
+    from losskit.models.table import load_model
     from losskit.report.evaluated import render
     from losskit.selection.evaluation import evaluate_file
 
@@ -332,7 +332,7 @@ def check(
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    from losskit.modelfile import to_json
+    from losskit.models.modelfile import to_json
 
     print(to_json(content, indent=2))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cyclopts import App
 
-from losskit.commands import Flag, documented
+from losskit.cli.commands import Flag, documented
 from losskit.errors import DataError, ParameterError
 
 bench = App(name="bench", help="Measure losskit side by side with other libraries.")
@@ -145,7 +145,7 @@ def _run(suite: str, told: tuple[str | None, bool, bool], **order: Any) -> None:
     """Measure, print, and write to a file where one is named: `told` is out, json, force."""
     from losskit.bench.printing import render
     from losskit.bench.timing import pinned
-    from losskit.modelfile import atomic_write, refuse_existing
+    from losskit.models.modelfile import atomic_write, refuse_existing
     from losskit.report.console import write, write_json
 
     out, json, force = told

@@ -8,9 +8,9 @@ from losskit.base import Pointwise
 from losskit.data.preprocess import Preprocessor
 from losskit.domains import SIGNS
 from losskit.errors import DataError, ParameterError
-from losskit.labelling import Labelling, shares_of
 from losskit.labels import is_ordered
-from losskit.model import TableModel
+from losskit.models.labelling import Labelling, shares_of
+from losskit.models.table import TableModel
 from losskit.penalties import L2
 from losskit.rowwise import Rowwise
 from losskit.selection.target import order_of_labels, read_target, split_target

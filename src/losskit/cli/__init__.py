@@ -12,8 +12,8 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 from losskit._version import __version__
-from losskit.bench_commands import bench
-from losskit.commands import Flag, documented, register
+from losskit.cli.bench import bench
+from losskit.cli.commands import Flag, documented, register
 from losskit.errors import LosskitError, ParameterError
 from losskit.report.console import console, piped, printable, write, write_json
 
@@ -179,7 +179,7 @@ def show(
     json : print JSON instead
     force : replace existing files
     """
-    from losskit.modelfile import refuse_existing
+    from losskit.models.modelfile import refuse_existing
     from losskit.registry import get
     from losskit.report.loss_page import facts, page
 
@@ -226,7 +226,3 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, None if value.lower() == "none" else float(value)
     except ValueError:
         return name, value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

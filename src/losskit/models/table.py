@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from losskit import modelfile
 from losskit.base import Pointwise
 from losskit.data.batches import read_batches
 from losskit.data.columns import Kind
@@ -18,15 +17,16 @@ from losskit.data.preprocess import Preprocessor
 from losskit.data.tables import Table, read_table
 from losskit.errors import CapabilityError, LosskitError, ModelFileError
 from losskit.expressions import is_known, read_loss
-from losskit.labelling import Labelling, read_prior
 from losskit.labels import is_ordered
 from losskit.links import LOGIT
+from losskit.models import modelfile
+from losskit.models.labelling import Labelling, read_prior
+from losskit.models.trees import Trees, read_trees
 from losskit.objectives.ordered import log_probabilities
 from losskit.question import is_answered
 from losskit.rowwise import Rowwise
 from losskit.softmax import Softmax
 from losskit.softmax import probabilities as softmax_costs
-from losskit.trees import Trees, read_trees
 
 Array = np.ndarray
 _SCHEMA = "losskit.linear/3"

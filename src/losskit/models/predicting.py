@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from losskit.modelfile import atomic_file
+from losskit.models.modelfile import atomic_file
 
 if TYPE_CHECKING:
-    from losskit.model import TableModel
+    from losskit.models.table import TableModel
 
 Columns = dict[str, np.ndarray]
 Write = Callable[[Columns], object]

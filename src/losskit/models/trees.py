@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from losskit.errors import LosskitError, ModelFileError
-from losskit.tree_text import trusted
+from losskit.models.tree_text import trusted
 
 Array = np.ndarray
 ENGINE = "lightgbm"

@@ -1,0 +1,8 @@
+"""`python -m losskit` is the `losskit` command."""
+
+import sys
+
+from losskit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
