@@ -14,7 +14,7 @@ import pytest
 
 from losskit.data.tables import as_table
 from losskit.question import parse_question
-from losskit.selection import run
+from losskit.selection import answering
 from losskit.selection.compare import Task, cross_validate
 from losskit.selection.folds import Plan
 from losskit.selection.outcome import top_group
@@ -125,7 +125,7 @@ def draw(name, seed, models=("linear",), rounds=5):
     fresh, truth, _ = make(rng, FRESH)
     classes = 2 if kind == "binary" else 0
     row = contract(parse_question(question), kind)
-    contenders = run._contenders(row, 0.5, models, bool(y.min() > 0))
+    contenders = answering._contenders(row, 0.5, models, bool(y.min() > 0))
     task = Task(as_table(X), y, None, classes, row.metric(0.5), 0.5, contenders, Plan(y if classes else None))
     results = cross_validate(task, 5, rounds, seed, None, None)
     preprocessor, fitted = refit(task, results, seed)

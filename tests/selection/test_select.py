@@ -136,6 +136,17 @@ def test_a_time_limit_leaves_whole_rounds():
     assert [c.mean for c in cut.candidates] == [c.mean for c in full.candidates]
 
 
+def test_a_time_limit_is_kept_by_comparing_fewer_rows(tmp_path):
+    X, y = noisy(2500)
+    found = select(X, y, "mean", model="linear", time_limit=1e-3, state=tmp_path)
+    told = found.to_dict()
+    assert (told["rows"], told["rows_compared"], found.rounds) == (2500, 500, 1)
+    assert "As many rows were compared as the time limit of 0.001 s seemed to allow." in " ".join(found.verdict.why)
+    (tmp_path / "rows-of-2500").write_text("700")  # a run that goes on keeps its rows
+    told = select(X, y, "mean", model="linear", time_limit=1e-3, state=tmp_path).to_dict()
+    assert told["rows_compared"] == 700
+
+
 def test_a_weight_of_zero_leaves_a_row_out():
     X, y = noisy(110)
     w = np.ones(110)

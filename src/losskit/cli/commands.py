@@ -86,7 +86,7 @@ def select(
     time : a column of dates or numbers: training rows are earlier than test rows; it is then no feature
     holdout : a share of the rows, looked at once at the end; the model is trained without them
     sample : of more rows than this, so many drawn at random are compared; the model is then trained on all
-    time_limit : seconds after which no further fold begins; one round is always finished, even if that takes longer
+    time_limit : seconds; of 2000 rows or more as many are compared as it allows. One round is always finished
     seed : decides the folds
     log : write the result to mlflow:sqlite:///FILE, optuna:sqlite:///FILE or tensorboard:FOLDER too; may be repeated
     quiet : print no progress and no leaderboard

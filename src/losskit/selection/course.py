@@ -53,12 +53,14 @@ class Course:
         return {**told, "certificate": plain(self.certificate), "kind": self.kind, "stopped_by": self.reason}
 
 
-def about_time(limit: float, seconds: float, done: int, rounds: int) -> str:
-    """What a time limit that was passed has left out, and what takes less."""
-    kept = f"The time limit of {limit:g} s came after {done} of {rounds} rounds of folds."
-    if seconds < 1.2 * limit:
-        return kept
-    return (
-        f"{kept} One round and the training on all rows are always finished; fewer rows (--sample 5000) or one kind of "
-        "model (--model linear) take less."
-    )
+def about_time(limit: float, seconds: float, done: int, rounds: int, fewer: bool) -> str:
+    """What a time limit has left out, rows or rounds, and what takes less where it was passed."""
+    said = [f"As many rows were compared as the time limit of {limit:g} s seemed to allow."] if fewer else []
+    if seconds > limit:
+        said.append(f"The time limit of {limit:g} s came after {done} of {rounds} rounds of folds.")
+    if seconds > 1.2 * limit:
+        said.append(
+            "One round and the training on all rows are always finished; fewer rows (--sample 5000) or one kind of "
+            "model (--model linear) take less."
+        )
+    return " ".join(said)

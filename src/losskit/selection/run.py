@@ -3,54 +3,37 @@
 from __future__ import annotations
 
 import os
-import platform
 import time as clock
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from losskit._version import __version__
 from losskit.base import Evaluated
-from losskit.data.preprocess import Preprocessor, _weights
+from losskit.data.preprocess import _weights
 from losskit.data.tables import Column, Table, as_table
 from losskit.errors import DataError, ParameterError, ShapeError
-from losskit.labels import is_ordered
-from losskit.models.labelling import Labelling
-from losskit.models.table import TableModel
-from losskit.models.trees import Trees
-from losskit.question import Costs, Question
-from losskit.selection.aims import Aim, of_target, parse_aim
-from losskit.selection.compare import INNER, MANY, Progress, Task, cross_validate
+from losskit.question import Question
+from losskit.selection.aims import of_target, parse_aim
+from losskit.selection.answering import Inquiry, folds_of
+from losskit.selection.compare import INNER, MANY, Progress
 from losskit.selection.course import about_time
-from losskit.selection.decisions import about_costs, decide
-from losskit.selection.explain import about_kinds, about_sample, about_top, explain, verdict
-from losskit.selection.findings import Findings, profile_table
+from losskit.selection.findings import profile_table
 from losskit.selection.folds import Plan, round_rng
-from losskit.selection.left_out import left_out
+from losskit.selection.hurry import within
 from losskit.selection.options import options_of
-from losskit.selection.outcome import Selection, top_group
+from losskit.selection.outcome import Selection
 from losskit.selection.questions import (
     ENOUGH,
-    Contender,
-    ModelKind,
-    Row,
-    contract,
     infer_question,
     models_of,
-    shortlist,
 )
-from losskit.selection.ranking import candidates_of, choose, of_kind
-from losskit.selection.refit import Part, final_test, on_all, refit
-from losskit.selection.scrutiny import look
-from losskit.selection.target import Target, label_of, order_of_labels, read_target, split_target
-from losskit.selection.training import Fitted
+from losskit.selection.refit import Part
+from losskit.selection.target import label_of, order_of_labels, read_target, split_target
 
 Array = np.ndarray
 FOLDS, ROUNDS = 5, 5
 SAMPLE = 100_000
-_LEAST = 10
 _FEW_LABELS = 30
 FEW = (
     f"Model: linear. Boosted trees were not compared, since there are fewer than {ENOUGH} rows; --model both does."
@@ -138,8 +121,9 @@ def select(
         Cross-validation is repeated `rounds` times: by default 5, and once if trees are compared on more than 20 000
         rows.
     time_limit : float, optional
-        Seconds after which no further fold begins once a round is whole; the first round and the training on all rows
-        are always finished, and it is said where they took longer.
+        Seconds. Of 2000 rows or more, 500 are compared for the clock, then as many as the limit allows, and the model
+        is trained on all. No further fold begins after that time once a round is whole; the first round and the
+        training on all rows are always finished, and it is said where they took longer.
     progress : callable, optional
         Called as progress(done, total, text).
     state : path of a folder, optional
@@ -207,20 +191,26 @@ def select(
     rounds = rounds or (1 if rows > MANY and "boosted" in models else ROUNDS)
     if plan.times is not None:
         folds, rounds = max(2, min(2 * folds, len(np.unique(plan.times)) // (2 * INNER + 2))), 1
-    folds = _folds(target, folds, plan)
-    run = _Run(compared, target, whole, findings, plan, seed, folds, rounds, state, tested, added, unwanted, aim,
-               group_names)  # fmt: skip
-    until = _until(began, time_limit, 0.55) if both else deadline
-    found = run.answer(chosen, models, until, _part(progress, 0, 1 + both))
+    folds = folds_of(target, folds, plan)
+    inquiry = Inquiry(compared, target, whole, findings, plan, seed, folds, rounds, state, tested, added, unwanted, aim,
+                      group_names)  # fmt: skip
+
+    def ask(part: Inquiry, progress: Progress | None = None) -> Selection:
+        until = _until(began, time_limit, 0.55) if both else deadline
+        found = part.answer(chosen, models, until, _part(progress, 0, 1 + both))
+        if both:  # with the kind of model that was chosen
+            kind = next(each for each in models if each == found.verdict.model)
+            found.also = part.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
+        return found
+
+    hurried = inquiry if deadline is None else within(inquiry, ask, deadline)
+    found = ask(hurried, progress)
     found.question_inferred = asked is None
     if model is None and len(models) == 1:
         found.verdict = replace(found.verdict, kinds=FEW)
-    if both:  # with the kind of model that was chosen
-        kind = next(each for each in models if each == found.verdict.model)
-        found.also = run.answer(Question("median"), (kind,), deadline, _part(progress, 1, 2), strict=False)
     found.seconds, found.asked = clock.monotonic() - began, asked_for
-    if time_limit is not None and found.seconds > time_limit:
-        why = about_time(time_limit, found.seconds, found.rounds, rounds)
+    if time_limit is not None and (hurried is not inquiry or found.seconds > time_limit):
+        why = about_time(time_limit, found.seconds, found.rounds, rounds, hurried is not inquiry)
         found.verdict = replace(found.verdict, why=(*found.verdict.why, why))
     return found
 
@@ -260,113 +250,6 @@ def _of_classes(column: Column, problem: str | None, asked: Question | None) -> 
     return "multiclass" if len(values) <= _FEW_LABELS and (values == np.floor(values)).all() else None
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """What the questions asked of one table share."""
-
-    compared: Part
-    target: Target
-    whole: Part
-    findings: Findings
-    plan: Plan
-    seed: int
-    folds: int
-    rounds: int
-    state: str | os.PathLike[str] | None
-    tested: Part | None
-    include: tuple[Any, ...]
-    exclude: tuple[str, ...]
-    aim: Aim
-    group_names: list[str]
-
-    def answer(
-        self, question: Question, models: tuple[ModelKind, ...], deadline: float | None, progress: Progress | None,
-        strict: bool = True,
-    ) -> Selection:
-        """One question, from the contract to the verdict."""
-        began, target = clock.monotonic(), self.target
-        whole_row, level = contract(question, target.problem), question.level or 0.5
-        row = self.aim.row(shortlist(whole_row, question, self.include, self.exclude, strict))
-        part, whole = self.compared, self.whole
-        contenders = _contenders(row, level, models, positive=bool(whole.y.min() > 0))
-        task = Task(part.table, part.y, part.w, len(target.classes), row.metric(level), level, contenders, self.plan)
-        results = cross_validate(task, self.folds, self.rounds, self.seed, deadline, progress, self.state)
-        if progress is not None:  # of many rows this takes as long as a fold or two
-            progress(self.folds * self.rounds, self.folds * self.rounds, "training on all rows")
-        fitted = refit(task, results, self.seed)
-        candidates = candidates_of(task, results, fitted[1])
-        winner, kinds = choose(candidates, results)
-        for i, kind in enumerate(models):
-            explain(of_kind(candidates, kind)[: None if i == 0 else -1], question, self.findings, task.metric)
-        if self.tested is not None:
-            final_test(task, self.tested, candidates, fitted)
-        aim = replace(self.aim, question=question)
-        labels, decision = decide(aim, target, part.w, winner, self.plan, self.seed)
-        kept = fitted[0], fitted[1][candidates.index(winner)]
-        if whole is not part:
-            kept = on_all(task, whole, kept[1])
-        made = _model(*kept, target, question, question.costs or aim.costs, labels)
-        said = verdict(of_kind(candidates, winner.model), winner, question, self.findings, task.metric, len(models) > 1)
-        said = replace(said, kinds=about_kinds(kinds, task.metric)) if kinds else said
-        told = [about_top(top)] if (top := top_group(candidates)) else []
-        if made.costs is not None and len(target.classes) == 2 and made.has_probabilities:
-            told.append(about_costs(made.costs.tolist(), target.classes))
-        if whole is not part:
-            told.append(about_sample(len(part.y), len(whole.y)))
-        said = replace(said, why=(*said.why, *told))
-        ranked = sorted(candidates, key=lambda c: (not c.valid, c.mean))
-        return Selection(
-            question, False, task.metric, target, self.findings, ranked, said, made, self.seed, self.folds,
-            results.rounds, self.rounds, clock.monotonic() - began, _versions("boosted" in models), part.table.source,
-            tested=0 if self.tested is None else len(self.tested.y), plan=self.plan.kind,
-            numbers=part.table.numbers, decision=decision, courses=kept[1].courses, crossing=made.crossing(part.table),
-            scrutiny=look(part.table, target, part.w, task.metric, candidates, winner, results.by_round,
-                          None if self.plan.groups is None else (self.plan.groups, self.group_names)),
-            left_out=left_out(whole_row, question, target.problem, whole.y, contenders, self.exclude),
-        )  # fmt: skip
-
-
-def _model(
-    preprocessor: Preprocessor, chosen: Fitted, target: Target, question: Question, costs: Costs | None,
-    labels: Labelling,
-) -> TableModel:  # fmt: skip
-    """The winner as the model that is kept."""
-    trees = chosen.body if isinstance(chosen.body, Trees) else None
-    coef, intercept = (np.zeros(0), np.zeros(0)) if isinstance(chosen.body, Trees) else chosen.body
-    return TableModel(
-        preprocessor, chosen.loss, coef, intercept, 0.0 if trees else chosen.alpha, chosen.shift, target.classes,
-        target.name, str(question), None if costs is None else np.array(costs), question.levels,
-        chosen.contender.turn, labels, trees,
-    )  # fmt: skip
-
-
-def _contenders(row: Row, level: float, models: tuple[ModelKind, ...], positive: bool) -> tuple[Contender, ...]:
-    """Who is compared: of each kind of model the default first."""
-    challengers = [c for c in row.challengers if positive or not c.positive]
-    listed = (Contender(row.default(level), row.turn), *challengers)
-    able = {"linear": listed, "boosted": [each for each in listed if not is_ordered(each.loss)]}
-    return tuple(replace(each, model=kind) for kind in models for each in able[kind])
-
-
-def _folds(target: Target, folds: int, plan: Plan) -> int:
-    """The number of folds these rows allow: in each, training rows of both classes for the inner folds too."""
-    n = len(target.y)
-    if n < _LEAST:
-        raise DataError(f"there are {n} rows; at least {_LEAST} are needed to compare losses (losskit fit takes fewer)")
-    if not target.classes or plan.kind:
-        return min(folds, n // 2)
-    counts = np.bincount(target.y.astype(np.intp), minlength=len(target.classes))
-    few = int(counts.min())
-    if few < INNER + 1:
-        rare = [target.classes[i] for i in np.flatnonzero(counts <= INNER)]
-        also = f" (and {len(rare) - 1} other classes are as rare)" if len(rare) > 1 else ""
-        raise DataError(
-            f"only {few} row{'s are' if few > 1 else ' is'} {target.classes[int(counts.argmin())]!r}{also}; at least "
-            f"{INNER + 1} of each class are needed to compare losses: merge rare classes, or leave their rows out"
-        )
-    return min(folds, few)
-
-
 def _until(began: float, time_limit: float | None, share: float) -> float | None:
     return None if time_limit is None else began + share * time_limit
 
@@ -376,15 +259,6 @@ def _part(progress: Progress | None, number: int, parts: int) -> Progress | None
     if progress is None or parts == 1:
         return progress
     return lambda done, total, text: progress(number * total + done, parts * total, text)
-
-
-def _versions(trees: bool) -> dict[str, str]:
-    import scipy
-
-    return {
-        "losskit": __version__, "numpy": np.__version__, "scipy": scipy.__version__,
-        **({"lightgbm": version("lightgbm")} if trees else {}), "python": platform.python_version(),
-    }  # fmt: skip
 
 
 def _check_options(seed: Any, folds: Any, rounds: Any, sample: Any, time_limit: Any, holdout: Any) -> None:
