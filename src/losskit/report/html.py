@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PIECE = re.compile(r"[^(_]{1,20}[(_]*|[(_]+")
 REPEATS = (
     "With the same table and versions this gives the same files, byte for byte but for the seconds in result.json, "
-    "whatever the number of threads; unless a time limit left out rounds."
+    "whatever the number of threads; unless a time limit left out rows or rounds."
 )
 
 

@@ -12,7 +12,7 @@ from losskit.selection.answering import Inquiry
 
 FEW, MORE = 500, 4000  # rows compared for the clock; the second where there are many rows and much time
 _SPARE = 0.8  # of the time left is planned with
-_FITS = 20  # fits of one row in a round, at the least, for the one in the training on all rows
+_FITS = 60  # fits that a round makes of each row, at the least; training on all rows is one
 
 
 def within(inquiry: Inquiry, ask: Callable[[Inquiry], Any], ends: float) -> Inquiry:

@@ -182,7 +182,7 @@ def select(
     if asked is not None and asked.kind == "mean" and numbers:
         target = replace(target, problem="real", classes=())
         plan = replace(plan, classes=None)
-    deadline = None if time_limit is None else began + time_limit
+    deadline = _until(began, time_limit, 0.85)  # what is left is for training on all rows
     both = asked is None and findings.has("outliers")
     chosen = asked or infer_question(target.problem, bool(labels))
     added, unwanted = _listed(include), tuple(map(str, _listed(exclude)))
@@ -196,7 +196,7 @@ def select(
                       group_names)  # fmt: skip
 
     def ask(part: Inquiry, progress: Progress | None = None) -> Selection:
-        until = _until(began, time_limit, 0.55) if both else deadline
+        until = _until(began, time_limit, 0.5) if both else deadline
         found = part.answer(chosen, models, until, _part(progress, 0, 1 + both))
         if both:  # with the kind of model that was chosen
             kind = next(each for each in models if each == found.verdict.model)
