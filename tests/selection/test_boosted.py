@@ -200,9 +200,10 @@ def test_families_are_in_units_of_the_residuals():
     assert shortlist(quantile, asked, ("smoothed_quantile",), ()).challengers[-1].loss.level == 0.9
 
 
-def test_a_loss_that_is_flat_so_far_is_not_made_of_two_pieces():
-    assert two_slopes(lk.EpsilonInsensitive(1e5), np.zeros(3)) is None
-    assert two_slopes(lk.Quantile(0.9), np.zeros(3)) is not None
+def test_straight_pieces_are_found_with_the_flat_one_between_them():
+    assert two_slopes(lk.EpsilonInsensitive(1e5), np.zeros(3)).dead == 1e5
+    assert two_slopes(lk.Quantile(0.9), np.zeros(3)).dead == 0.0
+    assert two_slopes(lk.Huber(), np.zeros(3)) is None
 
 
 CASES = [

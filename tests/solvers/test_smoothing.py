@@ -123,3 +123,20 @@ def test_the_loop_for_few_rows_goes_the_way_that_many_rows_go(loss, penalty, mon
             plain = minimise(loss, penalty, columns, y, w, tol=1e-10)
         assert looped.certificate <= 1e-10
         assert looped.value == pytest.approx(plain.value, rel=2e-10)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 1.0])
+def test_a_flat_piece_is_fitted_exactly_as_a_linear_program(epsilon):
+    rng = np.random.default_rng(0)
+    X, n = rng.normal(size=(150, 3)), 150
+    y = X @ [1.0, -2.0, 0.5] + 2 + rng.standard_t(3, size=n)
+    found = lk.minimise(lk.EpsilonInsensitive(epsilon), None, X, y)
+    A = np.hstack([X, np.ones((n, 1))])
+    beyond = linprog(
+        np.append(np.zeros(4), np.full(n, 1 / n)), np.block([[A, -np.eye(n)], [-A, -np.eye(n)]]),
+        np.append(y + epsilon, epsilon - y), bounds=[(None, None)] * 4 + [(0, None)] * n,
+    )  # fmt: skip
+    assert (found.solver, found.certificate < 1e-9) == ("smoothing", True)
+    assert found.value == pytest.approx(beyond.fun, rel=1e-9)
+    for penalty in (lk.L2(0.1), lk.L2(1e-3)):
+        assert lk.minimise(2 * lk.EpsilonInsensitive(epsilon), penalty, X, y).certificate < 1e-9

@@ -79,7 +79,7 @@ class Fit:
 
     def _quantile(self, width: float | None) -> tuple[Array, Array]:
         pieces = self.objective.slopes if self.loss.variables == ("r",) else None
-        if pieces is None:
+        if pieces is None or pieces.dead:
             raise CapabilityError(
                 f"{self.loss!r} has kinks and is no quantile's, so its fit has no standard errors by a formula; use a "
                 f"smooth loss such as SquaredHinge or Logistic, Smoothed({self.loss!r}, width=0.01), or the bootstrap"

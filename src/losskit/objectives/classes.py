@@ -49,7 +49,7 @@ class ClassObjective:
 
     free = True  # whether the loss does not change where all scores of a row rise alike
     bend = 0.25  # of a score, about
-    slopes = None  # a row's loss is not two straight pieces
+    slopes = None  # a row's loss is not made of straight pieces
     centred = True  # whether the sum of the classes' coefficients is then held at 0; not under a penalty with kinks
 
     def __init__(

@@ -79,7 +79,7 @@ def _not_two_pieces(objective: Problem) -> str | None:
         return objection
     if objective.slopes is not None:
         return None
-    return 'it is not made of two straight pieces that meet at a perfect prediction; use solver="newton" or "lbfgs"'
+    return 'it is not made of straight pieces about a perfect prediction; use solver="newton" or "lbfgs"'
 
 
 def _not_one_score(objective: Problem) -> str | None:
@@ -165,7 +165,7 @@ TABLE = (
          "the penalty has kinks, coefficient by coefficient: quadratic models on a working set, solved exactly, which "
          "takes less than coordinate descent alone"),
     Rule("smoothing", lambda o: o.slopes is not None,
-         "the loss is two straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
+         "the loss is made of straight pieces: Newton on smoothed problems leads to an exact vertex and a duality gap"),
     Rule("gradient_descent", lambda o: _traits(o).differentiable is False,
          "the loss has kinks of a kind only subgradients handle; expect few digits"),
     Rule("lbfgs", lambda o: isinstance(o.loss, Rowwise) and not o.loss.beyond and o.penalty.strong > 0

@@ -1,4 +1,4 @@
-"""Losses of two straight pieces that meet at f = y, their dual problem, and the gap that certifies a solution.
+"""Losses of straight pieces about f = y, their dual problem, and the gap that certifies a solution.
 
 AbsoluteError, Quantile and Hinge (where y is -1 or +1, the kink m = 1 is f = y) are
 
@@ -12,6 +12,7 @@ if the intercept's sum(o d) is 0; without a penalty X'(o d) must be 0 too, else 
 slopes of a smoothed loss) is made feasible first. Under a penalty: the larger of its positive and its negative part
 is shrunk until they cancel. Without: the least change of the rows inside the box that makes X'(o d) = 0, then all of d
 is shrunk into the box. Shrinking towards 0 never leaves the box or the null space, so what is left is a true bound.
+A flat piece of half-width h between the two (EpsilonInsensitive) takes h |d| from the line of slope d.
 The gap is then a sum of o (L(r) - d r) >= 0 over rows, and penalty(coef) + conjugate(-u) + u coef >= 0, u = X'(o d).
 """
 
@@ -37,7 +38,7 @@ def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes, r
     r = design.scores(theta) - objective.y if r is None else r
     d = np.clip(d, slopes.low, slopes.high)
     coef = theta[: design.columns] / design.scale
-    rows = np.maximum(slopes.low * r, slopes.high * r)
+    rows = slopes.cost(r)
     charge = objective.penalty.value(coef)
     value = charge + float(share @ rows)
     size = max(value, 1e-5 * objective.null_value, 1e-300)
@@ -45,10 +46,11 @@ def relative_gap(objective: Objective, theta: Array, d: Array, slopes: Slopes, r
     if objective.penalty.strong > 0:
         even = _balanced(d, share) if design.intercept else d
         pull = design.adjoint(share * even)[: design.columns] * design.scale
-        gap = charge + objective.penalty.conjugate(-pull) + float(pull @ coef) + float(share @ (rows - even * r))
+        gap = charge + objective.penalty.conjugate(-pull) + float(pull @ coef)
+        gap += float(share @ (rows - slopes.bound(even, r)))
     if not objective.penalty.strong > 0 or charge <= _NOTHING * size < gap:  # without it the minimum is no higher
         d = _projected(objective, d, share, slopes)
-        gap = min(gap, charge + float(share @ (rows - d * r)))
+        gap = min(gap, charge + float(share @ (rows - slopes.bound(d, r))))
     return max(gap, 0.0) / size
 
 

@@ -1,10 +1,11 @@
-"""Smoothing with recentring, for losses of two straight pieces (see `duality`), to a certified duality gap.
+"""Smoothing with recentring, for losses of straight pieces (see `duality`), to a certified duality gap.
 
 The kink of L_i(r) = max over d in [low, high] of d r is rounded by charging for the distance to a centre c:
 
     M_i(r) = max over d in [low, high] of  d r - mu/2 (d - c_i)^2,   M_i' = d = clip(c_i + r / mu, low, high),
 
-a quadratic inside a band about the kink, straight outside. Newton solves each smoothed problem: its Hessian needs only
+a quadratic inside a band about the kink, straight outside. A flat piece of half-width h about 0 charges h |d| too,
+and d is drawn towards 0 by h/mu before it is clipped. Newton solves each smoothed problem: its Hessian needs only
 the rows in the band, and its line search only stored scores. At its minimum X'(o d) + penalty' = 0, so d solves the
 dual's constraints. With c moved to that d and mu decreased, the next problem is the proximal point method on the dual,
 which ends exactly at a vertex after finitely many rounds instead of needing mu = 0. The first rounds, whose centres
@@ -35,7 +36,7 @@ _FLAT = 0.1  # of the first slope along a step is near enough to 0
 
 
 def solve(objective: Objective, start: Array | None, control: Control) -> Outcome:
-    """Minimise an objective whose loss has two straight pieces, from `start` (in standard units)."""
+    """Minimise an objective whose loss has straight pieces, from `start` (in standard units)."""
     slopes = objective.slopes
     assert slopes is not None, "choose.py lets no other loss come here"
     problem = _Smoothed(objective, slopes, start)
@@ -79,7 +80,7 @@ class _Smoothed:
     def _small(self) -> Array | None:
         """All rows in standard units, if they are so few that steps are better made by one loop."""
         rows, q = self.design.rows, self.design.size
-        plain = not self.design.sparse and type(self.objective.penalty) in (NoPenalty, L2)
+        plain = not self.design.sparse and not self.slopes.dead and type(self.objective.penalty) in (NoPenalty, L2)
         if not plain or q > _FEW or rows * q > _SMALL:
             return None
         return self.design.take(slice(None), -(-q // _AT_ONCE) * _AT_ONCE)
@@ -108,13 +109,15 @@ class _Smoothed:
         return float(np.max(np.abs(self.objective.y), initial=0.0)) + 1.0
 
     def _slope(self, r: Array) -> Array:
-        return np.clip(self.c + r / self.mu, self.slopes.low, self.slopes.high)
+        d = self.c + r / self.mu
+        if self.slopes.dead:
+            d = np.sign(d) * np.maximum(np.abs(d) - self.slopes.dead / self.mu, 0.0)
+        return np.clip(d, self.slopes.low, self.slopes.high)
 
     def value(self) -> float:
         """The objective itself, unsmoothed."""
-        exact = np.maximum(self.slopes.low * self.r, self.slopes.high * self.r)
         coef = self.theta[: self.design.columns] / self.design.scale
-        return float(self.share @ exact) + self.objective.penalty.value(coef)
+        return float(self.share @ self.slopes.cost(self.r)) + self.objective.penalty.value(coef)
 
     def minimise(self) -> None:
         """Newton's method on the smoothed problem; residuals are then made again, free of what rounding added."""
@@ -161,7 +164,8 @@ class _Smoothed:
         return gradient
 
     def _hessian(self) -> Array:
-        band = np.flatnonzero((self.d > self.slopes.low) & (self.d < self.slopes.high))
+        curved = (self.d > self.slopes.low) & (self.d < self.slopes.high)
+        band = np.flatnonzero(curved & (self.d != 0.0) if self.slopes.dead else curved)
         if 4 * band.size > self.design.rows:
             curvature = np.zeros(self.design.rows)
             curvature[band] = self.share[band] / self.mu
