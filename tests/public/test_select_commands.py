@@ -134,12 +134,12 @@ def test_prediction_needs_the_columns_of_the_fit(folder, capsys):
 
 
 def test_control_c_leaves_nothing(folder, monkeypatch):
-    import losskit.selection.run as run
+    from losskit.selection import answering
 
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "cross_validate", stop)
+    monkeypatch.setattr(answering, "cross_validate", stop)
     assert main(["select", "good.csv", "--target", "y", "--out", "o"]) == 130
     assert not (folder / "o").exists()
 
