@@ -73,8 +73,11 @@ def mean_ratio(y: float, f: float) -> float:
 
 
 @scalar
-def minus_log(f: float, y: float) -> float:
-    """f - log y for finite y > 0, y = 2^k (1 + m); near the root the first two terms cancel without rounding."""
+def minus_log(f: float, y: float) -> tuple[float, float]:
+    """f - log y, and that less 1, for finite y > 0, y = 2^k (1 + m).
+
+    Near the root the first two terms cancel without rounding; 1 is taken from f, which then has the smaller roundings.
+    """
     small = y < TINY
     k, m = split_exponent(select(small, y * 2.0**54, y))
     k -= select(small, 54.0, 0.0)
@@ -82,15 +85,15 @@ def minus_log(f: float, y: float) -> float:
     s = m / (2.0 + m)
     z = s * s
     lack = fma(s, fma(-z, polynomial(z, LOG_TAIL), m), k * -LN2_TAIL)  # m - log(1 + m), and the tail of k log 2
-    return (fma(k, -LN2_HEAD, f) - m) + lack
+    return (fma(k, -LN2_HEAD, f) - m) + lack, (fma(k, -LN2_HEAD, f - 1.0) - m) + lack
 
 
 @scalar
 def gamma_deviance(y: float, f: float) -> float:
     """f - log y + y e^-f - 1 for y > 0: near d = f - log y = 0 by a series, else by its terms (2 ulp, and d's own)."""
-    d = minus_log(f, y)
+    d, less = minus_log(f, y)
     near = d * d * polynomial(-d, EXPM1MX_RATIO)
-    return select(abs(d) < 0.75, near, (d - 1.0) + mean_ratio(y, f))
+    return select(abs(d) < 0.75, near, less + mean_ratio(y, f))
 
 
 @scalar

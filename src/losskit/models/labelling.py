@@ -286,19 +286,6 @@ def _hull(x: Array, y: Array) -> list[int]:
     return kept
 
 
-def check_metric(name: str) -> str:
-    """A metric of labels by its name; fbeta:B weighs recall B times as much as precision.
-
-    Raises
-    ------
-    ParameterError
-        If there is none of this name.
-    """
-    if name in METRICS or (beta_of(name) or 0) > 0:
-        return name
-    raise ParameterError(f"metric={name!r} is no metric of labels; use {_or((*METRICS, 'fbeta:B'))}")
-
-
 def beta_of(name: str) -> float | None:
     """The number in "f1" or "fbeta:2"; None of other names."""
     try:
