@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from losskit.data.tables import Column, Table
+from losskit.data.tables import Table
+from losskit.errors import DataError
 from losskit.selection.evaluation import middle, plain_value
 from losskit.selection.metrics import Metric
 from losskit.selection.outcome import Candidate
-from losskit.selection.tally import NAMED, PARTS
+from losskit.selection.tally import ByValue
 from losskit.selection.target import Target
 
 Array = np.ndarray
@@ -153,11 +154,15 @@ def _groups(table: Table, own: Array, against: Array, w: Array | None) -> list[d
         return []
     spread = float(w @ (own - total / rows) ** 2) / rows
     for name in table.names:
-        codes, names = _groups_of(table.column(name))
-        for part, size, there in _parts(codes, [f"{name}: {each}" for each in names], own, against, w):
+        values = ByValue(name)
+        with suppress(DataError):  # an identifier has no parts
+            values.add(table.column(name), w, w * own, w * against)
+        for part, sums in values.parts():
+            count, size = float(sums[0]), float(sums[1])
             rest = rows - size
-            if part.sum() < _LEAST or size < _LEAST or rest < _LEAST:
+            if count < _LEAST or size < _LEAST or rest < _LEAST:
                 continue
+            there = _told(f"{name}: {part}", sums, total)
             gap = there["metric"] - (total - size * there["metric"]) / rest
             if gap > _CLEAR * math.sqrt(spread * (1 / size + 1 / rest)):
                 found.append((total * size / rows - size * there["metric"], there))
@@ -167,26 +172,19 @@ def _groups(table: Table, own: Array, against: Array, w: Array | None) -> list[d
 def _by_group(codes: Array, names: list[str], own: Array, against: Array, w: Array | None) -> list[dict[str, Any]]:
     """The groups that carry most of the metric, the most costly a row first."""
     w = np.ones(len(own)) if w is None else w
-    most = np.argsort(-np.bincount(codes, w * own, len(names)), kind="stable")[: 2 * _SHOWN]
-    place = np.full(len(names), -1)
-    place[most] = np.arange(len(most))
-    found = [there for _, _, there in _parts(place[codes], [names[i] for i in most], own, against, w)]
+    sums = np.array([np.bincount(codes, each, len(names)) for each in (np.ones(len(w)), w, w * own, w * against)])
+    most = np.argsort(-sums[2], kind="stable")[: 2 * _SHOWN]
+    found = [_told(names[i], sums[:, i], float(w @ own)) for i in most if sums[1, i]]
     return sorted(found, key=lambda each: -each["metric"])
 
 
-def _parts(
-    codes: Array, names: list[str], own: Array, against: Array, w: Array
-) -> Iterator[tuple[Array, float, dict[str, Any]]]:
-    """Of each part of the rows which they are, their weight, and what is told of them."""
-    total = float(w @ own)
-    for i, name in enumerate(names):
-        part = codes == i
-        if size := float(w[part].sum()):
-            cost, other = float(w[part] @ own[part]), float(w[part] @ against[part])
-            yield part, size, {
-                "part": name, "rows": int(part.sum()), "metric": cost / size,
-                "share": cost / total if total > 0 else math.nan, "other": other / size,
-            }  # fmt: skip
+def _told(name: str, sums: Array, total: float) -> dict[str, Any]:
+    """A part of the rows, from how many they are and the sums of their weights, costs and costs by the other loss."""
+    count, size, cost, other = map(float, sums)
+    return {
+        "part": name, "rows": int(count), "metric": cost / size, "share": cost / total if total > 0 else math.nan,
+        "other": other / size,
+    }  # fmt: skip
 
 
 def _costliest(
@@ -218,30 +216,3 @@ def _moved(
          "rival": float(after[i])}
         for i in np.argsort(-gap, kind="stable")[:_MOVED] if gap[i] > 0
     )  # fmt: skip
-
-
-def _groups_of(column: Column) -> tuple[Array, list[str]]:
-    """A code a row and the names of the parts: the most frequent values, or fifths of many numbers."""
-    if column.kind in ("numeric", "datetime"):
-        values = column.values.astype(np.float64)
-        distinct = np.unique(values[~np.isnan(values)])
-        if len(distinct) > NAMED:
-            return _fifths(values)
-        names = [f"{v:g}" for v in distinct]
-        return np.where(np.isnan(values), -1, np.searchsorted(distinct, values)), names
-    values = np.array(["(null)" if v is None else str(v) for v in column.values])
-    found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:NAMED]
-    place = np.full(len(found), len(order))
-    place[order] = np.arange(len(order))
-    return place[codes], [str(found[i]) for i in order] + (["(others)"] if len(found) > len(order) else [])
-
-
-def _fifths(values: Array) -> tuple[Array, list[str]]:
-    known = np.isfinite(values)
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, PARTS + 1)))
-    if len(edges) < 3:
-        return np.where(known, 0, -1), ["all"]
-    codes = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-    names = [f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges)]
-    return np.where(known, codes, -1), names
