@@ -9,6 +9,8 @@ The scalar body of a row with a `label` takes one argument more, last: that func
 worth looking up where it is a small count. A row with a `case` has a second scalar body, without that argument, and may
 have such an array body: called where the argument is a constant of the case's value (`Loss.special` makes it one).
 The `logs` of a row are the (a, e) with which it is a + log(1 + e), 0 <= e <= 1: sums take one logarithm for many rows.
+The `reach` of a row says of each argument, by a name in `losskit.kernels.near` or None for any value, where its near
+body has the bits of its own.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ class Primitive:
     label: str | None = None
     case: Case | None = None
     logs: Callable[..., tuple[Node, Node]] | None = None
+    reach: tuple[str | None, ...] | None = None
 
 
 TABLE: dict[str, Primitive] = {}
@@ -228,9 +231,10 @@ tweedie_bend = _row(
     face=lambda y, f, p: ((2.0 - p) * exp(f) - (1.0 - p) * y) * exp((1.0 - p) * f))
 gamma_deviance = _row("gamma_deviance", r"{1:0} - \log\left({0:-1}\right) + {0:1} \, e^{{-{1:1}}} - 1", binds=0,
                       partials=(None, lambda y, f: 1.0 - mean_ratio(y, f)),
-                      face=lambda y, f: f - log(y) + y * exp(-f) - 1.0)
+                      face=lambda y, f: f - log(y) + y * exp(-f) - 1.0, reach=("amount", "exponent"))
 mean_ratio = _row("mean_ratio", r"{0:1} \, e^{{-{1:1}}}", binds=1,
-                  partials=(lambda y, f: exp(-f), lambda y, f: -mean_ratio(y, f)), face=lambda y, f: y * exp(-f))
+                  partials=(lambda y, f: exp(-f), lambda y, f: -mean_ratio(y, f)), face=lambda y, f: y * exp(-f),
+                  reach=("amount", "exponent"))
 inverse_gaussian = _row(
     "inverse_gaussian", r"\frac{{\left({0:0} - e^{{{1:-1}}}\right)^{{2}}}}{{2 \, {0:1} \, e^{{2 \, {1:1}}}}}", binds=3,
     partials=(None, lambda y, f: tweedie_slope(y, f, 3.0)),

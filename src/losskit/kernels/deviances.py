@@ -15,7 +15,6 @@ from losskit.kernels.elementary import (
     LOG_TAIL,
     MAX,
     NO_TAIL,
-    TINY,
     clamp,
     divided_polynomial,
     exp,
@@ -28,7 +27,7 @@ from losskit.kernels.elementary import (
     scalar,
     scale,
     smallest,
-    split_exponent,
+    split_positive,
     two_sum,
 )
 from losskit.kernels.pieces import exp_product, held_tail, scaled_once, scaled_product, trunc
@@ -78,9 +77,7 @@ def minus_log(f: float, y: float) -> tuple[float, float]:
 
     Near the root the first two terms cancel without rounding; 1 is taken from f, which then has the smaller roundings.
     """
-    small = y < TINY
-    k, m = split_exponent(select(small, y * 2.0**54, y))
-    k -= select(small, 54.0, 0.0)
+    k, m = split_positive(y)
     m -= 1.0
     s = m / (2.0 + m)
     z = s * s

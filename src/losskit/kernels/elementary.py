@@ -387,6 +387,14 @@ def split_exponent(x: float) -> Pair:
 
 
 @scalar
+def split_positive(x: float) -> Pair:
+    """`split_exponent` for subnormal x too."""
+    small = x < TINY
+    k, m = split_exponent(select(small, x * 2.0**54, x))
+    return select(small, k - 54.0, k), m
+
+
+@scalar
 def log_combined(k: float, f: float, s: float, tail: float) -> Pair:
     """(a, t) with a + t = k log 2 + log(1 + f) + tail and a = fl(a + t), where s = f/(2 + f), |f| < 0.42."""
     half = 0.5 * f
@@ -401,10 +409,9 @@ def log_combined(k: float, f: float, s: float, tail: float) -> Pair:
 @scalar
 def log_parts_inside(x: float) -> Pair:
     """`log_parts` for finite x > 0; finite for every other x."""
-    small = x < TINY
-    k, m = split_exponent(select(small, x * 2.0**54, x))
+    k, m = split_positive(x)
     f = m - 1.0
-    return log_combined(select(small, k - 54.0, k), f, f / (2.0 + f), NO_TAIL)
+    return log_combined(k, f, f / (2.0 + f), NO_TAIL)
 
 
 @scalar

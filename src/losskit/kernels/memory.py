@@ -60,6 +60,16 @@ def fetch(typingctx: Any, data: Any, i: Any) -> Any:
 
 
 @intrinsic
+def is_same(typingctx: Any, a: Any, b: Any) -> Any:
+    """Whether two places are one."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.icmp_unsigned("==", *args)
+
+    return types.boolean(a, b), codegen
+
+
+@intrinsic
 def space(typingctx: Any, size: Any) -> Any:
     """Room for `size` doubles (a literal) on the kernel's stack."""
     if not isinstance(size, types.IntegerLiteral):

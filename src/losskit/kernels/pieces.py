@@ -16,7 +16,6 @@ from losskit.kernels.elementary import (
     MAX,
     NO_TAIL,
     POW2_SHIFTER,
-    TINY,
     Pair,
     clamp,
     exp_parts,
@@ -28,7 +27,7 @@ from losskit.kernels.elementary import (
     polynomial,
     scalar,
     scale_exp,
-    split_exponent,
+    split_positive,
     to_bits,
     two_prod,
     two_sum,
@@ -114,9 +113,7 @@ def lower_sigmoid(e: float) -> Pair:
 @scalar
 def log_pair(x: float) -> Pair:
     """(a, t) with a + t = log(x) to about 2^-65 relative, for finite x > 0."""
-    small = x < TINY
-    k, m = split_exponent(select(small, x * 2.0**54, x))
-    k = select(small, k - 54.0, k)
+    k, m = split_positive(x)
     f = m - 1.0
     d, d_tail = fast_two_sum(2.0, f)
     inverse = 1.0 / d

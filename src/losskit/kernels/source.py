@@ -7,7 +7,7 @@ of array objects and finds their data itself; what is not asked for is not in th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -70,6 +70,18 @@ class Program:
         """How many vectors of rows stand side by side: the same whatever is asked, for the same bits of sums."""
         return 4 if self.primitives and self.primitives <= _SLIM else 2
 
+    def reach(self, shape: Shape) -> dict[tuple[str, Node], None]:
+        """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
+
+        Empty if that is not known of one of them, if none has such a body, or if an argument is not what a row brings.
+        """
+        rows = [(TABLE[node.op], node) for node in nodes_of(self.asked(shape).values()) if node.op in TABLE]
+        if any(row.reach is None and row.scalar is None for row, _ in rows):
+            return {}
+        pairs = (pair for row, node in rows if row.reach for pair in zip(row.reach, node.args, strict=True))
+        tests = [(test, arg) for test, arg in pairs if test]
+        return dict.fromkeys(tests) if all(arg.op == "symbol" for _, arg in tests) else {}
+
     def logs(self, shape: Shape) -> tuple[Node, Node] | None:
         """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `sum_of_logs`."""
         split = TABLE[self.value.op].logs if self.value.op in TABLE else None
@@ -95,6 +107,30 @@ class Shape(NamedTuple):
     value: bool
     gradient: bool
     hessian: bool
+
+
+class Quick(NamedTuple):
+    """What a strip is tried for before the loop that is right for all rows: a loop of less work.
+
+    Attributes
+    ----------
+    labels : what is looked up, where all targets are small counts
+    reach : where near bodies stand for a row's own, see `Program.reach`
+    """
+
+    labels: list[str]
+    reach: tuple[tuple[str, Node], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.reach)
+
+    def settles(self, inside: Node) -> bool:
+        """Whether all its rows lie in the domain: they are small counts, or the amounts that the domain asks for."""
+        y = symbol("y")
+        names, rest = conditions(inside)
+        return bool(self.labels) or (
+            ("amount", y) in self.reach and names in ([], ["y"]) and set(rest) <= {y > 0.0, y >= 0.0}
+        )
 
 
 def conditions(inside: Node) -> tuple[list[str], list[Node]]:
@@ -145,6 +181,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
     labels = {node: f"{TABLE[node.op].label}_y" for node in labelled} if program.counts else {}
     names = sorted(set(labels.values()))
     used = set(functions_used([*outputs, program.inside], "scalar")) - {"select"}
+    reach = program.reach(shape)
     # forceinline: else a long body stays a call, and no vector code; called from the kernel alone, so no wrappers
     inline = '@njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)'
     lines = [
@@ -152,19 +189,22 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "import math",
         "from numba import float64, njit",
         *imports({*used, "add_fast"}),
-        "from losskit.kernels.memory import doubles_at, fetch, is_small_count, singles_at, small_count, space",
+        "from losskit.kernels.memory import doubles_at, fetch, is_same, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
+        *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
         *(["from losskit.kernels.sums import sum_of_logs"] if "e_i" in asked else []),
         f"SIDE_BY_SIDE = {program.side_by_side}",
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
     ]
+    if reach:
+        lines.append("point_within = near(point)")
     if rest := conditions(program.inside)[1]:
         lines += [inline, function_source("inside", given, [reduce(and_, rest)], "scalar")]
     lines += [
         '@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)',
         f"def kernel({', '.join([*_ADDRESSES, 'scale_', 'rows_', 'first_', 'last_', *program.parameters])}):",
-        *_indented(_frame(program, shape, names), 1),
+        *_indented(_frame(program, shape, Quick(names, tuple(reach))), 1),
         "",
     ]
     return "\n".join(lines)
@@ -174,55 +214,57 @@ def _indented(lines: Iterator[str], depth: int) -> Iterator[str]:
     return ("    " * depth + line for line in lines)
 
 
-def _frame(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
+def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     """The kernel's body around the loop over rows."""
     array = "singles_at" if shape.narrow else "doubles_at"
-    present = {"y": True, "f": True, "w": shape.weights, "v": shape.value, "g": shape.gradient, "h": shape.hessian}
+    outputs = {"v": shape.value, "g": shape.gradient, "h": shape.hessian}
+    present = {"y": True, "f": True, "w": shape.weights, **outputs}
     yield from (f"{name}a_ = {array}({name}_)" for name, here in present.items() if here)
     yield "sums_ = doubles_at(state_)"
-    if labels:
-        for name in labels:
+    if quick.labels:
+        for name in quick.labels:
             yield f"{name}_table_ = space({_LABELS})"
             yield f"{name}_strip_ = space({STRIP})"
         count = f"is_small_count(float64(ya_[0]), {_LABELS})"
         yield f"looked_up_ = (rows_ >= {BLOCK}) | (rows_ >= {2 * STRIP}) & {count}"  # else the table costs more
         yield "if looked_up_:"
         yield f"    for i_ in range({_LABELS}):"
-        yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in labels)
-    if waits := shape.total and not program.plain:  # beside primitives a sum in the same loop costs registers
+        yield from (f"        {name}_table_[i_] = {name[:-2]}(float64(i_))" for name in quick.labels)
+    if shape.total and not program.plain:  # beside primitives a sum in the same loop costs registers
         yield f"strip_ = space({STRIP})"
     if program.logs(shape):
         yield f"logs_ = space({STRIP})"
-    step = STRIP if waits or labels else STREAM if program.plain else BLOCK
+    if quick.reach:  # what is left to the other loop must still be there
+        taken = [f"is_same({name}a_, fa_)" for name, here in outputs.items() if here]
+        yield f"taken_ = select({' | '.join(taken) or False}, 1.0, 0.0)"
+    step = STREAM if program.plain else STRIP
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
     yield "    outside_ = 0.0"  # as wide as the rows: a flag of one bit would be packed for every vector
+    if quick:
+        # rows for the other loop: where there was one, the next strips may have more
+        yield f"    strays_ = {'taken_' if quick.reach else '0.0'}"
     yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {step}):"
     yield f"        end_ = min(start_ + {step}, rows_)"
-    yield from _indented(_strip(program, shape, labels), 2)
+    yield from _indented(_strip(program, shape, quick), 2)
     yield "    sums_[2 * block_] = total_"
     yield "    sums_[2 * block_ + 1] = select(outside_ == 0, 0.0, 1.0)"
 
 
-def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
+def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     """A few hundred rows, and their sum."""
     if program.plain:
         yield f"for i_ in range(start_ + {AHEAD}, start_ + {AHEAD + STREAM}, {16 if shape.narrow else 8}):"  # by lines
         widths = {"y": len(program.targets), "f": len(program.predictions)} | ({"w": 1} if shape.weights else {})
         yield from (f"    fetch({name}a_, {_at(0, width)})" for name, width in widths.items())
-    if labels:  # looked up in a loop of their own, which leaves the one over the rows to vectors
-        yield "large_ = 1"
-        yield f"if looked_up_ & is_small_count(float64(ya_[start_]), {_LABELS}):"
-        yield "    large_ = 0"
-        yield "    for i_ in range(start_, end_):"
-        yield "        y_i = float64(ya_[i_])"
-        yield f"        large_ |= select(is_small_count(y_i, {_LABELS}), 0, 1)"
-        yield from (f"        {name}_strip_[i_ - start_] = {name}_table_[small_count(y_i)]" for name in labels)
-        yield "if large_ == 0:"
-        yield from _indented(_rows(program, shape, {name: f"{name}_strip_[i_ - start_]" for name in labels}, True), 1)
-        yield "else:"
-    functions = {name: f"{name[:-2]}(y_i)" for name in labels}
-    yield from _indented(_rows(program, shape, functions), 1 if labels else 0)
+    if quick:
+        yield "left_ = 1.0"
+        yield from _quickly(program, shape, quick)
+        yield "if left_ != 0.0:"
+    depth = 1 if quick else 0
+    yield from _indented(_rows(program, shape, [f"{name[:-2]}(y_i)" for name in quick.labels]), depth)
+    if not program.plain:
+        yield from _indented(_flagged(program, shape, "outside_", _out(program)), depth)
     if shape.total and not program.plain:
         yield "for i_ in range(end_ - start_):"
         yield "    total_ = add_fast(total_, strip_[i_])"
@@ -230,25 +272,45 @@ def _strip(program: Program, shape: Shape, labels: list[str]) -> Iterator[str]:
         yield "total_ += sum_of_logs(logs_, end_ - start_)"
 
 
-def _rows(program: Program, shape: Shape, labels: dict[str, str], small: bool = False) -> Iterator[str]:
-    """The loop over the rows of a strip; all targets may be known to be `small` counts, which are in the domain."""
+def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
+    """The strip by the loop of less work, if it is one for it; else `left_` stays other than 0."""
+    if quick.labels:  # looked up in a loop of their own, which leaves the one over the rows to vectors
+        yield "large_ = 1"
+        yield f"if looked_up_ & is_small_count(float64(ya_[start_]), {_LABELS}):"
+        yield "    large_ = 0"
+        yield "    for i_ in range(start_, end_):"
+        yield "        y_i = float64(ya_[i_])"
+        yield f"        large_ |= select(is_small_count(y_i, {_LABELS}), 0, 1)"
+        yield from (f"        {name}_strip_[i_ - start_] = {name}_table_[small_count(y_i)]" for name in quick.labels)
+    yield f"if (strays_ == 0.0){' & (large_ == 0)' if quick.labels else ''}:"
+    labels = [f"{name}_strip_[i_ - start_]" for name in quick.labels]
+    yield from _indented(_rows(program, shape, labels, "point_within" if quick.reach else "point"), 1)
+    yield from _indented(_flagged(program, shape, "strays_", _strays(program, quick)), 1)
+    yield "    left_ = strays_"
+
+
+def _read(program: Program) -> tuple[list[str], list[str]]:
+    """The lines of a loop that read a row, and the names of what it read."""
     t, k = len(program.targets), len(program.predictions)
     targets = ["y_i"] if t == 1 else [f"y_{j}" for j in range(t)]
-    yield "for i_ in range(start_, end_):"
-    yield from (f"    {name} = float64(ya_[{_at(j, t)}])" for j, name in enumerate(targets))
-    yield from (f"    f_{j} = float64(fa_[{_at(j, k)}])" for j in range(k))
-    values = [*targets, *(f"f_{j}" for j in range(k))]
-    row = ", ".join([*values, *program.parameters])
-    yield f"    {', '.join(program.asked(shape))} = point({', '.join([row, *labels.values()])})"
+    lines = [f"    {name} = float64(ya_[{_at(j, t)}])" for j, name in enumerate(targets)]
+    lines += [f"    f_{j} = float64(fa_[{_at(j, k)}])" for j in range(k)]
+    return ["for i_ in range(start_, end_):", *lines], [*targets, *(f"f_{j}" for j in range(k))]
+
+
+def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "point") -> Iterator[str]:
+    """The loop over the rows of a strip; `labels` are what `point` is given after the row."""
+    k = len(program.predictions)
+    lines, values = _read(program)
+    yield from lines
+    given = ", ".join([*values, *program.parameters, *labels])
+    yield f"    {', '.join(program.asked(shape))} = {point}({given})"
     if shape.weights:
         yield "    w_i = float64(wa_[i_])"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    finite, rest = conditions(program.inside) if not small or program.bounded else ([], [])
-    names = dict(zip([*program.targets, *program.predictions], values, strict=True))
-    flags = [f"{names[name]} * 0.0" for name in finite] + ([f"select(inside({row}), 0.0, 1.0)"] if rest else [])
-    if flag := " + ".join(flags):
-        yield f"    outside_ = add_fast(outside_, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
+    if program.plain and (flag := _out(program)):
+        yield _flag(shape, "outside_", flag)
     if shape.total:
         yield "    total_ = add_fast(total_, v_i)" if program.plain else "    strip_[i_ - start_] = v_i"
     if program.logs(shape):
@@ -260,6 +322,40 @@ def _rows(program: Program, shape: Shape, labels: dict[str, str], small: bool = 
             scaled = f"scale_ * {name}_{j}"
             weighted = f"select(w_i == 0.0, 0.0, (w_i * scale_) * {name}_{j})"
             yield f"    {name}a_[{_at(j, width)}] = {weighted if shape.weights else scaled}"
+
+
+def _flagged(program: Program, shape: Shape, name: str, flag: str) -> Iterator[str]:
+    """A loop of its own for a flag: beside a row's work its sum would cost that its registers."""
+    if flag:
+        yield from _read(program)[0]
+        if shape.weights:
+            yield "    w_i = float64(wa_[i_])"
+        yield _flag(shape, name, flag)
+
+
+def _flag(shape: Shape, name: str, flag: str) -> str:
+    return f"    {name} = add_fast({name}, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
+
+
+def _out(program: Program) -> str:
+    """The expression that is not 0 for a row outside the domain; none where every row is inside."""
+    return _failing(program, program.inside, [])
+
+
+def _strays(program: Program, quick: Quick) -> str:
+    """The expression that is not 0 for a row that the quick loop is not for; none where it is for all."""
+    settled = quick.settles(program.inside) and not program.bounded
+    return _failing(program, None if settled else program.inside, quick.reach)
+
+
+def _failing(program: Program, inside: Node | None, reach: Iterable[tuple[str, Node]]) -> str:
+    values = _read(program)[1]
+    names = dict(zip([*program.targets, *program.predictions], values, strict=True))
+    finite, rest = conditions(inside) if inside is not None else ([], [])
+    tests = [f"is_{test}({names[str(arg.value)]})" for test, arg in reach]
+    tests += [f"inside({', '.join([*values, *program.parameters])})"] if rest else []
+    flags = [f"{names[name]} * 0.0" for name in finite]
+    return " + ".join([*flags, f"select({' & '.join(tests)}, 0.0, 1.0)"] if tests else flags)
 
 
 def _at(j: int, width: int) -> str:
