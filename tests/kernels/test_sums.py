@@ -1,4 +1,4 @@
-"""A plain mean takes one logarithm for eight rows, and loses nothing by it."""
+"""A plain mean takes one logarithm for many rows, and loses nothing by it."""
 
 import mpmath
 import numpy as np

@@ -20,6 +20,7 @@ from losskit.kernels.primitives import imports
 
 BLOCK = 4096  # rows whose sum is one number; fixed, so that threads change no bit
 STRIP = 256  # rows whose values wait on the stack for their sum
+LANES = 16  # products of a block's rows side by side
 STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
 AHEAD = 384  # how far those rows are ahead
 _LABELS = 256  # small counts whose label part is looked up
@@ -83,7 +84,7 @@ class Program:
         return dict.fromkeys(tests) if all(arg.op == "symbol" for _, arg in tests) else {}
 
     def logs(self, shape: Shape) -> tuple[Node, Node] | None:
-        """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `sum_of_logs`."""
+        """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `kernels.sums`."""
         split = TABLE[self.value.op].logs if self.value.op in TABLE else None
         alone = shape.total and not shape.value and not shape.weights
         return split(*self.value.args) if split and alone else None
@@ -192,7 +193,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "from losskit.kernels.memory import doubles_at, fetch, is_same, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
         *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
-        *(["from losskit.kernels.sums import sum_of_logs"] if "e_i" in asked else []),
+        *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
         f"SIDE_BY_SIDE = {program.side_by_side}",
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
@@ -233,7 +234,8 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     if shape.total and not program.plain:  # beside primitives a sum in the same loop costs registers
         yield f"strip_ = space({STRIP})"
     if program.logs(shape):
-        yield f"logs_ = space({STRIP})"
+        yield f"ones_ = space({STRIP})"
+        yield f"products_ = space({LANES})"
     if quick.reach:  # what is left to the other loop must still be there
         taken = [f"is_same({name}a_, fa_)" for name, here in outputs.items() if here]
         yield f"taken_ = select({' | '.join(taken) or False}, 1.0, 0.0)"
@@ -244,10 +246,13 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     if quick:
         # rows for the other loop: where there was one, the next strips may have more
         yield f"    strays_ = {'taken_' if quick.reach else '0.0'}"
+    if program.logs(shape):
+        yield f"    for i_ in range({LANES}):"
+        yield "        products_[i_] = 0.0"
     yield f"    for start_ in range(block_ * {BLOCK}, min(block_ * {BLOCK} + {BLOCK}, rows_), {step}):"
     yield f"        end_ = min(start_ + {step}, rows_)"
     yield from _indented(_strip(program, shape, quick), 2)
-    yield "    sums_[2 * block_] = total_"
+    yield f"    sums_[2 * block_] = total_{' + log_of(products_, rows_)' if program.logs(shape) else ''}"
     yield "    sums_[2 * block_ + 1] = select(outside_ == 0, 0.0, 1.0)"
 
 
@@ -269,7 +274,7 @@ def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
         yield "for i_ in range(end_ - start_):"
         yield "    total_ = add_fast(total_, strip_[i_])"
     if program.logs(shape):
-        yield "total_ += sum_of_logs(logs_, end_ - start_)"
+        yield "multiply(products_, ones_, end_ - start_)"
 
 
 def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
@@ -314,7 +319,7 @@ def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "p
     if shape.total:
         yield "    total_ = add_fast(total_, v_i)" if program.plain else "    strip_[i_ - start_] = v_i"
     if program.logs(shape):
-        yield "    logs_[i_ - start_] = e_i"
+        yield "    ones_[i_ - start_] = e_i"
     if shape.value:
         yield "    va_[i_] = v_i"
     for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
