@@ -5,7 +5,7 @@ import platform
 import llvmlite.binding as llvm
 import pytest
 
-from losskit.kernels.native import optimised, target
+from losskit.kernels.native import module_of, optimised, target
 from losskit.kernels.source import Shape, kernel_source
 from losskit.registry import losses
 from losskit.tracing import program_of
@@ -26,7 +26,7 @@ def test_the_loop_of_a_loss_is_vector_code(name, tmp_path):
     for i, call in enumerate(CALLS):
         path = tmp_path / f"vectorised_{name}_{i}.py"
         path.write_text(kernel_source(program, call))
-        code = target().emit_assembly(llvm.parse_assembly(optimised(path, len(program.parameters))))
+        code = target().emit_assembly(llvm.parse_assembly(optimised(module_of(path), len(program.parameters))))
         packed, single = (sum(code.count(f"{act}{kind}") for act in _ARITHMETIC) for kind in ("pd", "sd"))
         # single are the rows that a loop leaves over, and what depends on no row
         assert packed >= max(4, single / 2), f"{name}: {packed} packed and {single} single instructions"

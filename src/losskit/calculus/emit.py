@@ -64,7 +64,9 @@ def array_function(name: str, arguments: Sequence[str], outputs: Sequence[Node])
 
 
 def _body(node: Node, dialect: Dialect) -> str:
-    """The function to call: the primitive's own, or that of its case."""
+    """The function to call: the primitive's own, or that of its case; e^-|x| has one too."""
+    if dialect == "scalar" and node.op == "exp" and node.args[0].op == "neg" and node.args[0].args[0].op == "abs":
+        return "exp_neg_abs"
     case = TABLE[node.op].case
     if case is None or not is_constant(node.args[case.argument], case.value):
         return node.op

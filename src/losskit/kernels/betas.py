@@ -15,6 +15,7 @@ from losskit.kernels.elementary import (
     divided_difference,
     divided_polynomial,
     exp,
+    exp_neg_abs,
     exp_parts,
     expm1,
     expm1mx,
@@ -38,7 +39,7 @@ from losskit.kernels.select import select
 @scalar
 def shape_logs(f: float, s: float) -> tuple[float, float, float, float]:
     """Logarithms of the lesser shape and of the greater, each in two parts."""
-    g, g_tail = log1p_parts(exp(-abs(f)))
+    g, g_tail = log1p_parts(exp_neg_abs(f))
     b, b_tail = two_sum(s, -g)
     b_tail = finite_tail(b, b_tail - g_tail)
     a, a_tail = two_sum(b, -abs(f))
@@ -75,7 +76,7 @@ def beta_lift(f: float, s: float) -> float:
 def beta_tilt(f: float, s: float) -> float:
     """The floor's slope by f, odd (5 ulp of the larger part)."""
     a, _, b, _ = shape_logs(f, s)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     return turned((shape_slope(a) - e * shape_slope(b)) / (1.0 + e), f)
 
 
@@ -83,7 +84,7 @@ def beta_tilt(f: float, s: float) -> float:
 def beta_curve(f: float, s: float) -> float:
     """The floor's second derivative by f, positive (8 ulp)."""
     a, a_tail, b, b_tail = shape_logs(f, s)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     bends = bend_of(a, a_tail) + e * (e * bend_of(b, b_tail))
     return (e * (shape_slope(a) + shape_slope(b)) + bends) / (1.0 + e) / (1.0 + e)
 
@@ -92,7 +93,7 @@ def beta_curve(f: float, s: float) -> float:
 def beta_sway(f: float, s: float) -> float:
     """The slope of the tilt by s, odd (8 ulp of the larger part)."""
     a, a_tail, b, b_tail = shape_logs(f, s)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     return turned((e * bend_of(b, b_tail) - bend_of(a, a_tail)) / (1.0 + e), f)
 
 
@@ -104,7 +105,7 @@ def beta_flex(f: float, s: float) -> float:
     others that of the greater shape less that of the sum is a divided difference of one fit.
     """
     a, a_tail, _, _ = shape_logs(f, s)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     rest, rise = 1.0 / (1.0 + e), log1p(e)
     low, far = s < -1.0, s > 1.4
     k = exp(select(low, s, -1.0))
@@ -178,7 +179,7 @@ def beta_energy(y: float, f: float, s: float) -> float:
 def beta_pull(y: float, f: float, s: float) -> float:
     """phi m (1 - m) d, the energy's slope by f (4 ulp)."""
     d, _, _, _ = beta_gap(y, f)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     t, t_tail = shape_exponent(f, s)
     return faded(select(f > 0.0, -d, d) / (1.0 + e) / (1.0 + e), t, t_tail)
 
@@ -187,6 +188,6 @@ def beta_pull(y: float, f: float, s: float) -> float:
 def beta_bend(y: float, f: float, s: float) -> float:
     """phi m (1 - m) (1 + (1 - 2 m) d), the energy's second derivative by f (5 ulp of the larger part)."""
     d, _, _, _ = beta_gap(y, f)
-    e = exp(-abs(f))
+    e = exp_neg_abs(f)
     t, t_tail = shape_exponent(f, s)
     return faded((1.0 - expm1(-abs(f)) / (1.0 + e) * d) / (1.0 + e) / (1.0 + e), t, t_tail)

@@ -13,7 +13,7 @@ from typing import Any
 
 from losskit.errors import CacheWarning
 from losskit.kernels.folder import kernel_folder, publish
-from losskit.kernels.native import Function, loaded, machine, optimised, sealed
+from losskit.kernels.native import Function, loaded, machine, module_of, optimised, sealed
 from losskit.kernels.source import Program, Shape, kernel_source
 
 lock = threading.RLock()  # of the compiler and of what is made by it
@@ -76,7 +76,8 @@ def function_of(source: str, parameters: int) -> Function:
             return function
         warnings.warn(f"{kept} is damaged: compiling again; remove it", CacheWarning, stacklevel=2)
     path = publish(folder, f"{name}.py", source.encode())
-    content = sealed(optimised(path, parameters))
+    module = module_of(path)
+    content = sealed(optimised(module, parameters), getattr(module, "SCHEDULED", True))
     if path.parent == folder and not kept.exists():
         publish(folder, kept.name, content, same=False)
     function = loaded(content)

@@ -344,6 +344,14 @@ def exp(x: float) -> float:
 
 
 @scalar
+def exp_neg_abs(x: float) -> float:
+    """e^-|x| (1 ulp): `exp` where nothing overflows; a power of two raised by 64 is normal until the last product."""
+    low = -abs(x)
+    n, p = exp_split(select(low < -746.0, -746.0, low), NO_TAIL)
+    return (p * from_bits(to_bits(n + (POW2_SHIFTER + 64.0)) << 52)) * 2.0**-64
+
+
+@scalar
 def expm1_parts(x: float) -> tuple[float, float, float]:
     """(a, t, top) with (a + t) top = e^x - 1 and a = fl(a + t); -60 <= x <= 710. top is 2 near overflow, else 1."""
     n, h, t = exp_reduced(x, NO_TAIL)

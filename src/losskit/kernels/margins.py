@@ -11,6 +11,7 @@ from losskit.kernels.elementary import (
     clamp,
     exp,
     exp2part,
+    exp_neg_abs,
     exp_parts,
     expm1,
     fast_two_sum,
@@ -89,7 +90,7 @@ def tangent_slope(m: float) -> float:
 @scalar
 def sigmoid_gap(x: float, a: float) -> float:
     """(1 - sigmoid(x)^a)/a, which tends to softplus(-x) as a to 0 (3 ulp)."""
-    s, t = unit_log1p(exp(-abs(x)))
+    s, t = unit_log1p(exp_neg_abs(x))
     cost = select(x < 0.0, -x, 0.0) + (s + t)
     u = a * cost
     return select(abs(u) < 1e-17, cost, -expm1(-u) / a)
@@ -145,7 +146,7 @@ def logit_entropy(x: float) -> float:
 def softplus_tilted(z: float, y: float, k: float) -> float:
     """softplus(z) - y z - k z for 0 <= y <= 1; 2 ulp of its larger summand."""
     size = abs(z)
-    s, t = unit_log1p(exp(-size))
+    s, t = unit_log1p(exp_neg_abs(z))
     a = s + t
     c = select(z > 0.0, (1.0 - y) - k, y + k)
     return select(c == 0.0, a, fma(c, size, a))

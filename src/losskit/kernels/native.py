@@ -56,18 +56,26 @@ def target() -> Any:
     )  # fmt: skip
 
 
-def optimised(path: Path, parameters: int) -> str:
-    """The LLVM code of the generated file at `path`, optimised, with its entry for Python."""
-    from numba import types
+def module_of(path: Path) -> Any:
+    """The generated file at `path`, imported.
 
+    It may say how its code is to be made: `SIDE_BY_SIDE`, how many vectors of rows, since a row is one long chain of
+    operations, which mostly waits for itself; `SCHEDULED`, whether LLVM may reorder the instructions.
+    """
     spec = importlib.util.spec_from_file_location(f"losskit._generated.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise FormulaError(f"Python cannot load the generated kernel {path}; remove that file and try again")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def optimised(module: Any, parameters: int) -> str:
+    """The LLVM code of a generated module, optimised, with its entry for Python."""
+    from numba import types
+
     signature = (types.intp,) * _OBJECTS + (types.float64,) + (types.intp,) * _COUNTS + (types.float64,) * parameters
-    # several vectors of rows side by side: a row is one long chain of operations, which mostly waits for itself
     llvm.set_option("", f"-force-vector-interleave={getattr(module, 'SIDE_BY_SIDE', 2)}")
     try:
         module.kernel.compile(signature)
@@ -111,9 +119,14 @@ def _entry(kernel: str, parameters: int) -> str:
     return "\n".join(["", *lines, ""])
 
 
-def sealed(code: str) -> bytes:
+def sealed(code: str, scheduled: bool = True) -> bytes:
     """An object file of LLVM `code`, behind its checksum."""
-    content = target().emit_object(llvm.parse_assembly(code))
+    made = target()
+    llvm.set_option("", f"-enable-misched={str(scheduled).lower()}")
+    try:
+        content = made.emit_object(llvm.parse_assembly(code))
+    finally:
+        llvm.set_option("", "-enable-misched=true")
     return hashlib.sha256(content).digest() + content
 
 

@@ -25,8 +25,10 @@ STREAM = 64  # rows between requests for rows to come, where reading takes longe
 AHEAD = 384  # how far those rows are ahead
 _LABELS = 256  # small counts whose label part is looked up
 # bodies of one exponential: four vectors of rows side by side gain over two, which do better with any others
-_SLIM = frozenset(("exp", "log", "mul_exp", "poisson_deviance", "sigmoid", "sigmoid_minus", "sigmoid_slope",
-                   "sigmoid_square", "softplus", "softplus_minus"))  # fmt: skip
+_SLIM = frozenset(("exp", "exp_neg_abs", "log", "mul_exp", "poisson_deviance", "sigmoid", "sigmoid_minus",
+                   "sigmoid_slope", "sigmoid_square", "softplus", "softplus_minus"))  # fmt: skip
+# bodies of two short parts, an exponential or logarithm in one: so do they, where LLVM leaves the rows interleaved
+_PAIRED = frozenset(("damped", "gamma_deviance", "inverse_square", "log1p_square", "mean_ratio"))
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
 
 
@@ -69,7 +71,12 @@ class Program:
     @property
     def side_by_side(self) -> int:
         """How many vectors of rows stand side by side: the same whatever is asked, for the same bits of sums."""
-        return 4 if self.primitives and self.primitives <= _SLIM else 2
+        return 4 if (self.primitives and self.primitives <= _SLIM) or self.paired else 2
+
+    @property
+    def paired(self) -> bool:
+        """Whether the machine code keeps the order in which the vectors' operations are written, one of each."""
+        return bool(self.primitives) and self.primitives <= _PAIRED
 
     def reach(self, shape: Shape) -> dict[tuple[str, Node], None]:
         """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
@@ -194,7 +201,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "from losskit.kernels.select import select",
         *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
         *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
-        f"SIDE_BY_SIDE = {program.side_by_side}",
+        f"SIDE_BY_SIDE, SCHEDULED = {program.side_by_side}, {not program.paired}",
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
     ]

@@ -10,6 +10,7 @@ from losskit.kernels.elementary import (
     clamp,
     exp,
     exp2part,
+    exp_neg_abs,
     exp_parts,
     expm1,
     expm1mx,
@@ -54,11 +55,11 @@ def zero_rest(f: float, z: float, k: float) -> float:
 def zero_nll(f: float, z: float) -> float:
     """-log(s + (1 - s) e^-mu), s = 1/(1 + e^-z): by what the zeros lack to all, or by their sum (5 ulp)."""
     mu = exp(f)
-    e = exp(-abs(z))
+    e = exp_neg_abs(z)
     missing = -expm1(-mu) * select(z > 0.0, e, 1.0) / (1.0 + e)
     t, _ = shifted_mean(z, f)
     lesser = select(mu < -z, mu, -z)
-    rare = log1p(e) + (lesser - log1p(exp(-abs(t))))
+    rare = log1p(e) + (lesser - log1p(exp_neg_abs(t)))
     return select(missing < 0.5, -log1p(-missing), rare)
 
 
