@@ -24,11 +24,17 @@ LANES = 16  # products of a block's rows side by side
 STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
 AHEAD = 384  # how far those rows are ahead
 _LABELS = 256  # small counts whose label part is looked up
-# bodies of one exponential: four vectors of rows side by side gain over two, which do better with any others
+# A row is a chain of operations that waits for itself, so vectors of rows stand side by side: four, whose operations
+# LLVM leaves in the order they are written in, one of each. These bodies were measured to do better otherwise:
+# of one exponential, with LLVM's own order
 _SLIM = frozenset(("exp", "exp_neg_abs", "log", "mul_exp", "poisson_deviance", "sigmoid", "sigmoid_minus",
                    "sigmoid_slope", "sigmoid_square", "softplus", "softplus_minus"))  # fmt: skip
-# bodies of two short parts, an exponential or logarithm in one: so do they, where LLVM leaves the rows interleaved
-_PAIRED = frozenset(("damped", "gamma_deviance", "inverse_square", "log1p_square", "mean_ratio"))
+# with two vectors, and LLVM's own order: what four hold at once is more than the registers
+_WIDE = frozenset(("div_square", "half_tweedie", "negative_binomial_deviance", "pseudo_huber_slope"))
+# so do derivatives alone, but for these
+_DEEP = frozenset(("damped", "gamma_deviance", "inverse_gaussian", "inverse_square", "log1p_ratio", "log1p_square",
+                   "log_cosh", "log_cosh_slope", "mean_ratio", "ratio_power", "sech2", "tweedie_bend", "tweedie_slope",
+                   "weibull_deviance"))  # fmt: skip
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
 
 
@@ -68,15 +74,18 @@ class Program:
         """Whether a prediction may lie outside the domain."""
         return any(node.op == "symbol" and node.value in self.predictions for node in nodes_of([self.inside]))
 
-    @property
-    def side_by_side(self) -> int:
-        """How many vectors of rows stand side by side: the same whatever is asked, for the same bits of sums."""
-        return 4 if (self.primitives and self.primitives <= _SLIM) or self.paired else 2
+    def order(self, shape: Shape) -> tuple[int, bool]:
+        """How many vectors of rows stand side by side, and whether LLVM orders their operations anew.
 
-    @property
-    def paired(self) -> bool:
-        """Whether the machine code keeps the order in which the vectors' operations are written, one of each."""
-        return bool(self.primitives) and self.primitives <= _PAIRED
+        The number is the same for all calls that ask for a sum, which has then the same bits.
+        """
+        own = self.primitives
+        if own and own <= _SLIM:
+            return 4, True
+        single = len(self.predictions) == len(self.targets) == 1
+        if not own or not single or own & _WIDE or not (shape.total or shape.value or own <= _DEEP):
+            return 2, True
+        return 4, False
 
     def reach(self, shape: Shape) -> dict[tuple[str, Node], None]:
         """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
@@ -201,7 +210,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "from losskit.kernels.select import select",
         *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
         *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
-        f"SIDE_BY_SIDE, SCHEDULED = {program.side_by_side}, {not program.paired}",
+        "SIDE_BY_SIDE, SCHEDULED = {}, {}".format(*program.order(shape)),
         inline,
         function_source("point", given + names, outputs, "scalar", labels),
     ]
