@@ -1,11 +1,12 @@
 """Every loss's loop is vector code: packed arithmetic in the machine code of the unweighted sum with its gradient."""
 
 import platform
+import re
 
 import llvmlite.binding as llvm
 import pytest
 
-from losskit.kernels.native import module_of, optimised, target
+from losskit.kernels.native import frame_of, module_of, optimised, sealed, target
 from losskit.kernels.source import Shape, kernel_source
 from losskit.registry import losses
 from losskit.tracing import program_of
@@ -18,7 +19,10 @@ CALLS = [
 _ARITHMETIC = ("mul", "add", "sub", "fmadd132", "fmadd213", "fmadd231")
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the mnemonics are those of x86")
+x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the mnemonics are those of x86")
+
+
+@x86
 @pytest.mark.parametrize("name", EACH_NAME)
 def test_the_loop_of_a_loss_is_vector_code(name, tmp_path):
     loss = losses()[name]()
@@ -30,3 +34,13 @@ def test_the_loop_of_a_loss_is_vector_code(name, tmp_path):
         packed, single = (sum(code.count(f"{act}{kind}") for act in _ARITHMETIC) for kind in ("pd", "sd"))
         # single are the rows that a loop leaves over, and what depends on no row
         assert packed >= max(4, single / 2), f"{name}: {packed} packed and {single} single instructions"
+
+
+@x86
+def test_the_frame_of_a_kernel_is_read_from_its_object(tmp_path):
+    loss = losses()["Gamma"]()
+    program = program_of(loss._structure(), loss.domain, loss.prediction_domains)
+    (tmp_path / "framed.py").write_text(kernel_source(program, CALLS[0]))
+    code = optimised(module_of(tmp_path / "framed.py"), len(program.parameters))
+    taken = re.findall(r"subq\s+\$(\d+), %rsp", target().emit_assembly(llvm.parse_assembly(code)))
+    assert frame_of(sealed(code)) == max(map(int, taken)) > 2000  # a strip's values, and what the registers cannot hold
