@@ -7,7 +7,8 @@ import llvmlite.binding as llvm
 import pytest
 
 from losskit.kernels.native import frame_of, module_of, optimised, sealed, target
-from losskit.kernels.source import Shape, kernel_source
+from losskit.kernels.primitives import home_of
+from losskit.kernels.source import _DEEP, _SLIM, _WIDE, Shape, kernel_source
 from losskit.registry import losses
 from losskit.tracing import program_of
 from tests.families import EACH_NAME
@@ -44,3 +45,8 @@ def test_the_frame_of_a_kernel_is_read_from_its_object(tmp_path):
     code = optimised(module_of(tmp_path / "framed.py"), len(program.parameters))
     taken = re.findall(r"subq\s+\$(\d+), %rsp", target().emit_assembly(llvm.parse_assembly(code)))
     assert frame_of(sealed(code)) == max(map(int, taken)) > 2000  # a strip's values, and what the registers cannot hold
+
+
+def test_bodies_whose_order_was_measured_are_there():
+    assert all(map(home_of, _SLIM | _WIDE | _DEEP))
+    assert not _SLIM & _WIDE
