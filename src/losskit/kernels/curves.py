@@ -23,9 +23,10 @@ from losskit.kernels.elementary import (
     fma,
     log,
     log1p,
+    neg_abs,
     polynomial,
     scalar,
-    scale_exp,
+    scale_down,
     to_bits,
     two_prod,
 )
@@ -128,11 +129,10 @@ def sigmoid_minus(z: float, y: float) -> float:
 @scalar
 def sigmoid_square(x: float) -> float:
     """sigmoid(x)**2, from e^-|x|, the one of `sigmoid` and `softplus`, and the quotient in two parts (1 ulp)."""
-    n, p, p_tail = plain_exp_parts(clamp(-abs(x), -746.0, 710.0))
-    e = scale_exp(p, n)
-    q, t = lower_sigmoid(e)
+    n, p, p_tail = plain_exp_parts(neg_abs(x))
+    q, t = lower_sigmoid(scale_down(p, n))
     above, above_tail = fast_two_sum(1.0, -q)
-    t = fma(scale_exp(p_tail, n), above * above, t)  # 1/(1 + e) = 1 - q
+    t = fma(scale_down(p_tail, n), above * above, t)  # 1/(1 + e) = 1 - q
     head, tail = select(x < 0.0, q, above), select(x < 0.0, t, above_tail - t)
     return fma(head, head, 2.0 * head * tail)
 

@@ -344,11 +344,23 @@ def exp(x: float) -> float:
 
 
 @scalar
-def exp_neg_abs(x: float) -> float:
-    """e^-|x| (1 ulp): `exp` where nothing overflows; a power of two raised by 64 is normal until the last product."""
+def neg_abs(x: float) -> float:
+    """-|x|, held to -746, where its exponential is 0."""
     low = -abs(x)
-    n, p = exp_split(select(low < -746.0, -746.0, low), NO_TAIL)
-    return (p * from_bits(to_bits(n + (POW2_SHIFTER + 64.0)) << 52)) * 2.0**-64
+    return select(low < -746.0, -746.0, low)
+
+
+@scalar
+def scale_down(x: float, n: float) -> float:
+    """x * 2^n for |x| < 1.5 and -1080 <= n <= 0: raised by 64, the power is normal until the last product."""
+    return (x * from_bits(to_bits(n + (POW2_SHIFTER + 64.0)) << 52)) * 2.0**-64
+
+
+@scalar
+def exp_neg_abs(x: float) -> float:
+    """e^-|x| (1 ulp): `exp` without what only growth needs."""
+    n, p = exp_split(neg_abs(x), NO_TAIL)
+    return scale_down(p, n)
 
 
 @scalar
