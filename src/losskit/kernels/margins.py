@@ -9,7 +9,6 @@ from losskit.kernels.elementary import (
     LN2_TAIL,
     Pair,
     clamp,
-    exp,
     exp2part,
     exp_neg_abs,
     exp_parts,
@@ -119,7 +118,7 @@ def sigmoid_times(x: float, w: float) -> float:
 def softplus_less_sigmoid(x: float) -> float:
     """log(1 + e^x) - 1/(1 + e^-x); below 0 as s q/2 + s z U(z), a sum without cancellation (3 ulp)."""
     size = abs(x)
-    e = exp(-size)
+    e = exp_neg_abs(x)
     s, t = unit_log1p(e)
     q, q_tail = lower_sigmoid(e)
     z = s * s
