@@ -87,17 +87,17 @@ class Program:
             return 2, True
         return 4, False
 
-    def reach(self, shape: Shape) -> dict[tuple[str, Node], None]:
+    def reach(self, shape: Shape) -> tuple[tuple[str, Node], ...]:
         """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
 
         Empty if that is not known of one of them, if none has such a body, or if an argument is not what a row brings.
         """
         rows = [(TABLE[node.op], node) for node in nodes_of(self.asked(shape).values()) if node.op in TABLE]
         if any(row.reach is None and row.scalar is None for row, _ in rows):
-            return {}
+            return ()
         pairs = (pair for row, node in rows if row.reach for pair in zip(row.reach, node.args, strict=True))
         tests = [(test, arg) for test, arg in pairs if test]
-        return dict.fromkeys(tests) if all(arg.op == "symbol" for _, arg in tests) else {}
+        return tuple(dict.fromkeys(tests)) if all(arg.op == "symbol" for _, arg in tests) else ()
 
     def logs(self, shape: Shape) -> tuple[Node, Node] | None:
         """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `kernels.sums`."""
@@ -221,7 +221,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
     lines += [
         '@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)',
         f"def kernel({', '.join([*_ADDRESSES, 'scale_', 'rows_', 'first_', 'last_', *program.parameters])}):",
-        *_indented(_frame(program, shape, Quick(names, tuple(reach))), 1),
+        *_indented(_frame(program, shape, Quick(names, reach)), 1),
         "",
     ]
     return "\n".join(lines)
