@@ -127,8 +127,10 @@ def _plan(loss: Pointwise, reduction: str, want: tuple[str, ...], narrow: bool) 
     kernel, numbers = loss._kernel()
     summed = reduction != "none" and want[0] == "value"
     valued, graded, curved = want[0] == "value" and not summed, "gradient" in want, "hessian" in want
-    function = kernel.function(Shape(narrow, False, summed, valued, graded, curved))
-    return function, numbers, summed, reduction.startswith("mean"), valued, graded, curved
+    averaged = reduction.startswith("mean")
+    scaled = (graded or curved) and (summed or averaged)
+    function = kernel.function(Shape(narrow, False, summed, valued, graded, curved, scaled))
+    return function, numbers, summed, averaged, valued, graded, curved
 
 
 @cache

@@ -14,8 +14,8 @@ from losskit.tracing import program_of
 from tests.families import EACH_NAME
 
 CALLS = [
-    Shape(narrow=False, weights=False, total=True, value=False, gradient=True, hessian=False),
-    Shape(narrow=False, weights=False, total=False, value=True, gradient=True, hessian=True),
+    Shape(narrow=False, weights=False, total=True, value=False, gradient=True, hessian=False, scaled=True),
+    Shape(narrow=False, weights=False, total=False, value=True, gradient=True, hessian=True, scaled=False),
 ]
 _ARITHMETIC = ("mul", "add", "sub", "fmadd132", "fmadd213", "fmadd231")
 

@@ -34,11 +34,13 @@ class Kernel:
 
         Arrays are flat and contiguous; w, v, g, h may be None.
         """
-        self.of_call(y, w, total, v, g, h)(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
+        self.of_call(y, w, total, v, g, h, scale)(y, f, w, state, v, g, h, scale, rows, first, last, *parameters)
 
-    def of_call(self, y: Any, w: Any, total: bool, v: Any, g: Any, h: Any) -> Function:
-        """The machine code for a call with these arrays."""
-        shape = (y.itemsize == 4, w is not None, total, v is not None, g is not None, h is not None)
+    def of_call(self, y: Any, w: Any, total: bool, v: Any, g: Any, h: Any, scale: float) -> Function:
+        """The machine code for a call with these arrays, and this factor of the derivatives."""
+        graded, curved = g is not None, h is not None
+        scaled = (graded or curved) and (total or scale != 1.0)
+        shape = (y.itemsize == 4, w is not None, total, v is not None, graded, curved, scaled)
         return self._functions.get(shape) or self.function(Shape(*shape))
 
     def function(self, shape: Shape) -> Function:

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from losskit.kernels.elementary import SHIFTER, floor, scalar, to_bits
+from losskit.kernels.elementary import ONE_BITS, SHIFTER, floor, scalar, to_bits
 
 # an ndarray is Python's object header, then the pointer to its data: part of NumPy's stable ABI (PyArrayObject)
 HEADER = object.__basicsize__
@@ -91,3 +91,15 @@ def is_small_count(y: float, limit: int) -> bool:
 def small_count(y: float) -> int:
     """The integer that a count below 256 is; one below 256 for any other y."""
     return to_bits(y + SHIFTER) & 0xFF
+
+
+@scalar
+def unit_bits(y: float) -> int:
+    """Bits of which the highest two are 0 where 0 <= y <= 1: y and 1 - y are then below 2, and neither is negative."""
+    return to_bits(y + 0.0) | to_bits(1.0 - y)
+
+
+@scalar
+def sign_bits(y: float) -> int:
+    """Bits that are all 0, beyond the sign, where y is -1 or +1."""
+    return to_bits(y) ^ ONE_BITS

@@ -110,7 +110,7 @@ def run(
     if is_ready(y) and is_ready(f, y.dtype) and (w is None or is_ready(w, y.dtype)):
         if y.ndim != 1 or f.ndim != 1 or (h is not None and h.ndim != 1):
             y, f, w, v, g, h = (None if x is None else x.reshape(-1) for x in (y, f, w, v, g, h))  # type: ignore[assignment]
-        return run_plain(kernel.of_call(y, w, total, v, g, h), rows, y, f, w, scale, v, g, h, parameters)
+        return run_plain(kernel.of_call(y, w, total, v, g, h, scale), rows, y, f, w, scale, v, g, h, parameters)
     state = _state(rows)
     _run_chunks(kernel, rows, (y, f, w), scale, (v, g, h), parameters, state, total)
     return _sums(state)

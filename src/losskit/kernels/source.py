@@ -36,6 +36,12 @@ _DEEP = frozenset(("damped", "gamma_deviance", "inverse_gaussian", "inverse_squa
                    "log_cosh", "log_cosh_slope", "mean_ratio", "ratio_power", "sech2", "tweedie_bend", "tweedie_slope",
                    "weibull_deviance"))  # fmt: skip
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
+_Y = symbol("y")
+# domains of a label told by its bits: what finds them, and which of them are 0 for every label inside
+_BITS = {
+    frozenset((_Y >= 0.0, _Y <= 1.0)): ("unit_bits", -(1 << 62)),
+    frozenset(((_Y == -1.0) | (_Y == 1.0),)): ("sign_bits", (1 << 63) - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,15 @@ class Program:
     def plain(self) -> bool:
         """Whether rows are a few operations each, so that a kernel waits for memory."""
         return not self.primitives
+
+    @property
+    def checks(self) -> Checks:
+        """How a row is tried for the domain."""
+        names, rest = conditions(self.inside)
+        for told, (name, mask) in _BITS.items():
+            if told <= set(rest):
+                return Checks(names, [each for each in rest if each not in told], name, mask)
+        return Checks(names, rest, "", 0)
 
     @property
     def bounded(self) -> bool:
@@ -116,7 +131,10 @@ class Program:
 
 
 class Shape(NamedTuple):
-    """What a call brings and asks for: arrays of float32 or float64; weights; the sum; and rows of each output."""
+    """What a call brings and asks for: arrays of float32 or float64; weights; the sum; and rows of each output.
+
+    And whether derivatives are scaled: as in a mean, or in any call for a sum, which so share their code.
+    """
 
     narrow: bool
     weights: bool
@@ -124,6 +142,23 @@ class Shape(NamedTuple):
     value: bool
     gradient: bool
     hessian: bool
+    scaled: bool
+
+
+class Checks(NamedTuple):
+    """What a row must pass to lie in the domain.
+
+    Attributes
+    ----------
+    finite : symbols that must be finite
+    rest : conditions to be tried by comparisons
+    bits : the function of y, if there is one, whose bits in `mask` must be 0: they gather without a comparison
+    """
+
+    finite: list[str]
+    rest: list[Node]
+    bits: str
+    mask: int
 
 
 class Quick(NamedTuple):
@@ -209,6 +244,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "from losskit.kernels.memory import doubles_at, fetch, is_same, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
         *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
+        *imports([program.checks.bits] if program.checks.bits else []),
         *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
         "SIDE_BY_SIDE, SCHEDULED = {}, {}".format(*program.order(shape)),
         inline,
@@ -216,8 +252,9 @@ def kernel_source(program: Program, shape: Shape) -> str:
     ]
     if reach:
         lines.append("point_within = near(point)")
-    if rest := conditions(program.inside)[1]:
-        lines += [inline, function_source("inside", given, [reduce(and_, rest)], "scalar")]
+    checks = program.checks
+    if checks.rest:
+        lines += [inline, function_source("inside", given, [reduce(and_, checks.rest)], "scalar")]
     lines += [
         '@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)',
         f"def kernel({', '.join([*_ADDRESSES, 'scale_', 'rows_', 'first_', 'last_', *program.parameters])}):",
@@ -259,6 +296,8 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
     yield "    outside_ = 0.0"  # as wide as the rows: a flag of one bit would be packed for every vector
+    if bits := program.checks.bits:
+        yield "    bits_ = 0"
     if quick:
         # rows for the other loop: where there was one, the next strips may have more
         yield f"    strays_ = {'taken_' if quick.reach else '0.0'}"
@@ -269,7 +308,8 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     yield f"        end_ = min(start_ + {step}, rows_)"
     yield from _indented(_strip(program, shape, quick), 2)
     yield f"    sums_[2 * block_] = total_{' + log_of(products_, rows_)' if program.logs(shape) else ''}"
-    yield "    sums_[2 * block_ + 1] = select(outside_ == 0, 0.0, 1.0)"
+    alike = f" & (bits_ & {program.checks.mask} == 0)" if bits else ""
+    yield f"    sums_[2 * block_ + 1] = select((outside_ == 0){alike}, 0.0, 1.0)"
 
 
 def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
@@ -285,7 +325,7 @@ def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     depth = 1 if quick else 0
     yield from _indented(_rows(program, shape, [f"{name[:-2]}(y_i)" for name in quick.labels]), depth)
     if not program.plain:
-        yield from _indented(_flagged(program, shape, "outside_", _out(program)), depth)
+        yield from _indented(_flagged(program, shape, _flags(program, shape, "outside_")), depth)
     if shape.total and not program.plain:
         yield "for i_ in range(end_ - start_):"
         yield "    total_ = add_fast(total_, strip_[i_])"
@@ -306,7 +346,9 @@ def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     yield f"if (strays_ == 0.0){' & (large_ == 0)' if quick.labels else ''}:"
     labels = [f"{name}_strip_[i_ - start_]" for name in quick.labels]
     yield from _indented(_rows(program, shape, labels, "point_within" if quick.reach else "point"), 1)
-    yield from _indented(_flagged(program, shape, "strays_", _strays(program, quick)), 1)
+    settled = quick.settles(program.inside) and not program.bounded
+    strays = _flags(program, shape, "strays_", quick.reach, settled)
+    yield from _indented(_flagged(program, shape, strays), 1)
     yield "    left_ = strays_"
 
 
@@ -330,53 +372,50 @@ def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "p
         yield "    w_i = float64(wa_[i_])"
         if shape.value or shape.total:
             yield "    v_i = select(w_i == 0.0, 0.0, w_i * v_i)"
-    if program.plain and (flag := _out(program)):
-        yield _flag(shape, "outside_", flag)
+    if program.plain:
+        yield from _flags(program, shape, "outside_")
     if shape.total:
         yield "    total_ = add_fast(total_, v_i)" if program.plain else "    strip_[i_ - start_] = v_i"
     if program.logs(shape):
         yield "    ones_[i_ - start_] = e_i"
     if shape.value:
         yield "    va_[i_] = v_i"
+    weighted, scaled = ("w_i * ", "(w_i * scale_) * ") if shape.weights else ("", "scale_ * ")
     for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
         for j in range(width if asked else 0):
-            scaled = f"scale_ * {name}_{j}"
-            weighted = f"select(w_i == 0.0, 0.0, (w_i * scale_) * {name}_{j})"
-            yield f"    {name}a_[{_at(j, width)}] = {weighted if shape.weights else scaled}"
+            output = f"{scaled if shape.scaled else weighted}{name}_{j}"
+            output = f"select(w_i == 0.0, 0.0, {output})" if shape.weights else output
+            yield f"    {name}a_[{_at(j, width)}] = {output}"
 
 
-def _flagged(program: Program, shape: Shape, name: str, flag: str) -> Iterator[str]:
-    """A loop of its own for a flag: beside a row's work its sum would cost that its registers."""
-    if flag:
+def _flagged(program: Program, shape: Shape, flags: list[str]) -> Iterator[str]:
+    """A loop of its own for flags: beside a row's work their sums would cost that its registers."""
+    if flags:
         yield from _read(program)[0]
         if shape.weights:
             yield "    w_i = float64(wa_[i_])"
-        yield _flag(shape, name, flag)
+        yield from flags
 
 
-def _flag(shape: Shape, name: str, flag: str) -> str:
-    return f"    {name} = add_fast({name}, {f'select(w_i == 0.0, 0.0, {flag})' if shape.weights else flag})"
+def _flags(
+    program: Program, shape: Shape, name: str, reach: Iterable[tuple[str, Node]] = (), settled: bool = False
+) -> list[str]:
+    """The lines that gather whether a row fails: in `name` what is not 0 then, in `bits_` the bits of its label.
 
-
-def _out(program: Program) -> str:
-    """The expression that is not 0 for a row outside the domain; none where every row is inside."""
-    return _failing(program, program.inside, [])
-
-
-def _strays(program: Program, quick: Quick) -> str:
-    """The expression that is not 0 for a row that the quick loop is not for; none where it is for all."""
-    settled = quick.settles(program.inside) and not program.bounded
-    return _failing(program, None if settled else program.inside, quick.reach)
-
-
-def _failing(program: Program, inside: Node | None, reach: Iterable[tuple[str, Node]]) -> str:
+    They try for `reach`, and for the domain where that is not settled.
+    """
     values = _read(program)[1]
     names = dict(zip([*program.targets, *program.predictions], values, strict=True))
-    finite, rest = conditions(inside) if inside is not None else ([], [])
+    finite, rest, bits, _ = Checks([], [], "", 0) if settled else program.checks
     tests = [f"is_{test}({names[str(arg.value)]})" for test, arg in reach]
     tests += [f"inside({', '.join([*values, *program.parameters])})"] if rest else []
-    flags = [f"{names[name]} * 0.0" for name in finite]
-    return " + ".join([*flags, f"select({' & '.join(tests)}, 0.0, 1.0)"] if tests else flags)
+    flags = [f"{names[symbol]} * 0.0" for symbol in finite]
+    flags += [f"select({' & '.join(tests)}, 0.0, 1.0)"] if tests else []
+    flag, y = " + ".join(flags), values[0]
+    if shape.weights:
+        flag, y = f"select(w_i == 0.0, 0.0, {flag})", f"select(w_i == 0.0, 1.0, {y})"
+    lines = [f"    {name} = add_fast({name}, {flag})"] if flags else []
+    return lines + ([f"    bits_ |= {bits}({y})"] if bits else [])
 
 
 def _at(j: int, width: int) -> str:
