@@ -19,7 +19,8 @@ from losskit.calculus.emit import array_function
 from losskit.domains import SHARES_OFF
 from losskit.errors import CapabilityError, FormulaError, ParameterError
 from losskit.evaluate import EMPTY, REDUCTIONS, refuse_options
-from losskit.kernels.source import Program, carry_nan
+from losskit.kernels.program import Program
+from losskit.kernels.source import carry_nan
 from losskit.softmax import Softmax
 from losskit.tracing import program_of, with_parameters
 

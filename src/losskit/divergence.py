@@ -217,7 +217,7 @@ def _by_logarithm(twin: Any, parts: tuple[Node, Node, Node], name: str) -> tuple
 def _compiled(cls: Any, key: tuple[tuple[str, Any], ...], what: str) -> Any:
     """The kernel of the formula, or of the excess with its derivatives, which on shares are those of the formula."""
     from losskit.kernels.compile import compiled
-    from losskit.kernels.source import Program
+    from losskit.kernels.program import Program
 
     twin = cls._twin(*key)
     formula, excess, at = _plain(twin), _excess(twin), _Q

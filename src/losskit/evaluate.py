@@ -11,7 +11,7 @@ import numpy as np
 from losskit.border import rows_of
 from losskit.domains import Domain, Intervals
 from losskit.errors import CapabilityError, DomainError, ParameterError, ShapeError
-from losskit.kernels.source import BLOCK, Shape
+from losskit.kernels.program import BLOCK, Shape
 
 if TYPE_CHECKING:
     from losskit.base import Pointwise

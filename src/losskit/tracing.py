@@ -137,7 +137,7 @@ def program_of(
     structure: Structure, domain: Domain | Intervals, of_f: tuple[Domain, ...], curvature: str | None = None
 ) -> Any:
     """What the kernel of a loss computes; a named curvature takes the Hessian's place."""
-    from losskit.kernels.source import Program
+    from losskit.kernels.program import Program
 
     targets, outputs = twin_of(structure).targets, twin_of(structure).outputs
     if curvature is None:

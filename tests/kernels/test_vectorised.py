@@ -8,7 +8,8 @@ import pytest
 
 from losskit.kernels.native import frame_of, module_of, optimised, sealed, target
 from losskit.kernels.primitives import home_of
-from losskit.kernels.source import _DEEP, _SLIM, _WIDE, Shape, kernel_source
+from losskit.kernels.program import _DEEP, _SLIM, _WIDE, Shape
+from losskit.kernels.source import kernel_source
 from losskit.registry import losses
 from losskit.tracing import program_of
 from tests.families import EACH_NAME

@@ -14,7 +14,8 @@ from typing import Any
 from losskit.errors import CacheWarning
 from losskit.kernels.folder import kernel_folder, publish
 from losskit.kernels.native import Function, loaded, machine, module_of, optimised, sealed
-from losskit.kernels.source import Program, Shape, kernel_source
+from losskit.kernels.program import Program, Shape
+from losskit.kernels.source import kernel_source
 
 lock = threading.RLock()  # of the compiler and of what is made by it
 
@@ -54,7 +55,7 @@ class Kernel:
 
 _kernels: dict[Program, Kernel] = {}
 # these decide the text of a kernel, which has a hash of its own, or what is done with its code
-_OUTSIDE = ("source.py", "primitives.py", "run.py", "folder.py", "compile.py")
+_OUTSIDE = ("program.py", "source.py", "primitives.py", "run.py", "folder.py", "compile.py")
 
 
 def compiled(program: Program) -> Kernel:

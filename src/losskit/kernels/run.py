@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from losskit.kernels.source import BLOCK
+from losskit.kernels.program import BLOCK
 
 Array = np.ndarray
 _CHUNK = 16 * BLOCK  # rows converted at a time where an array is not as a kernel wants it

@@ -6,197 +6,20 @@ of array objects and finds their data itself; what is not asked for is not in th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import NamedTuple
 
 from losskit.calculus.emit import function_source, functions_used
 from losskit.calculus.graph import Node, nodes_of, symbol, where
 from losskit.calculus.table import TABLE
 from losskit.kernels.primitives import imports
+from losskit.kernels.program import BLOCK, LANES, STRIP, Checks, Program, Quick, Shape
 
-BLOCK = 4096  # rows whose sum is one number; fixed, so that threads change no bit
-STRIP = 256  # rows whose values wait on the stack for their sum
-LANES = 16  # products of a block's rows side by side
-STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
-AHEAD = 384  # how far those rows are ahead
+_STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
+_AHEAD = 384  # how far those rows are ahead
 _LABELS = 256  # small counts whose label part is looked up
-# A row is a chain of operations that waits for itself, so vectors of rows stand side by side: four, whose operations
-# LLVM leaves in the order they are written in, one of each. These bodies were measured to do better otherwise:
-# of one exponential, with LLVM's own order
-_SLIM = frozenset(("exp", "exp_neg_abs", "log", "mul_exp", "poisson_deviance", "sigmoid", "sigmoid_minus",
-                   "sigmoid_slope", "sigmoid_square", "softplus", "softplus_minus"))  # fmt: skip
-# with two vectors, and LLVM's own order: what four hold at once is more than the registers
-_WIDE = frozenset(("div_square", "half_tweedie", "negative_binomial_deviance", "pseudo_huber_slope"))
-# so do derivatives alone, but for these
-_DEEP = frozenset(("damped", "gamma_deviance", "inverse_gaussian", "inverse_square", "log1p_ratio", "log1p_square",
-                   "log_cosh", "log_cosh_slope", "mean_ratio", "ratio_power", "sech2", "tweedie_bend", "tweedie_slope",
-                   "weibull_deviance"))  # fmt: skip
 _ADDRESSES = ("y_", "f_", "w_", "state_", "v_", "g_", "h_")
-_Y = symbol("y")
-# domains of a label told by its bits: what finds them, and which of them are 0 for every label inside
-_BITS = {
-    frozenset((_Y >= 0.0, _Y <= 1.0)): ("unit_bits", -(1 << 62)),
-    frozenset(((_Y == -1.0) | (_Y == 1.0),)): ("sign_bits", (1 << 63) - 1),
-}
-
-
-@dataclass(frozen=True)
-class Program:
-    """What a kernel computes for a row.
-
-    Attributes
-    ----------
-    value, gradient, hessian : nodes, one, k and k * k of them; the later two may be empty
-    targets, predictions, parameters : names of the symbols for y, for f and for the parameters, in call order
-    inside : the condition under which a row may count
-    counts : whether y is often a small count: what depends on y alone is then looked up
-    """
-
-    value: Node
-    gradient: tuple[Node, ...]
-    hessian: tuple[Node, ...]
-    targets: tuple[str, ...]
-    predictions: tuple[str, ...]
-    parameters: tuple[str, ...]
-    inside: Node
-    counts: bool = False
-
-    @property
-    def primitives(self) -> set[str]:
-        """The stable bodies that value and derivatives use."""
-        return set(functions_used([self.value, *self.gradient, *self.hessian], "scalar")) - {"select"}
-
-    @property
-    def plain(self) -> bool:
-        """Whether rows are a few operations each, so that a kernel waits for memory."""
-        return not self.primitives
-
-    @property
-    def checks(self) -> Checks:
-        """How a row is tried for the domain."""
-        names, rest = conditions(self.inside)
-        for told, (name, mask) in _BITS.items():
-            if told <= set(rest):
-                return Checks(names, [each for each in rest if each not in told], name, mask)
-        return Checks(names, rest, "", 0)
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a prediction may lie outside the domain."""
-        return any(node.op == "symbol" and node.value in self.predictions for node in nodes_of([self.inside]))
-
-    def order(self, shape: Shape) -> tuple[int, bool]:
-        """How many vectors of rows stand side by side, and whether LLVM orders their operations anew.
-
-        The number is the same for all calls that ask for a sum, which has then the same bits.
-        """
-        own = self.primitives
-        if own and own <= _SLIM:
-            return 4, True
-        single = len(self.predictions) == len(self.targets) == 1
-        if not own or not single or own & _WIDE or not (shape.total or shape.value or own <= _DEEP):
-            return 2, True
-        return 4, False
-
-    def reach(self, shape: Shape) -> tuple[tuple[str, Node], ...]:
-        """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
-
-        Empty if that is not known of one of them, if none has such a body, or if an argument is not what a row brings.
-        """
-        rows = [(TABLE[node.op], node) for node in nodes_of(self.asked(shape).values()) if node.op in TABLE]
-        if any(row.reach is None and row.scalar is None for row, _ in rows):
-            return ()
-        pairs = (pair for row, node in rows if row.reach for pair in zip(row.reach, node.args, strict=True))
-        tests = [(test, arg) for test, arg in pairs if test]
-        return tuple(dict.fromkeys(tests)) if all(arg.op == "symbol" for _, arg in tests) else ()
-
-    def logs(self, shape: Shape) -> tuple[Node, Node] | None:
-        """(a, e) where the value is a + log(1 + e) and a call asks for the plain sum alone: see `kernels.sums`."""
-        split = TABLE[self.value.op].logs if self.value.op in TABLE else None
-        alone = shape.total and not shape.value and not shape.weights
-        return split(*self.value.args) if split and alone else None
-
-    def asked(self, shape: Shape) -> dict[str, Node]:
-        """The outputs that a call of this shape asks for, by the names they have in the text."""
-        if logs := self.logs(shape):
-            nodes = dict(zip(("v_i", "e_i"), logs, strict=True))
-        else:
-            nodes = {"v_i": self.value} if shape.value or shape.total else {}
-        nodes |= {f"g_{j}": node for j, node in enumerate(self.gradient)} if shape.gradient else {}
-        return nodes | ({f"h_{j}": node for j, node in enumerate(self.hessian)} if shape.hessian else {})
-
-
-class Shape(NamedTuple):
-    """What a call brings and asks for: arrays of float32 or float64; weights; the sum; and rows of each output.
-
-    And whether derivatives are scaled: as in a mean, or in any call for a sum, which so share their code.
-    """
-
-    narrow: bool
-    weights: bool
-    total: bool
-    value: bool
-    gradient: bool
-    hessian: bool
-    scaled: bool
-
-
-class Checks(NamedTuple):
-    """What a row must pass to lie in the domain.
-
-    Attributes
-    ----------
-    finite : symbols that must be finite
-    rest : conditions to be tried by comparisons
-    bits : the function of y, if there is one, whose bits in `mask` must be 0: they gather without a comparison
-    """
-
-    finite: list[str]
-    rest: list[Node]
-    bits: str
-    mask: int
-
-
-class Quick(NamedTuple):
-    """What a strip is tried for before the loop that is right for all rows: a loop of less work.
-
-    Attributes
-    ----------
-    labels : what is looked up, where all targets are small counts
-    reach : where near bodies stand for a row's own, see `Program.reach`
-    """
-
-    labels: list[str]
-    reach: tuple[tuple[str, Node], ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.labels or self.reach)
-
-    def settles(self, inside: Node) -> bool:
-        """Whether all its rows lie in the domain: they are small counts, or the amounts that the domain asks for."""
-        y = symbol("y")
-        names, rest = conditions(inside)
-        return bool(self.labels) or (
-            ("amount", y) in self.reach and names in ([], ["y"]) and set(rest) <= {y > 0.0, y >= 0.0}
-        )
-
-
-def conditions(inside: Node) -> tuple[list[str], list[Node]]:
-    """What `inside` asks: the symbols that must be finite, and whatever else must hold.
-
-    x is finite where 0 x is 0, which costs less than comparisons, of which LLVM makes tests of bits.
-    """
-    if inside.op == "and":
-        (first, rest), (second, more) = map(conditions, inside.args)
-        return sorted({*first, *second}), rest + more
-    for x in nodes_of([inside]):
-        if x.op == "symbol" and any(inside is finite for finite in (abs(x) < math.inf, x < math.inf, x > -math.inf)):
-            return [str(x.value)], []
-    return [], [inside]
 
 
 def carry_nan(output: Node, predictions: Sequence[str]) -> Node:
@@ -271,9 +94,9 @@ def _indented(lines: Iterator[str], depth: int) -> Iterator[str]:
 def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     """The kernel's body around the loop over rows."""
     array = "singles_at" if shape.narrow else "doubles_at"
-    outputs = {"v": shape.value, "g": shape.gradient, "h": shape.hessian}
-    present = {"y": True, "f": True, "w": shape.weights, **outputs}
-    yield from (f"{name}a_ = {array}({name}_)" for name, here in present.items() if here)
+    outputs = program.outputs(shape)
+    present = ["y", "f", *(["w"] if shape.weights else []), *outputs]
+    yield from (f"{name}a_ = {array}({name}_)" for name in present)
     yield "sums_ = doubles_at(state_)"
     if quick.labels:
         for name in quick.labels:
@@ -290,9 +113,9 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
         yield f"ones_ = space({STRIP})"
         yield f"products_ = space({LANES})"
     if quick.reach:  # what is left to the other loop must still be there
-        taken = [f"is_same({name}a_, fa_)" for name, here in outputs.items() if here]
+        taken = [f"is_same({name}a_, fa_)" for name in outputs]
         yield f"taken_ = select({' | '.join(taken) or False}, 1.0, 0.0)"
-    step = STREAM if program.plain else STRIP
+    step = STRIP if not program.plain else _STREAM if shape.total else BLOCK
     yield "for block_ in range(first_, last_):"
     yield "    total_ = 0.0"
     yield "    outside_ = 0.0"  # as wide as the rows: a flag of one bit would be packed for every vector
@@ -314,8 +137,9 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
 
 def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     """A few hundred rows, and their sum."""
-    if program.plain:
-        yield f"for i_ in range(start_ + {AHEAD}, start_ + {AHEAD + STREAM}, {16 if shape.narrow else 8}):"  # by lines
+    if program.plain and shape.total:  # rows alone wait for their results' lines, not for those they read
+        line = 16 if shape.narrow else 8
+        yield f"for i_ in range(start_ + {_AHEAD}, start_ + {_AHEAD + _STREAM}, {line}):"
         widths = {"y": len(program.targets), "f": len(program.predictions)} | ({"w": 1} if shape.weights else {})
         yield from (f"    fetch({name}a_, {_at(0, width)})" for name, width in widths.items())
     if quick:
@@ -363,7 +187,6 @@ def _read(program: Program) -> tuple[list[str], list[str]]:
 
 def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "point") -> Iterator[str]:
     """The loop over the rows of a strip; `labels` are what `point` is given after the row."""
-    k = len(program.predictions)
     lines, values = _read(program)
     yield from lines
     given = ", ".join([*values, *program.parameters, *labels])
@@ -381,8 +204,8 @@ def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "p
     if shape.value:
         yield "    va_[i_] = v_i"
     weighted, scaled = ("w_i * ", "(w_i * scale_) * ") if shape.weights else ("", "scale_ * ")
-    for name, asked, width in (("g", shape.gradient, k), ("h", shape.hessian, k * k)):
-        for j in range(width if asked else 0):
+    for name, width in program.outputs(shape).items():
+        for j in range(width if name != "v" else 0):
             output = f"{scaled if shape.scaled else weighted}{name}_{j}"
             output = f"select(w_i == 0.0, 0.0, {output})" if shape.weights else output
             yield f"    {name}a_[{_at(j, width)}] = {output}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from losskit.kernels.elementary import add_fast, fma, log1p, scalar
 from losskit.kernels.memory import space
+from losskit.kernels.program import LANES, STRIP
 from losskit.kernels.select import select
-from losskit.kernels.source import LANES, STRIP
 
 
 @scalar
