@@ -11,19 +11,31 @@ from numba import njit
 
 import losskit as lk
 from losskit.calculus.table import TABLE
-from losskit.kernels.near import is_amount, is_exponent, near
+from losskit.kernels.near import amount_bits, exponent_bits, near
 from losskit.kernels.primitives import home_of
+from losskit.kernels.program import HIGHEST
 
 REACHING = [name for name, row in TABLE.items() if row.reach]
-EDGES = {"exponent": [0.0, -0.0, 5e-324, 350.0, -350.0], "amount": [2.0**-500, 2.0**500, 1.0]}
-TESTS = {"exponent": is_exponent, "amount": is_amount}
+LARGEST = math.nextafter(256.0, 0.0)
+EDGES = {
+    "exponent": [0.0, -0.0, 5e-324, LARGEST, -LARGEST],
+    "amount": [2.0**-511, math.nextafter(2.0**513, 0.0), 1.0],
+}
+BEYOND = {
+    "exponent": [256.0, -256.0, 1e300],
+    "amount": [math.nextafter(2.0**-511, 0.0), 2.0**513, 5e-324, 0.0, -0.0, -5e-324, -1.0, -1e300],
+}
+TESTS = {
+    "exponent": njit(lambda x: exponent_bits(x) & HIGHEST == 0),
+    "amount": njit(lambda y: amount_bits(y) & HIGHEST == 0),
+}
 
 
 def _draws(test: str, rng: np.random.Generator, rows: int) -> np.ndarray:
     if test == "amount":
-        drawn = np.exp2(rng.uniform(-500.0, 500.0, rows)) if rng.random() < 0.5 else np.exp(rng.normal(size=rows))
+        drawn = np.exp2(rng.uniform(-511.0, 513.0, rows)) if rng.random() < 0.5 else np.exp(rng.normal(size=rows))
     else:
-        drawn = rng.uniform(-350.0, 350.0, rows) if rng.random() < 0.5 else rng.normal(size=rows)
+        drawn = rng.uniform(-LARGEST, LARGEST, rows) if rng.random() < 0.5 else rng.normal(size=rows)
     drawn[: len(EDGES[test])] = EDGES[test]
     return rng.permutation(drawn)
 
@@ -44,9 +56,9 @@ def test_a_near_body_has_the_bits_of_its_own(name):
 
 @pytest.mark.parametrize("test", TESTS)
 def test_what_is_within_reach(test):
-    within = TESTS[test].py_func
-    assert all(within(x) for x in EDGES[test])
-    assert not any(within(x) for x in (math.nan, math.inf, -math.inf, *([0.0, -1.0] if test == "amount" else [351.0])))
+    within = TESTS[test]
+    assert all(map(within, EDGES[test]))
+    assert not any(map(within, [math.nan, -math.nan, math.inf, -math.inf, *BEYOND[test]]))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

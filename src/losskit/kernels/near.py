@@ -20,21 +20,24 @@ from losskit.kernels.elementary import (
     scalar,
     split_exponent,
     split_positive,
+    to_bits,
 )
 
-# -- tests of an argument, as the table names them
+SMALLEST_AMOUNT_BITS = 0x200 << 52  # of 2^-511
+
+# -- tests of an argument, as the table names them: the two highest bits of the answer are 0 within reach
 
 
 @scalar
-def is_exponent(x: float) -> bool:
-    """Whether |x| <= 350: e^x, times an amount, is a normal number."""
-    return abs(x) <= 350.0
+def exponent_bits(x: float) -> int:
+    """For |x| < 256: e^x, times an amount, is a normal number."""
+    return to_bits(abs(x * 2.0**-7))
 
 
 @scalar
-def is_amount(y: float) -> bool:
-    """Whether 2^-500 <= y <= 2^500."""
-    return (y >= 2.0**-500) & (y <= 2.0**500)
+def amount_bits(y: float) -> int:
+    """For 2^-511 <= y < 2^513: those exponents, less that of the first, are below 2^10."""
+    return to_bits(y) - SMALLEST_AMOUNT_BITS
 
 
 # -- bodies

@@ -25,9 +25,10 @@ _DEEP = frozenset(("damped", "gamma_deviance", "inverse_gaussian", "inverse_squa
                    "log_cosh", "log_cosh_slope", "mean_ratio", "ratio_power", "sech2", "tweedie_bend", "tweedie_slope",
                    "weibull_deviance"))  # fmt: skip
 _Y = symbol("y")
+HIGHEST = -(1 << 62)  # the two highest bits of an int64
 # domains of a label told by its bits: what finds them, and which of them are 0 for every label inside
 _BITS = {
-    frozenset((_Y >= 0.0, _Y <= 1.0)): ("unit_bits", -(1 << 62)),
+    frozenset((_Y >= 0.0, _Y <= 1.0)): ("unit_bits", HIGHEST),
     frozenset(((_Y == -1.0) | (_Y == 1.0),)): ("sign_bits", (1 << 63) - 1),
 }
 
@@ -91,7 +92,7 @@ class Program:
         return 4, False
 
     def reach(self, shape: Shape) -> tuple[tuple[str, Node], ...]:
-        """Where the near bodies of what a call asks for have the bits of its own: arguments, and how they are tested.
+        """Where the near bodies of what a call asks for give what its own do: arguments, and how they are tested.
 
         Empty if that is not known of one of them, if none has such a body, or if an argument is not what a row brings.
         """

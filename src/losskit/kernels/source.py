@@ -14,7 +14,7 @@ from losskit.calculus.emit import function_source, functions_used
 from losskit.calculus.graph import Node, nodes_of, symbol, where
 from losskit.calculus.table import TABLE
 from losskit.kernels.primitives import imports
-from losskit.kernels.program import BLOCK, LANES, STRIP, Checks, Program, Quick, Shape
+from losskit.kernels.program import BLOCK, HIGHEST, LANES, STRIP, Program, Quick, Shape
 
 _STREAM = 64  # rows between requests for rows to come, where reading takes longer than computing
 _AHEAD = 384  # how far those rows are ahead
@@ -66,7 +66,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         *imports({*used, "add_fast"}),
         "from losskit.kernels.memory import doubles_at, fetch, is_same, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
-        *(["from losskit.kernels.near import is_amount, is_exponent, near"] if reach else []),
+        *(["from losskit.kernels.near import amount_bits, exponent_bits, near"] if reach else []),
         *imports([program.checks.bits] if program.checks.bits else []),
         *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
         "SIDE_BY_SIDE, SCHEDULED = {}, {}".format(*program.order(shape)),
@@ -171,8 +171,14 @@ def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     labels = [f"{name}_strip_[i_ - start_]" for name in quick.labels]
     yield from _indented(_rows(program, shape, labels, "point_within" if quick.reach else "point"), 1)
     settled = quick.settles(program.inside) and not program.bounded
-    strays = _flags(program, shape, "strays_", quick.reach, settled)
+    strays = [] if settled else _flags(program, shape, "strays_")
+    if quick.reach:
+        names = dict(zip([*program.targets, *program.predictions], _read(program)[1], strict=True))
+        strays += [f"    away_ |= {' | '.join(f'{test}_bits({names[str(arg.value)]})' for test, arg in quick.reach)}"]
+        yield "    away_ = 0"
     yield from _indented(_flagged(program, shape, strays), 1)
+    if quick.reach:
+        yield f"    strays_ = select(away_ & {HIGHEST} == 0, strays_, 1.0)"
     yield "    left_ = strays_"
 
 
@@ -220,20 +226,13 @@ def _flagged(program: Program, shape: Shape, flags: list[str]) -> Iterator[str]:
         yield from flags
 
 
-def _flags(
-    program: Program, shape: Shape, name: str, reach: Iterable[tuple[str, Node]] = (), settled: bool = False
-) -> list[str]:
-    """The lines that gather whether a row fails: in `name` what is not 0 then, in `bits_` the bits of its label.
-
-    They try for `reach`, and for the domain where that is not settled.
-    """
+def _flags(program: Program, shape: Shape, name: str) -> list[str]:
+    """The lines that gather whether a row is outside: in `name` what is not 0 then, in `bits_` its label's bits."""
+    finite, rest, bits, _ = program.checks
     values = _read(program)[1]
     names = dict(zip([*program.targets, *program.predictions], values, strict=True))
-    finite, rest, bits, _ = Checks([], [], "", 0) if settled else program.checks
-    tests = [f"is_{test}({names[str(arg.value)]})" for test, arg in reach]
-    tests += [f"inside({', '.join([*values, *program.parameters])})"] if rest else []
     flags = [f"{names[symbol]} * 0.0" for symbol in finite]
-    flags += [f"select({' & '.join(tests)}, 0.0, 1.0)"] if tests else []
+    flags += [f"select(inside({', '.join([*values, *program.parameters])}), 0.0, 1.0)"] if rest else []
     flag, y = " + ".join(flags), values[0]
     if shape.weights:
         flag, y = f"select(w_i == 0.0, 0.0, {flag})", f"select(w_i == 0.0, 1.0, {y})"
