@@ -8,6 +8,7 @@ from scipy.sparse import csc_matrix, eye, hstack
 import losskit as lk
 from losskit.objectives.linear import Objective
 from losskit.penalties import L2, NoPenalty
+from losskit.solvers import smoothing
 from losskit.solvers.duality import relative_gap
 from losskit.solvers.minimise import minimise
 from tests.solvers.data import KINKED, problem
@@ -36,6 +37,17 @@ def test_unpenalised_optimum_is_that_of_the_linear_program(loss, shape, weighted
     assert found.certificate_kind == "gap"
     assert found.reason == "tol"
     assert found.value == pytest.approx(best, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [2, 5])
+@pytest.mark.parametrize("loss", KINKED, ids=str)
+def test_a_smoothed_problem_may_take_more_steps_than_a_round(loss, steps, monkeypatch):
+    X, y = problem(loss, 60, 20)
+    best = minimise(loss, None, X, y)
+    monkeypatch.setattr(smoothing, "_ROUND", steps)
+    found = minimise(loss, None, X, y)
+    assert found.reason == "tol"
+    assert found.value == pytest.approx(best.value, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("levels", [2, 3])

@@ -56,7 +56,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
     labels = {node: f"{TABLE[node.op].label}_y" for node in labelled} if program.counts else {}
     names = sorted(set(labels.values()))
     used = set(functions_used([*outputs, program.inside], "scalar")) - {"select"}
-    reach = program.reach(shape)
+    reach, checks = program.reach(shape), program.checks
     # forceinline: else a long body stays a call, and no vector code; called from the kernel alone, so no wrappers
     inline = '@njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)'
     lines = [
@@ -67,7 +67,7 @@ def kernel_source(program: Program, shape: Shape) -> str:
         "from losskit.kernels.memory import doubles_at, fetch, is_same, is_small_count, singles_at, small_count, space",
         "from losskit.kernels.select import select",
         *(["from losskit.kernels.near import amount_bits, exponent_bits, near"] if reach else []),
-        *imports([program.checks.bits] if program.checks.bits else []),
+        *imports([checks.bits] if checks.bits else []),
         *(["from losskit.kernels.sums import log_of, multiply"] if "e_i" in asked else []),
         "SIDE_BY_SIDE, SCHEDULED = {}, {}".format(*program.order(shape)),
         inline,
@@ -75,7 +75,6 @@ def kernel_source(program: Program, shape: Shape) -> str:
     ]
     if reach:
         lines.append("point_within = near(point)")
-    checks = program.checks
     if checks.rest:
         lines += [inline, function_source("inside", given, [reduce(and_, checks.rest)], "scalar")]
     lines += [
@@ -131,8 +130,8 @@ def _frame(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     yield f"        end_ = min(start_ + {step}, rows_)"
     yield from _indented(_strip(program, shape, quick), 2)
     yield f"    sums_[2 * block_] = total_{' + log_of(products_, rows_)' if program.logs(shape) else ''}"
-    alike = f" & (bits_ & {program.checks.mask} == 0)" if bits else ""
-    yield f"    sums_[2 * block_ + 1] = select((outside_ == 0){alike}, 0.0, 1.0)"
+    told = f" & (bits_ & {program.checks.mask} == 0)" if bits else ""
+    yield f"    sums_[2 * block_ + 1] = select((outside_ == 0.0){told}, 0.0, 1.0)"
 
 
 def _strip(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
@@ -173,7 +172,7 @@ def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     settled = quick.settles(program.inside) and not program.bounded
     strays = [] if settled else _flags(program, shape, "strays_")
     if quick.reach:
-        names = dict(zip([*program.targets, *program.predictions], _read(program)[1], strict=True))
+        names = _read(program)[1]
         strays += [f"    away_ |= {' | '.join(f'{test}_bits({names[str(arg.value)]})' for test, arg in quick.reach)}"]
         yield "    away_ = 0"
     yield from _indented(_flagged(program, shape, strays), 1)
@@ -182,20 +181,21 @@ def _quickly(program: Program, shape: Shape, quick: Quick) -> Iterator[str]:
     yield "    left_ = strays_"
 
 
-def _read(program: Program) -> tuple[list[str], list[str]]:
-    """The lines of a loop that read a row, and the names of what it read."""
+def _read(program: Program) -> tuple[list[str], dict[str, str]]:
+    """The lines of a loop that read a row, and what they call the symbols of y and f."""
     t, k = len(program.targets), len(program.predictions)
     targets = ["y_i"] if t == 1 else [f"y_{j}" for j in range(t)]
+    names = dict(zip([*program.targets, *program.predictions], [*targets, *(f"f_{j}" for j in range(k))], strict=True))
     lines = [f"    {name} = float64(ya_[{_at(j, t)}])" for j, name in enumerate(targets)]
     lines += [f"    f_{j} = float64(fa_[{_at(j, k)}])" for j in range(k)]
-    return ["for i_ in range(start_, end_):", *lines], [*targets, *(f"f_{j}" for j in range(k))]
+    return ["for i_ in range(start_, end_):", *lines], names
 
 
 def _rows(program: Program, shape: Shape, labels: Iterable[str], point: str = "point") -> Iterator[str]:
     """The loop over the rows of a strip; `labels` are what `point` is given after the row."""
-    lines, values = _read(program)
+    lines, names = _read(program)
     yield from lines
-    given = ", ".join([*values, *program.parameters, *labels])
+    given = ", ".join([*names.values(), *program.parameters, *labels])
     yield f"    {', '.join(program.asked(shape))} = {point}({given})"
     if shape.weights:
         yield "    w_i = float64(wa_[i_])"
@@ -229,11 +229,10 @@ def _flagged(program: Program, shape: Shape, flags: list[str]) -> Iterator[str]:
 def _flags(program: Program, shape: Shape, name: str) -> list[str]:
     """The lines that gather whether a row is outside: in `name` what is not 0 then, in `bits_` its label's bits."""
     finite, rest, bits, _ = program.checks
-    values = _read(program)[1]
-    names = dict(zip([*program.targets, *program.predictions], values, strict=True))
-    flags = [f"{names[symbol]} * 0.0" for symbol in finite]
-    flags += [f"select(inside({', '.join([*values, *program.parameters])}), 0.0, 1.0)"] if rest else []
-    flag, y = " + ".join(flags), values[0]
+    names = _read(program)[1]
+    flags = [f"{names[each]} * 0.0" for each in finite]
+    flags += [f"select(inside({', '.join([*names.values(), *program.parameters])}), 0.0, 1.0)"] if rest else []
+    flag, y = " + ".join(flags), names[program.targets[0]]
     if shape.weights:
         flag, y = f"select(w_i == 0.0, 0.0, {flag})", f"select(w_i == 0.0, 1.0, {y})"
     lines = [f"    {name} = add_fast({name}, {flag})"] if flags else []

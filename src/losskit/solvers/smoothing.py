@@ -9,7 +9,7 @@ and d is drawn towards 0 by h/mu before it is clipped. Newton solves each smooth
 the rows in the band, and its line search only stored scores. At its minimum X'(o d) + penalty' = 0, so d solves the
 dual's constraints. With c moved to that d and mu decreased, the next problem is the proximal point method on the dual,
 which ends exactly at a vertex after finitely many rounds instead of needing mu = 0. The first rounds, whose centres
-are poor, are solved roughly.
+are poor, are solved roughly. Where a few rows alone keep a fit from being exact, one may take hundreds of steps.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from losskit.solvers.duality import relative_gap, row_shares
 from losskit.solvers.newton import direction
 
 _ROUND = 40  # Newton steps a smoothed problem may take
+_ROUGH = 1e-6  # of the slopes' range: a larger gradient is no rounding, and the problem is not solved
 _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
 _AT_ONCE = 4  # columns that the loop takes at once: as in kernels/loops/smoothed_newton.py
@@ -46,12 +47,14 @@ def solve(objective: Objective, start: Array | None, control: Control) -> Outcom
     while reason is None:
         problem.minimise()
         value, gap = problem.value(), relative_gap(objective, problem.theta, problem.d, slopes, problem.r)
-        if value < best_value:
+        solved, better = problem.is_solved(), value < best_value
+        if better:
             best, best_value = problem.theta.copy(), value
-        stalled = 0 if gap < 0.5 * certificate else stalled + 1
+        stalled = 0 if gap < 0.5 * certificate or (better and not solved) else stalled + 1
         certificate = min(certificate, gap)
         reason = control.stop(best_value, certificate) or ("no progress" if stalled > 8 else None)
-        problem.recentre()
+        if solved:
+            problem.recentre()
     return Outcome(best, best_value, certificate, "gap", reason)
 
 
@@ -149,6 +152,10 @@ class _Smoothed:
         loop("smoothed_newton")(self.small, *room, self.near * self.steep, len(self.r), theta.size, _ROUND)
         self.theta, self.r, self.d = theta, rows[0], rows[1]
         return not state[1]
+
+    def is_solved(self) -> bool:
+        """Whether the steps sufficed: a narrower band about a point that is not the minimum leads nowhere."""
+        return bool(np.abs(self._gradient()).max() <= max(self.near, _ROUGH) * self.steep)
 
     def recentre(self) -> None:
         """Take the slopes reached as the new centre, and narrow the band."""
