@@ -26,7 +26,7 @@ from losskit.solvers.control import Control, Outcome
 from losskit.solvers.duality import relative_gap, row_shares
 from losskit.solvers.newton import direction
 
-_ROUND = 40  # Newton steps a smoothed problem may take
+_ROUND = 40  # Newton steps between two looks at the gap
 _ROUGH = 1e-6  # of the slopes' range: a larger gradient is no rounding, and the problem is not solved
 _SHRINK = 0.2
 _NEAR, _NEARER = 1e-2, 1e-2  # how well the first smoothed problem is solved, and each next one against it
