@@ -1,8 +1,8 @@
 """Value, gradient and Hessian of every loss against the oracle, in ulp, over the whole range of float64.
 
 The worst error of each (loss, output) is a table in this folder that may not rise; `python -m tests.laws.test_ulp`
-measures it anew. Points are drawn with NumPy's powers and logarithms, whose last bits depend on the processor: the
-table says which points it is of, and where others were drawn only the promise is asked.
+measures it anew. The table says which points it is of; where others were drawn, as another C library's powers and
+logarithms may do, only the promise is asked.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def test_value_gradient_and_hessian_keep_the_promise_and_no_worst_case_rises(nam
     recorded = json.loads(TABLE.read_text())[name]
     found, points = worst(losses()[name], FAST)
     if points != recorded["points"]:
-        pytest.skip("the promise holds; this processor draws other points than the table's")
+        pytest.skip("the promise holds; this system draws other points than the table's")
     for output, (away, text) in found.items():
         assert away <= recorded[output] + 0.005, text
 
