@@ -15,7 +15,7 @@ import numpy as np
 from losskit.calculus.graph import Node, constant
 
 
-def log_uniform(rng: np.random.Generator, low: float, high: float, size: int) -> np.ndarray:
+def powers_of_ten(rng: np.random.Generator, low: float, high: float, size: int) -> np.ndarray:
     """10 to powers drawn from [low, high).
 
     By C's `pow`: the last bits of NumPy's depend on the processor, and with them what a search finds.
@@ -188,15 +188,15 @@ class Domain:
         if self.only and self.low > self.high:
             return rng.choice(self.only, size)
         if math.isfinite(self.low) and math.isfinite(self.high):
-            near = log_uniform(rng, -9, 0, size) / 2
+            near = powers_of_ten(rng, -9, 0, size) / 2
             width = self.high - self.low
             draws = np.where(rng.random(size) < 0.5, self.low + width * near, self.high - width * near)
         elif math.isfinite(self.low):
-            draws = self.low + log_uniform(rng, -6, 3, size)
+            draws = self.low + powers_of_ten(rng, -6, 3, size)
         elif math.isfinite(self.high):
-            draws = self.high - log_uniform(rng, -6, 3, size)
+            draws = self.high - powers_of_ten(rng, -6, 3, size)
         else:
-            draws = rng.choice([-1.0, 1.0], size) * log_uniform(rng, -9, 4, size)
+            draws = rng.choice([-1.0, 1.0], size) * powers_of_ten(rng, -9, 4, size)
         if self.whole:
             draws = np.floor(draws)
         if self.without:
@@ -258,7 +258,7 @@ class Intervals:
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Points seen, open and half-open intervals, log-uniform; for tests and searches."""
-        lower, width = log_uniform(rng, -6, 3, size), log_uniform(rng, -9, 3, size)
+        lower, width = powers_of_ten(rng, -6, 3, size), powers_of_ten(rng, -9, 3, size)
         kind = rng.integers(0, 4, size)
         upper = np.where(kind == 0, lower, np.where(kind == 1, math.inf, lower * (1 + width)))
         return np.stack([np.where(kind == 2, 0.0, lower), upper], axis=-1)

@@ -154,7 +154,7 @@ BODY_WHERE = {
     "abs_power": lambda c, r, a: (r != 0) | (a > 0),
     "sign_power": lambda c, r, a: (r != 0) | (a > 0),
     **dict.fromkeys(("log1p_square", "damped", "inverse_square"), lambda k, r, c: (c > 0) & (np.abs(k) < 1e9)),
-    **dict.fromkeys(("fair", "welsch"), lambda r, c: c > 0),
+    **dict.fromkeys(("fair", "one_minus_square", "welsch"), lambda r, c: c > 0),
     "mul_gauss": lambda k, r, c: c > 0,
     **dict.fromkeys(("scaled_sin", "scaled_cos"), lambda r, c: (c > 0.1) & (np.abs(r / c) < 1.5)),
     **dict.fromkeys(("smoothed_pinball", "smoothed_step"), lambda r, q, h: (q > 0) & (q < 1) & (h > 0)),

@@ -49,6 +49,12 @@ def near_scale(rng):
     return join((rng.uniform(-37, 37, MANY) * c, c), (signed(rng, log_uniform(rng, 1e-20, 37, MANY)) * c, c))
 
 
+def within_scale(rng):
+    c = log_uniform(rng, 1e-300, 1e300, MANY)
+    share = np.concatenate([log_uniform(rng, 1e-20, 1, MANY // 2), 1 - log_uniform(rng, 1e-16, 0.6, MANY - MANY // 2)])
+    return signed(rng, np.minimum(share * c, c)), c
+
+
 def waves(most):
     def draw(rng):
         c = log_uniform(rng, 1e-6, 1e3, MANY)
@@ -144,6 +150,7 @@ LAWS = [
     ("log1p_square", lambda k, r, c: k * mp.log(1 + (r / c) ** 2), with_factor(by_scale), 3.0, None),
     ("damped", lambda k, r, c: k * r * c**2 / (c**2 + r**2), with_factor(by_scale), 3.0, None),
     ("inverse_square", lambda k, r, c: k * c**2 / (c**2 + r**2), with_factor(by_scale), 3.0, None),
+    ("one_minus_square", lambda r, c: 1 - (r / c) ** 2, within_scale, 1.5, None),
     ("div_square", lambda x, s: x / s**2, squares, 2.0, None),
     ("fair", lambda r, c: c * (abs(r) - c * mp.log1p(abs(r) / c)), by_scale, 3.0, None),
     ("mul_log1p", lambda k, x, c: k * mp.log(1 + abs(x) / c), with_factor(lambda g: np.abs(by_scale(g))), 2.5, None),

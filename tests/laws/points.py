@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from losskit.base import Margin, Pointwise, Residual
-from losskit.domains import UNIT, log_uniform
+from losskit.domains import UNIT, powers_of_ten
 from losskit.links import IDENTITY
 from tests.laws.anchors import collected
 
@@ -107,14 +107,14 @@ def _neighbours(x: np.ndarray) -> np.ndarray:
 def reals(rng: np.random.Generator, draws: int, thresholds: list[float]) -> np.ndarray:
     """Hard real numbers of both signs, with `draws` log-uniform ones."""
     near = _neighbours(np.array([*EDGES, *thresholds]))
-    wide = log_uniform(rng, -20, 3, draws)
-    full = log_uniform(rng, -307, 307, draws // 4)
+    wide = powers_of_ten(rng, -20, 3, draws)
+    full = powers_of_ten(rng, -307, 307, draws // 4)
     positive = np.concatenate([HARD, near, wide, full])
     return np.concatenate([positive, -positive])
 
 
 def units(rng: np.random.Generator, draws: int) -> np.ndarray:
-    small = np.concatenate([HARD[HARD <= 0.5], log_uniform(rng, -20, -0.3, draws)])
+    small = np.concatenate([HARD[HARD <= 0.5], powers_of_ten(rng, -20, -0.3, draws)])
     return np.concatenate([small, 1.0 - small[small > 1e-16], [1.0, 0.5, np.nextafter(1, 0)]])
 
 
@@ -142,7 +142,7 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     if isinstance(loss, Residual):
         r = reals(rng, draws, thresholds)
         y = np.zeros_like(r)
-        some = rng.normal(size=draws) * log_uniform(rng, -3, 3, draws)
+        some = rng.normal(size=draws) * powers_of_ten(rng, -3, 3, draws)
         return np.concatenate([y, some]), np.concatenate([r, some + rng.normal(size=draws)])
     if isinstance(loss, Margin):
         f = reals(rng, draws, thresholds)
@@ -162,7 +162,7 @@ def rows(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndar
     near = [
         loss.link.to_score(t)
         + (t if loss.link is IDENTITY else 1.0)
-        * np.concatenate([[0.0], rng.choice([-1, 1], 23) * log_uniform(rng, -17, 0.5, 23)])
+        * np.concatenate([[0.0], rng.choice([-1, 1], 23) * powers_of_ten(rng, -17, 0.5, 23)])
         for t in targets[targets > 0]
     ]
     f = np.concatenate([np.tile(f, targets.size), *near])
@@ -175,14 +175,14 @@ def _rows_of_bounds(loss: Pointwise, rng: np.random.Generator, draws: int) -> tu
     n = 60 * draws
     spread = loss.parameters["sigma"]
     far = rng.choice([5e-324, 1e-300, 1e-30, 1e30, 1e300], n)
-    t = np.where(rng.random(n) < 0.8, log_uniform(rng, -4, 4, n), far)
-    factor = [math.exp(x) if x < 709.0 else np.inf for x in (spread * log_uniform(rng, -17, 2, n)).tolist()]
+    t = np.where(rng.random(n) < 0.8, powers_of_ten(rng, -4, 4, n), far)
+    factor = [math.exp(x) if x < 709.0 else np.inf for x in (spread * powers_of_ten(rng, -17, 2, n)).tolist()]
     with np.errstate(over="ignore"):
         wider = np.maximum(t * factor, np.nextafter(t, np.inf))
     kind = rng.random(n)
     lower = np.where((kind > 0.4) & (kind < 0.6), 0.0, t)
     upper = np.where(kind < 0.2, t, np.where(kind < 0.4, np.inf, wider))
-    near = [math.log(x) for x in t.tolist()] + spread * rng.normal(size=n) * log_uniform(rng, -3, 1.7, n)
+    near = [math.log(x) for x in t.tolist()] + spread * rng.normal(size=n) * powers_of_ten(rng, -3, 1.7, n)
     hard = rng.choice([-1.0, 1.0], n) * rng.choice(HARD[np.abs(HARD) < 1e4], n)
     f = np.where(rng.random(n) < 0.75, near, hard)
     y = np.stack([lower, upper], axis=-1)
@@ -193,11 +193,11 @@ def _rows_of_bounds(loss: Pointwise, rng: np.random.Generator, draws: int) -> tu
 def _column(loss: Pointwise, j: int, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Scores of output `j` beside the targets `y`: half of them ordinary, others at all sizes, near y and hard."""
     domain, link, n = loss.prediction_domains[j], loss.links[j], y.size
-    wide = rng.choice([-1.0, 1.0], n) * log_uniform(rng, -20, 3, n)
+    wide = rng.choice([-1.0, 1.0], n) * powers_of_ten(rng, -20, 3, n)
     hard = rng.choice(HARD, n) * rng.choice([-1.0, 1.0], n)
     if link is IDENTITY:
         with np.errstate(over="ignore"):
-            near = y * (1 + rng.choice([-1.0, 1.0], n) * log_uniform(rng, -16, 0, n))
+            near = y * (1 + rng.choice([-1.0, 1.0], n) * powers_of_ten(rng, -16, 0, n))
             wide, hard = np.where(rng.random(n) < 0.5, near, wide), np.where(rng.random(n) < 0.5, y + wide, hard)
     else:
         hard = np.where(np.abs(hard) < 1e3, hard, rng.uniform(-700, 700, n))
@@ -209,7 +209,7 @@ def _column(loss: Pointwise, j: int, y: np.ndarray, rng: np.random.Generator) ->
 def _rows_of_several(loss: Pointwise, rng: np.random.Generator, draws: int) -> tuple[np.ndarray, np.ndarray]:
     n = 60 * draws
     hard = rng.choice(HARD, n) * rng.choice([-1.0, 1.0], n)
-    y = np.where(rng.random(n) < 0.3, hard, rng.normal(size=n) * log_uniform(rng, -3, 3, n))
+    y = np.where(rng.random(n) < 0.3, hard, rng.normal(size=n) * powers_of_ten(rng, -3, 3, n))
     y = np.where(loss.domain.contains(y), y, loss.domain.sample(rng, n))
     f = np.stack([_column(loss, j, y, rng) for j in range(len(loss.outputs))], axis=-1)
     with np.errstate(over="ignore"):

@@ -91,6 +91,7 @@ from losskit.calculus.table import (
     mul_gauss,
     mul_log1p,
     negative_binomial_deviance,
+    one_minus_square,
     poisson_deviance,
     poisson_deviance_of_mean,
     pseudo_huber,

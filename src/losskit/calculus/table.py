@@ -282,6 +282,9 @@ inverse_square = _row("inverse_square", r"\frac{{{0:-1}}}{{1 + \left({1:1} / {2:
                                 lambda k, r, c: -2.0 * damped(1.0 / c**2, r, c) * inverse_square(k, r, c),
                                 lambda k, r, c: 2.0 * r / c * damped(1.0 / c**2, r, c) * inverse_square(k, r, c)),
                       face=lambda k, r, c: k / (1.0 + (r / c) ** 2))
+one_minus_square = _row("one_minus_square", r"1 - \left({0:1} / {1:4}\right)^{{2}}", binds=0,
+                        partials=(lambda r, c: -2.0 * (r / c) / c, lambda r, c: 2.0 * (r / c) ** 2 / c),
+                        face=lambda r, c: 1.0 - (r / c) ** 2)
 div_square = _row("div_square", r"\frac{{{0:-1}}}{{{1:4}^{{2}}}}", binds=3,
                   partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_square(x, s) / s),
                   face=lambda x, s: x / s**2)

@@ -84,11 +84,11 @@ class GaussianNLL(Pointwise):
 
     def derivative(self, y: Any, mean: Any, log_variance: Any) -> Any:
         z = mul_exp(y - mean, -0.5, log_variance)
-        return mul_exp(mean - y, -1, log_variance), (1 - z) * (1 + z) / 2
+        return mul_exp(mean - y, -1, log_variance), (1 - z) / 2 * (1 + z)
 
     def second_derivative(self, y: Any, mean: Any, log_variance: Any) -> Any:
         z = mul_exp(y - mean, -0.5, log_variance)
-        return exp(-log_variance), mul_exp(y - mean, -1, log_variance), z * z / 2
+        return exp(-log_variance), mul_exp(y - mean, -1, log_variance), z / 2 * z
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, elicits="mean",

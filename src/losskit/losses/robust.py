@@ -17,6 +17,7 @@ from losskit.calculus import (
     minimum,
     mul_gauss,
     mul_log1p,
+    one_minus_square,
     scaled_cos,
     scaled_sin,
     sqrt,
@@ -46,16 +47,14 @@ class Tukey(Residual):
     c: Scale = 4.685
 
     def formula(self, r: Any) -> Any:
-        s = (r / self.c) ** 2
-        return where(abs(r) <= self.c, r**2 * (3 - 3 * s + s**2) / 6, self.c**2 / 6)
+        u = one_minus_square(r, self.c)
+        return where(abs(r) <= self.c, r**2 * (1 + u + u**2) / 6, self.c**2 / 6)
 
     def derivative(self, r: Any) -> Any:
-        u = (self.c - abs(r)) / self.c * ((self.c + abs(r)) / self.c)  # 1 - s, exact to rounding where it vanishes
-        return where(abs(r) <= self.c, r * u**2, 0)
+        return where(abs(r) <= self.c, r * one_minus_square(r, self.c) ** 2, 0)
 
     def second_derivative(self, r: Any) -> Any:
-        u = (self.c - abs(r)) / self.c * ((self.c + abs(r)) / self.c)
-        return where(abs(r) <= self.c, u * (u - 4 * (r / self.c) ** 2), 0)
+        return where(abs(r) <= self.c, one_minus_square(r, self.c) * (1 - 5 * (r / self.c) ** 2), 0)
 
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=True, differentiable=True, bounded=True,

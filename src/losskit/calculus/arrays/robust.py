@@ -42,6 +42,11 @@ def inverse_square(xp: Any, k: Array, r: Array, c: Array) -> Array:
     return xp.where(far, k / x / x, k / (1.0 + square))
 
 
+def one_minus_square(xp: Any, r: Array, c: Array) -> Array:
+    size = xp.abs(r)
+    return (c - size) / c * (1.0 + size / c)
+
+
 def div_square(xp: Any, x: Array, s: Array) -> Array:
     return x / s / s
 
