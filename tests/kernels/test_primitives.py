@@ -307,7 +307,7 @@ LAWS = [
     ("sech2", lambda r, s: mp.sech(r / s) ** 2, by_scale, 2.0, None),
     ("pseudo_huber", lambda r, s: s**2 * (mp.sqrt(1 + (r / s) ** 2) - 1), by_scale, 3.0, None),
     ("pseudo_huber_slope", lambda r, s: r / mp.sqrt(1 + (r / s) ** 2), by_scale, 2.5, None),
-    ("pseudo_huber_bend", lambda r, s: (1 + (r / s) ** 2) ** mpf(-1.5), by_scale, 4.0, None),
+    ("pseudo_huber_bend", lambda r, s: (1 + (r / s) ** 2) ** mpf(-1.5), by_scale, 2.5, None),
     ("hypot1", lambda x: mp.sqrt(1 + x * x), real, 1.0, None),
     ("log1pmx", lambda x: mp.log1p(x) - x, above_minus_one, 1.5, None),
     ("expm1mx", lambda x: mp.expm1(x) - x, real, 1.5, None),
