@@ -89,6 +89,7 @@ FOUND = [  # by wider draws than a test has time for
     ("SymmetricMAPE", 5e-324, 5.319374734020694e-05),
     ("GaussianNLL", -1.3e154, [-709.7, -0.3]),
     ("GaussianNLL", -1.0881285809584866, [-2.789011373474857, -709.0]),
+    ("NegativeBinomialNLL", 7.0, [2.9075459139254587, -1.3018314618443432]),
     ("Tukey", 0.0, 3.224276264215538),
 ]
 

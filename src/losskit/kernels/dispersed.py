@@ -156,7 +156,7 @@ def dispersed_sag(y: float, f: float, a: float) -> float:
     """r (v + log(1 - v)), the slope of the deviance by a, never positive (8 ulp)."""
     v = dispersed_shift(y, f, a)
     half = dispersed_half(y, f, a, v)
-    size = select(v < 0.5, log1pmx(-v), v - total_rise(y, f, a))
+    size = select(v < 0.7, log1pmx(-v), v - total_rise(y, f, a))  # the lesser error on either side
     value = select(abs(v) < 1e-8, half * half * (-0.5 - v / 3.0), mul_exp(size, -1.0, a))
     return select(v < -1e300, dispersed_pull(y, f, a), value)
 
