@@ -48,7 +48,7 @@ class Tukey(Residual):
 
     def formula(self, r: Any) -> Any:
         u = one_minus_square(r, self.c)
-        return where(abs(r) <= self.c, r**2 * (1 + u + u**2) / 6, self.c**2 / 6)
+        return where(abs(r) <= self.c, r**2 * (1 + u * (2 - (r / self.c) ** 2)) / 6, self.c**2 / 6)
 
     def derivative(self, r: Any) -> Any:
         return where(abs(r) <= self.c, r * one_minus_square(r, self.c) ** 2, 0)
