@@ -152,6 +152,7 @@ LAWS = [
     ("inverse_square", lambda k, r, c: k * c**2 / (c**2 + r**2), with_factor(by_scale), 3.0, None),
     ("one_minus_square", lambda r, c: 1 - (r / c) ** 2, within_scale, 1.5, None),
     ("div_square", lambda x, s: x / s**2, squares, 2.0, None),
+    ("div_cube", lambda x, s: x / s**3, squares, 2.5, None),
     ("fair", lambda r, c: c * (abs(r) - c * mp.log1p(abs(r) / c)), by_scale, 3.0, None),
     ("mul_log1p", lambda k, x, c: k * mp.log(1 + abs(x) / c), with_factor(lambda g: np.abs(by_scale(g))), 2.5, None),
     ("scaled_sin", lambda r, c: c * mp.sin(r / c), waves(1.5707), 2.5, None),

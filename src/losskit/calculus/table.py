@@ -286,8 +286,11 @@ one_minus_square = _row("one_minus_square", r"1 - \left({0:1} / {1:4}\right)^{{2
                         partials=(lambda r, c: -2.0 * (r / c) / c, lambda r, c: 2.0 * (r / c) ** 2 / c),
                         face=lambda r, c: 1.0 - (r / c) ** 2)
 div_square = _row("div_square", r"\frac{{{0:-1}}}{{{1:4}^{{2}}}}", binds=3,
-                  partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_square(x, s) / s),
+                  partials=(lambda x, s: div_square(1.0, s), lambda x, s: -2.0 * div_cube(x, s)),
                   face=lambda x, s: x / s**2)
+div_cube = _row("div_cube", r"\frac{{{0:-1}}}{{{1:4}^{{3}}}}", binds=3,
+                partials=(lambda x, s: div_cube(1.0, s), lambda x, s: -3.0 * div_cube(x, s) / s),
+                face=lambda x, s: x / s**3)
 fair = _row("fair", r"{1:4}^{{2}} \, \left(\left|{0:-1}\right| / {1:4} - "
             r"\log\left(1 + \left|{0:-1}\right| / {1:4}\right)\right)", binds=1,
             partials=(lambda r, c: r / (1.0 + abs(r) / c),

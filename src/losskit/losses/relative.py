@@ -52,13 +52,6 @@ class SymmetricMAPE(Pointwise):
         slope = where(_vast(y, f), div_square(abs(y) / 16, f / 4 + y / 4), div_square(abs(y), f + y))
         return where(same & (f != y), where(f > y, 4, -4) * slope, 0)
 
-    def second_derivative(self, y: Any, f: Any) -> Any:
-        same = ((y > 0) & (f > 0)) | ((y < 0) & (f < 0))
-        size = abs(f + y)
-        lift = (abs(y) < 1e-200) & (size > 1e-100)  # or y/size is subnormal, and what it lost is divided twice more
-        curve = y * where(lift, 2.0**300, 1) / size / size / size * where(lift, 2.0**-300, 1)
-        return where(same & (f != y), where(f > y, -8, 8) * curve, 0)
-
     def traits(self) -> Traits:
         return Traits(convex=False, strictly_convex=False, symmetric=False, differentiable=False, bounded=True,
                       lipschitz=inf, curvature=inf, redescending=True)

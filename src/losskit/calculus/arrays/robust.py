@@ -51,6 +51,10 @@ def div_square(xp: Any, x: Array, s: Array) -> Array:
     return x / s / s
 
 
+def div_cube(xp: Any, x: Array, s: Array) -> Array:
+    return x / s / s / s
+
+
 def fair(xp: Any, r: Array, c: Array) -> Array:
     x = xp.abs(r) / c
     return c * (c * -log1pmx(xp, x))
